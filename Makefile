@@ -1,0 +1,32 @@
+# make quickstart   environment, install, and a first GAN in a few minutes
+# make test         everything that is tested
+# make lint         style, types and import walls
+# make clean        remove what these made
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: quickstart test lint clean
+
+quickstart: $(INSTALLED)
+	$(BIN)/ganlab run docs/experiments/quickstart.toml
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check ganlab plugins tests
+	$(BIN)/ruff format --check ganlab plugins tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	find ganlab plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +

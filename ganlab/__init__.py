@@ -1,0 +1,99 @@
+"""ganlab: GAN experiments from one TOML file, and plugins that are one Python file.
+
+Everything a plugin needs is importable from here. Names that stand on torch are
+loaded on first use, so that importing ganlab, and any hook module, stays instant.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ganlab.components import (
+    DatasetComponent,
+    DiscriminatorComponent,
+    EncoderComponent,
+    EvaluatorComponent,
+    FeaturesComponent,
+    GeneratorComponent,
+    ImageSpec,
+    LatentSpec,
+    LossComponent,
+    Metric,
+    Options,
+    SampleSpec,
+    TrackerComponent,
+    VectorSpec,
+)
+from ganlab.errors import ComponentError
+from ganlab.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from ganlab.data.files import ImageFiles
+    from ganlab.data.images import open_image
+    from ganlab.data.source import BadImageError, ImageSource, VectorSource
+    from ganlab.evaluation.banks import FeatureBank
+    from ganlab.evaluation.evaluator import Estimate, Evaluator, FeatureExtractor
+    from ganlab.tracking.tracker import RunInfo, Tracker
+    from ganlab.training.game import Game
+    from ganlab.training.loss import Loss, LossValue, Verdict
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BadImageError",
+    "ComponentError",
+    "DatasetComponent",
+    "DiscriminatorComponent",
+    "EncoderComponent",
+    "Estimate",
+    "Evaluator",
+    "EvaluatorComponent",
+    "FeatureBank",
+    "FeatureExtractor",
+    "FeaturesComponent",
+    "Game",
+    "GeneratorComponent",
+    "ImageFiles",
+    "ImageSource",
+    "ImageSpec",
+    "LatentSpec",
+    "Loss",
+    "LossComponent",
+    "LossValue",
+    "Metric",
+    "Options",
+    "RunInfo",
+    "SampleSpec",
+    "Tracker",
+    "TrackerComponent",
+    "VectorSource",
+    "VectorSpec",
+    "Verdict",
+    "hookimpl",
+    "open_image",
+]
+
+_LAZY = {
+    "BadImageError": "ganlab.data.source",
+    "ImageFiles": "ganlab.data.files",
+    "ImageSource": "ganlab.data.source",
+    "VectorSource": "ganlab.data.source",
+    "FeatureBank": "ganlab.evaluation.banks",
+    "Estimate": "ganlab.evaluation.evaluator",
+    "Evaluator": "ganlab.evaluation.evaluator",
+    "FeatureExtractor": "ganlab.evaluation.evaluator",
+    "RunInfo": "ganlab.tracking.tracker",
+    "Tracker": "ganlab.tracking.tracker",
+    "Game": "ganlab.training.game",
+    "Loss": "ganlab.training.loss",
+    "LossValue": "ganlab.training.loss",
+    "Verdict": "ganlab.training.loss",
+    "open_image": "ganlab.data.images",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'ganlab' has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

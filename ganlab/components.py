@@ -1,0 +1,281 @@
+"""The typed records that plugins yield, and the small types they are told about.
+
+Nothing here imports torch: hook modules import this one, and `ganlab --help`
+must stay instant. Networks are imported inside a record's `build`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+
+__all__ = [
+    "KINDS",
+    "Component",
+    "DatasetComponent",
+    "DiscriminatorComponent",
+    "EncoderComponent",
+    "EvaluatorComponent",
+    "FeaturesComponent",
+    "GeneratorComponent",
+    "ImageSpec",
+    "LatentSpec",
+    "LossComponent",
+    "Metric",
+    "Options",
+    "SampleSpec",
+    "TrackerComponent",
+    "VectorSpec",
+]
+
+
+class Options(BaseModel):
+    """Base of every component's options: strict, frozen, unknown keys refused.
+
+    A string literal under a field is its description (`ganlab describe` and the
+    JSON Schema show it). A field of type `Path` is read relative to the file
+    that sets it.
+    """
+
+    # Built when first used, and docstrings read when first shown (`ganlab.config.options`):
+    # either would make every `ganlab plugins` wait for all options of all plugins.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, validate_default=True, defer_build=True
+    )
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _anchor_relative_paths(cls, value: Any, info: ValidationInfo) -> Any:
+        """Resolve a `Path` against the directory of the file that sets it.
+
+        The configuration passes `context={"directories": {field: directory}}`.
+        """
+        if not isinstance(value, Path) or not info.context or info.field_name is None:
+            return value
+        directory = info.context.get("directories", {}).get(info.field_name)
+        expanded = value.expanduser()
+        return expanded if directory is None else Path(directory, expanded).resolve()
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """What an image is in this experiment.
+
+    Attributes:
+        channels: 1 (grayscale), 2 (with alpha), 3 (RGB) or 4 (RGBA).
+        height: pixels.
+        width: pixels.
+        classes: number of labels; 0 where the data has none.
+    """
+
+    channels: int
+    height: int
+    width: int
+    classes: int = 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample, `(channels, height, width)`."""
+        return (self.channels, self.height, self.width)
+
+    def __str__(self) -> str:
+        labels = f", {self.classes} classes" if self.classes else ""
+        return f"{self.channels}×{self.height}×{self.width} images{labels}"
+
+
+@dataclass(frozen=True)
+class VectorSpec:
+    """What a sample is where samples are plain float32 vectors.
+
+    Attributes:
+        dimension: elements of a vector.
+        classes: number of labels; 0 where the data has none.
+    """
+
+    dimension: int
+    classes: int = 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample, `(dimension,)`."""
+        return (self.dimension,)
+
+    def __str__(self) -> str:
+        labels = f", {self.classes} classes" if self.classes else ""
+        return f"{self.dimension}-dimensional vectors{labels}"
+
+
+SampleSpec: TypeAlias = ImageSpec | VectorSpec
+
+
+@dataclass(frozen=True)
+class LatentSpec:
+    """The noise that a generator is fed.
+
+    Attributes:
+        dim: elements of one latent vector.
+        distribution: `normal` N(0, 1), `uniform` on [-1, 1], or `sphere`, uniform
+            on the sphere of radius √dim.
+    """
+
+    dim: int
+    distribution: Literal["normal", "uniform", "sphere"] = "normal"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that an evaluator yields.
+
+    Attributes:
+        name: as it stands in tags and files.
+        better: which way is better; `None` where neither is (such a metric cannot choose
+            the best checkpoint).
+    """
+
+    name: str
+    better: Literal["lower", "higher"] | None = "lower"
+
+
+@dataclass(frozen=True)
+class Component:
+    """One named thing of one kind, as a plugin offers it.
+
+    Attributes:
+        name: how experiments ask for it; lower-case words joined by hyphens.
+        summary: one line for `ganlab plugins`, with the paper where there is one.
+        build: makes the thing; each kind's docstring says from what. Imports of torch
+            belong inside it.
+        options: the options that an experiment may give, validated before `build`.
+        accepts: the sample specs that it can work with.
+    """
+
+    kind: ClassVar[str]
+    _: KW_ONLY
+    name: str
+    summary: str
+    build: Callable[..., Any]
+    options: type[Options] = Options
+    accepts: tuple[type[ImageSpec] | type[VectorSpec], ...] = (ImageSpec,)
+
+
+@dataclass(frozen=True)
+class DatasetComponent(Component):
+    """`build(options, image) -> ImageSource | VectorSource` (`ganlab.data.source`).
+
+    `image` is the `ImageSpec` that the experiment asks for. What the data is comes
+    from `image` below and from the source; `accepts` has one member, the kind of
+    sample it yields.
+
+    Attributes:
+        image: what `[image]` is where the experiment leaves it out.
+    """
+
+    kind: ClassVar[str] = "dataset"
+    image: ImageSpec = ImageSpec(channels=3, height=64, width=64)
+
+
+@dataclass(frozen=True)
+class GeneratorComponent(Component):
+    """`build(options, image, latent) -> nn.Module`, called as `(latents[, labels]) -> samples`.
+
+    Latents `(N, latent.dim)`; images `(N, C, H, W)` in [-1, 1], or vectors `(N, dimension)`.
+
+    Attributes:
+        takes_labels: whether `forward` wants labels `(N,)` int64 where the data has them.
+    """
+
+    kind: ClassVar[str] = "generator"
+    takes_labels: bool = False
+
+
+@dataclass(frozen=True)
+class DiscriminatorComponent(Component):
+    """`build(options, image) -> nn.Module`, called as `(samples[, labels]) -> logits`.
+
+    Logits are `(N,)`, or `(N, …)` where each element is one more verdict on that
+    sample; higher is more real; no sigmoid. A `ganlab.Verdict` may be returned instead.
+
+    Attributes:
+        takes_labels: whether `forward` wants labels `(N,)` int64 where the data has them.
+    """
+
+    kind: ClassVar[str] = "discriminator"
+    takes_labels: bool = False
+
+
+@dataclass(frozen=True)
+class EncoderComponent(Component):
+    """`build(options, image, latent) -> nn.Module`, called as `(samples) -> (mean, log_variance)`.
+
+    Both `(N, latent.dim)`. The encoder learns in the generator's turn.
+    """
+
+    kind: ClassVar[str] = "encoder"
+
+
+@dataclass(frozen=True)
+class LossComponent(Component):
+    """`build(options) -> ganlab.Loss`.
+
+    Attributes:
+        needs: the networks beside the generator without which it makes no sense.
+    """
+
+    kind: ClassVar[str] = "loss"
+    needs: frozenset[Literal["discriminator", "encoder"]] = frozenset()
+    accepts: tuple[type[ImageSpec] | type[VectorSpec], ...] = (ImageSpec, VectorSpec)
+
+
+@dataclass(frozen=True)
+class EvaluatorComponent(Component):
+    """`build(options, image) -> ganlab.Evaluator`.
+
+    Attributes:
+        metrics: every number it yields; the first is what its bare label means in
+            `[checkpoint] best`.
+        features: names of feature extractors in order of preference; the first that
+            accepts the experiment's samples is used where the experiment names none.
+        needs: `features` to be handed every feature vector, `moments` where mean and
+            covariance suffice (then the features are never held together).
+    """
+
+    kind: ClassVar[str] = "evaluator"
+    metrics: tuple[Metric, ...] = ()
+    features: tuple[str, ...] = ("wavelet", "coordinates")
+    needs: Literal["features", "moments"] = "features"
+    accepts: tuple[type[ImageSpec] | type[VectorSpec], ...] = (ImageSpec, VectorSpec)
+
+
+@dataclass(frozen=True)
+class FeaturesComponent(Component):
+    """`build(options, image) -> ganlab.FeatureExtractor`."""
+
+    kind: ClassVar[str] = "features"
+
+
+@dataclass(frozen=True)
+class TrackerComponent(Component):
+    """`build(options, run) -> ganlab.Tracker`; `run` is a `ganlab.RunInfo`."""
+
+    kind: ClassVar[str] = "tracker"
+    accepts: tuple[type[ImageSpec] | type[VectorSpec], ...] = (ImageSpec, VectorSpec)
+
+
+KINDS: dict[str, type[Component]] = {
+    record.kind: record
+    for record in (
+        DatasetComponent,
+        GeneratorComponent,
+        DiscriminatorComponent,
+        EncoderComponent,
+        LossComponent,
+        EvaluatorComponent,
+        FeaturesComponent,
+        TrackerComponent,
+    )
+}
+"""Every kind of component, by the word that experiments and commands use."""

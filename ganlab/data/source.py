@@ -1,0 +1,86 @@
+"""What a dataset component builds: samples by index, read one at a time.
+
+Sources are pickled into packing workers, so an open file or zip must be
+reopened lazily in each process (drop it in `__getstate__`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+__all__ = ["BadImageError", "ImageSource", "Source", "VectorSource"]
+
+
+class BadImageError(Exception):
+    """One image that cannot be used: not an image, truncated, or far too large.
+
+    Args:
+        name: the file's path, or `archive.zip/member`.
+        reason: what is wrong with it, in words.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name = name
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"
+
+
+class Source(ABC):
+    """Samples by index, with labels where there are any."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of samples."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Return a hex digest that changes whenever any sample or label would.
+
+        It is computed from content (for files: names, sizes and, in an archive, CRCs),
+        never from a dataset's name, since caches of packed data and of reference
+        statistics are keyed by it.
+        """
+
+    def labels(self) -> NDArray[np.int64] | None:
+        """Return the labels `(len,)`, each in `range(len(class_names))`, or `None`."""
+        return None
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """Names of the labels in order; empty where there are none."""
+        return ()
+
+
+class ImageSource(Source):
+    """A source of PIL images in their dataset's canonical crop."""
+
+    @abstractmethod
+    def read(self, index: int) -> Image:
+        """Return image `index`, of any size and mode; the core converts and resizes.
+
+        Raises:
+            BadImageError: the image cannot be decoded.
+        """
+
+
+class VectorSource(Source):
+    """A source of float32 vectors of one dimension."""
+
+    @property
+    @abstractmethod
+    def dimension(self) -> int:
+        """Elements of a vector."""
+
+    @abstractmethod
+    def read(self, index: int) -> NDArray[np.float32]:
+        """Return vector `index`, `(dimension,)`."""

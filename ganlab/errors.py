@@ -1,0 +1,93 @@
+"""Errors meant for people, and the exit codes they end in.
+
+Everything a user can cause is a `GanlabError`: the command line prints its
+message without a traceback (`--traceback` shows the rest). Any other exception
+is a bug.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = [
+    "ComponentError",
+    "DivergedError",
+    "ExperimentError",
+    "GanlabError",
+    "InterruptedRunError",
+    "Problem",
+    "UsageError",
+]
+
+
+class GanlabError(Exception):
+    """Base of all errors that are explained rather than traced."""
+
+    exit_code = 2
+
+
+class UsageError(GanlabError):
+    """The command was used wrongly, or points at something that is not there."""
+
+
+class ComponentError(GanlabError):
+    """A component cannot work as asked: raised by a plugin for a user's mistake.
+
+    Args:
+        message: what is wrong, where, and what would be right.
+        option: the component's option at fault, so that the core can name its
+            file and line; `None` blames the component as a whole.
+    """
+
+    def __init__(self, message: str, *, option: str | None = None) -> None:
+        super().__init__(message)
+        self.option = option
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with an experiment.
+
+    Attributes:
+        path: dotted path of the key, as in `losses.0.weight`; empty for the file as a whole.
+        message: what is wrong.
+        hint: what would be right; empty if there is nothing to add.
+        file: the file that the key stands in; `None` for `--set` and defaults.
+        line: 1-based line in `file`.
+        column: 1-based column, where the file is not even TOML.
+    """
+
+    path: str
+    message: str
+    hint: str = ""
+    file: Path | None = None
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        place = str(self.file) if self.file else ""
+        if self.file and self.line:
+            place += f":{self.line}" + (f":{self.column}" if self.column else "")
+        head = ": ".join(part for part in (place, self.path, self.message) if part)
+        return head + "".join(f"\n    {line}" for line in self.hint.splitlines())
+
+
+class ExperimentError(GanlabError):
+    """An experiment that cannot be run, with every problem found at once."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class DivergedError(GanlabError):
+    """A loss or gradient stopped being finite; the weights were left as they were."""
+
+    exit_code = 3
+
+
+class InterruptedRunError(GanlabError):
+    """The run was asked to stop, saved its state, and can be taken up again."""
+
+    exit_code = 75

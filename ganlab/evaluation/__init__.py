@@ -1,0 +1,1 @@
+"""One feature pass, many evaluators, cached reference statistics."""

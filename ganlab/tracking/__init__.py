@@ -1,0 +1,1 @@
+"""Scalars, pictures and text out of a run."""

@@ -1,0 +1,56 @@
+"""What a tracker component builds: where scalars, images and text go."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["RunInfo", "Tracker"]
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What a tracker is told about the run it follows.
+
+    Attributes:
+        id: the run's name, unique under its title.
+        title: the experiment's title.
+        directory: a directory that is the tracker's own, inside the run.
+        experiment: the resolved experiment as nested tables.
+        step: the step that this session starts after; 0 in a new run.
+    """
+
+    id: str
+    title: str
+    directory: Path
+    experiment: Mapping[str, Any]
+    step: int = 0
+
+
+class Tracker(ABC):
+    """Receives what a run reports. Called from one thread, in order of steps."""
+
+    @abstractmethod
+    def scalars(self, values: Mapping[str, float], step: int) -> None:
+        """Record values by tag; a value may be infinite or NaN."""
+
+    @abstractmethod
+    def image(self, tag: str, image: NDArray[np.uint8], step: int) -> None:
+        """Record one picture, `(H, W, 1 or 3)` uint8."""
+
+    @abstractmethod
+    def text(self, tag: str, markdown: str, step: int) -> None:
+        """Record a text."""
+
+    def flush(self) -> None:  # noqa: B027 (optional for a tracker)
+        """Make everything recorded so far visible to readers."""
+
+    def close(self, status: str, metrics: Mapping[str, float]) -> None:  # noqa: B027 (optional for a tracker)
+        """End: `status` is the run's (`completed`, `diverged`, …), `metrics` its last evaluation."""

@@ -1,0 +1,1 @@
+"""The engine: players, the game, turns, precision, moving averages."""

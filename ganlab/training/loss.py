@@ -1,0 +1,75 @@
+"""What a loss is, and what it may ask of the game."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    import torch
+
+    from ganlab.training.game import Game
+
+__all__ = ["Loss", "LossValue", "Verdict"]
+
+LossValue: TypeAlias = "torch.Tensor | Mapping[str, torch.Tensor]"
+"""A scalar, or named scalars that are summed and logged one by one."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a discriminator may return where logits are not all that a loss looks at.
+
+    Attributes:
+        logits: `(N,)` or `(N, …)`, higher is more real.
+        features: `(N, …)` of an inner layer.
+        class_logits: `(N, classes)` of an auxiliary classifier.
+    """
+
+    logits: torch.Tensor
+    features: torch.Tensor | None = None
+    class_logits: torch.Tensor | None = None
+
+    def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Verdict:
+        """Return the verdict with a function applied to each of its tensors."""
+        return Verdict(
+            function(self.logits),
+            None if self.features is None else function(self.features),
+            None if self.class_logits is None else function(self.class_logits),
+        )
+
+
+class Loss:
+    """A term of the objective; returning tensors is all it does.
+
+    Override `discriminator`, `generator` or both: the engine plays a player's turn if
+    some loss speaks to that player. Tensors read from the game are float32, and what
+    is returned is averaged over the samples (`mean`), so that microbatches add up.
+    Gradients, devices, precision and randomness are the engine's (`game.rng` is the
+    generator to draw from).
+    """
+
+    differentiates: frozenset[Literal["real", "fake"]] = frozenset()
+    """Samples with respect to which the loss takes gradients; the engine hands them out as leaves."""
+
+    log_odds: bool = False
+    """Whether logits are log-odds of being real, so that probabilities and accuracy mean something."""
+
+    couples_samples: bool = False
+    """Whether a sample's share depends on the rest of the batch, which microbatches would change."""
+
+    def discriminator(self, game: Game) -> LossValue:
+        """Return what the discriminator minimises in its turn."""
+        raise NotImplementedError
+
+    def generator(self, game: Game) -> LossValue:
+        """Return what the generator (and the encoder) minimises in its turn."""
+        raise NotImplementedError
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return adaptive state, as tensors, numbers, strings, lists and dicts; `{}` if there is none."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
