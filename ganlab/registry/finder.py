@@ -1,0 +1,117 @@
+"""Step one: which plugins there are. Nothing is imported here."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from ganlab.errors import UsageError
+from ganlab.hookspecs import PROJECT
+from ganlab.registry.records import FoundPlugin, PluginFailure
+from ganlab.registry.suggest import did_you_mean, listing
+
+__all__ = ["DISABLE_VARIABLE", "find_installed", "find_local", "without_disabled"]
+
+DISABLE_VARIABLE = "GANLAB_DISABLE_PLUGINS"
+"""Environment variable: comma-separated names of plugins that are not to be imported."""
+
+
+def find_installed() -> tuple[FoundPlugin, ...]:
+    """Return installed plugins in order of (distribution, entry point).
+
+    pluggy's own loader is not used: one plugin that cannot be imported would end it,
+    and of two distributions that use one entry-point name it would drop the second.
+    """
+    found = (_installed(entry_point) for entry_point in entry_points(group=PROJECT))
+    return tuple(sorted(found, key=lambda plugin: (plugin.distribution, plugin.name)))
+
+
+def _installed(entry_point: EntryPoint) -> FoundPlugin:
+    distribution = entry_point.dist
+    name = distribution.name if distribution else "unknown"
+    return FoundPlugin(
+        id=f"{name}:{entry_point.name}",
+        distribution=name,
+        name=entry_point.name,
+        version=distribution.version if distribution else "",
+        entry_point=entry_point,
+    )
+
+
+def find_local(
+    requested: Sequence[str], relative_to: Path
+) -> tuple[tuple[FoundPlugin, ...], tuple[PluginFailure, ...]]:
+    """Return the plugins named by path or module name, and those that are not there.
+
+    Args:
+        requested: paths (anything that ends in `.py`, has a separator or exists) or
+            importable module names. A file named twice is one plugin.
+        relative_to: directory that relative paths start from.
+    """
+    found: dict[str, FoundPlugin] = {}
+    failures: list[PluginFailure] = []
+    for request in requested:
+        path = Path(relative_to, Path(request).expanduser()).resolve()
+        if not _looks_like_path(request) and not path.exists():
+            found.setdefault(request, _module(request))
+        elif path.is_file() or (path / "__init__.py").is_file():
+            found.setdefault(str(path), _file(request, path))
+        else:
+            failures.append(_absent(request, path))
+    return tuple(found.values()), tuple(failures)
+
+
+def _looks_like_path(request: str) -> bool:
+    return request.endswith(".py") or "/" in request or os.sep in request
+
+
+def _module(name: str) -> FoundPlugin:
+    return FoundPlugin(id=name, distribution=name.partition(".")[0], name=name, requested=name)
+
+
+def _file(request: str, path: Path) -> FoundPlugin:
+    return FoundPlugin(id=path.name, distribution=path.stem, name=path.stem, requested=request, file=path)
+
+
+def _absent(request: str, path: Path) -> PluginFailure:
+    message = f"there is no file {path}"
+    if path.is_dir():
+        message = f"{path} is a directory without `__init__.py`"
+    elif hint := did_you_mean(path.name, [file.name for file in path.parent.glob("*.py")]):
+        message += f"; {hint}"
+    return PluginFailure(path.name, "find", message, requested=request)
+
+
+def without_disabled(plugins: Iterable[FoundPlugin], disabled: Collection[str]) -> tuple[FoundPlugin, ...]:
+    """Return the plugins that are not turned off, by `disabled` or by the environment.
+
+    A name may be an entry point's, `distribution:entry-point`, or a distribution's,
+    which turns off all its plugins; case, `-`, `_` and `.` make no difference.
+
+    Raises:
+        UsageError: a name in `disabled` fits no plugin. (The environment may well
+            speak of plugins that are not installed here.)
+    """
+    plugins = tuple(plugins)
+    known = {name for plugin in plugins for name in _names(plugin)}
+    for name in disabled:
+        if _plain(name) not in {_plain(word) for word in known}:
+            hint = did_you_mean(name, known)
+            raise UsageError(
+                f"there is no plugin `{name}` to turn off"
+                + (f"; {hint}" if hint else "")
+                + f"\n    installed: {listing(plugin.id for plugin in plugins)}"
+            )
+    off = {_plain(name) for name in (*disabled, *os.environ.get(DISABLE_VARIABLE, "").split(","))}
+    return tuple(plugin for plugin in plugins if not off & {_plain(name) for name in _names(plugin)})
+
+
+def _names(plugin: FoundPlugin) -> Iterator[str]:
+    yield from (plugin.id, plugin.name, plugin.distribution)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
