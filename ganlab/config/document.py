@@ -1,0 +1,136 @@
+"""From files to one nested table: parsing, `extends`, and where every key stands."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ganlab.config.positions import key_lines
+from ganlab.errors import ExperimentError, Problem
+from ganlab.registry.suggest import did_you_mean
+
+__all__ = ["Document", "Place", "read_document"]
+
+Place: TypeAlias = tuple[Path | None, int | None]
+
+_AT = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
+
+
+@dataclass(frozen=True)
+class Document:
+    """An experiment as it is written, before anything is checked.
+
+    Attributes:
+        file: the experiment file.
+        values: its nested tables, bases merged in.
+        places: dotted path -> (file, line) of every key.
+    """
+
+    file: Path
+    values: dict[str, Any]
+    places: dict[str, Place]
+
+
+def read_document(file: Path) -> Document:
+    """Read an experiment file and all that it extends.
+
+    Raises:
+        ExperimentError: a file is absent, unreadable or not TOML, or extends itself.
+    """
+    return _read(file, ())
+
+
+def _read(file: Path, chain: tuple[Path, ...]) -> Document:
+    text = _text(file)
+    values = _parse(file, text)
+    places: dict[str, Place] = {path: (file, line) for path, line in key_lines(text).items()}
+    places[""] = (file, None)
+    document = Document(file, values, places)
+    if "extends" not in values:
+        return document
+    base = _base(document, (*chain, file))
+    del values["extends"]
+    return _merge(base, document)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        names = [path.name for path in file.parent.glob("*.toml")]
+        problem = Problem("", "there is no such file", did_you_mean(file.name, names), file)
+    except IsADirectoryError:
+        problem = Problem("", "is a directory, not an experiment file", file=file)
+    except OSError as error:
+        problem = Problem("", f"cannot be read: {error.strerror}", file=file)
+    except UnicodeDecodeError:
+        problem = Problem("", "is not a text file in UTF-8", file=file)
+    raise ExperimentError([problem])
+
+
+def _parse(file: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        at = _AT.search(message)
+        line, column = (at["line"], at["column"]) if at else (None, None)
+        problem = Problem(
+            path="",
+            message=f"not valid TOML: {_AT.sub('', message)}",
+            file=file,
+            line=int(line) if line else text.count("\n") + 1,
+            column=int(column) if column else None,
+        )
+        raise ExperimentError([problem]) from error
+
+
+def _base(document: Document, chain: tuple[Path, ...]) -> Document:
+    """Read the file that a document extends."""
+    name = document.values["extends"]
+    file, line = document.places["extends"]
+    if not isinstance(name, str):
+        problem = Problem("extends", "must be the path of one TOML file, in quotes", file=file, line=line)
+        raise ExperimentError([problem])
+    base = Path(document.file.parent, Path(name).expanduser())
+    seen = [path.resolve() for path in chain]
+    if base.resolve() in seen:
+        circle = " → ".join(str(path) for path in (*chain[seen.index(base.resolve()) :], base))
+        raise ExperimentError([Problem("extends", f"goes in a circle: {circle}", file=file, line=line)])
+    if not base.is_file():
+        names = [path.name for path in base.parent.glob("*.toml")]
+        hint = did_you_mean(base.name, names)
+        raise ExperimentError([Problem("extends", f"there is no file {base}", hint, file, line)])
+    return _read(base, chain)
+
+
+def _merge(base: Document, over: Document) -> Document:
+    places = dict(base.places)
+    values = _merged(base.values, over.values, "", places)
+    return Document(over.file, values, {**places, **over.places})
+
+
+def _merged(
+    base: dict[str, Any], over: dict[str, Any], path: str, places: dict[str, Place]
+) -> dict[str, Any]:
+    """Return the merged table, and drop from `places` what was replaced."""
+    result = dict(base)
+    for key, value in over.items():
+        inner = f"{path}.{key}" if path else key
+        if key in base and _merges(base[key], value):
+            result[key] = _merged(base[key], value, inner, places)
+        else:
+            result[key] = value
+            for place in [place for place in places if place == inner or place.startswith(f"{inner}.")]:
+                del places[place]
+    return result
+
+
+def _merges(base: Any, over: Any) -> bool:
+    """Tables merge, unless the new one chooses another component, which the old options do not fit."""
+    if not (isinstance(base, dict) and isinstance(over, dict)):
+        return False
+    return "name" not in over or over["name"] == base.get("name")

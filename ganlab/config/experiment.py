@@ -1,0 +1,157 @@
+"""A validated experiment: settings, and the components that they chose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from ganlab.components import (
+    Component,
+    DatasetComponent,
+    DiscriminatorComponent,
+    EncoderComponent,
+    EvaluatorComponent,
+    FeaturesComponent,
+    GeneratorComponent,
+    ImageSpec,
+    LatentSpec,
+    LossComponent,
+    Metric,
+    Options,
+    TrackerComponent,
+)
+from ganlab.config.settings import EvaluatorSettings, LossSettings, Settings
+from ganlab.errors import ComponentError, ExperimentError, Problem
+from ganlab.registry import Registry
+
+__all__ = ["BestMetric", "EvaluatorChoice", "Experiment", "LossChoice", "Origin", "Selection"]
+
+ComponentT = TypeVar("ComponentT", bound=Component, covariant=True)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an experiment's keys stand.
+
+    Attributes:
+        places: dotted path -> (file, 1-based line); paths inside arrays carry indices.
+    """
+
+    places: Mapping[str, tuple[Path | None, int | None]]
+
+    def find(self, path: str) -> tuple[Path | None, int | None]:
+        """Return the place of a key, or of the nearest table around it."""
+        while path:
+            if path in self.places:
+                return self.places[path]
+            path = path.rpartition(".")[0]
+        return self.places.get("", (None, None))
+
+    def problem(self, path: str, message: str, hint: str = "") -> Problem:
+        """Return a problem at a key, with its file and line."""
+        file, line = self.find(path)
+        return Problem(path=path, message=message, hint=hint, file=file, line=line)
+
+
+@dataclass(frozen=True)
+class Selection(Generic[ComponentT]):
+    """One component that the experiment chose, with its validated options.
+
+    Attributes:
+        component: the record that a plugin yielded.
+        options: an instance of `component.options`.
+        label: what tags and files call this entry.
+        path: dotted path of its table, as in `losses.0`.
+        origin: where keys stand, for errors.
+    """
+
+    component: ComponentT
+    options: Options
+    label: str
+    path: str
+    origin: Origin
+
+    def build(self, *context: Any) -> Any:
+        """Call the component's `build(options, *context)`.
+
+        Raises:
+            ExperimentError: the component refused, with the file and line of the option at fault.
+        """
+        try:
+            return self.component.build(self.options, *context)
+        except ComponentError as error:
+            raise self.refusal(error) from error
+
+    def refusal(self, error: ComponentError) -> ExperimentError:
+        """Return a component's refusal with the place of the option at fault."""
+        path = f"{self.path}.{error.option}" if error.option else self.path
+        return ExperimentError([self.origin.problem(path, str(error))])
+
+
+@dataclass(frozen=True)
+class LossChoice:
+    """An entry of `[[losses]]`."""
+
+    selection: Selection[LossComponent]
+    settings: LossSettings
+
+
+@dataclass(frozen=True)
+class EvaluatorChoice:
+    """An entry of `[[evaluators]]` with the extractor it works on."""
+
+    selection: Selection[EvaluatorComponent]
+    features: Selection[FeaturesComponent]
+    settings: EvaluatorSettings
+
+
+@dataclass(frozen=True)
+class BestMetric:
+    """The metric that chooses the best checkpoint.
+
+    Attributes:
+        label: the evaluator's label.
+        metric: which of its numbers, with its direction.
+    """
+
+    label: str
+    metric: Metric
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A validated experiment. Nothing is built yet, and torch has not been imported.
+
+    Attributes:
+        settings: the static part, every default filled in.
+        image: the `[image]` table with the dataset's suggestions filled in; `None` where
+            the dataset yields vectors.
+        best: what chooses the best checkpoint; `None` if nothing is evaluated.
+        resolved: everything as nested tables: the content of `resolved.toml`.
+        origin: where keys stand.
+        file: the experiment file.
+        plugin_files: the sources of local plugins, helpers beside them included, by their path
+            relative to the directory that they are imported from (`patch_gan.py`).
+        registry: the components that were to choose from.
+        warnings: what differs from the `[provenance]` that the file brought along.
+    """
+
+    settings: Settings
+    dataset: Selection[DatasetComponent]
+    generator: Selection[GeneratorComponent]
+    discriminator: Selection[DiscriminatorComponent] | None
+    encoder: Selection[EncoderComponent] | None
+    losses: tuple[LossChoice, ...]
+    evaluators: tuple[EvaluatorChoice, ...]
+    trackers: tuple[Selection[TrackerComponent], ...]
+    image: ImageSpec | None
+    latent: LatentSpec
+    best: BestMetric | None
+    resolved: Mapping[str, Any]
+    origin: Origin
+    file: Path
+    plugin_files: Mapping[str, Path]
+    registry: Registry = field(repr=False)
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,161 @@
+"""From a TOML file to a validated experiment, or to every reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ganlab.components import DatasetComponent, ImageSpec, LatentSpec
+from ganlab.config.checks import Draft, best_metric, check_together
+from ganlab.config.document import Document, read_document
+from ganlab.config.experiment import EvaluatorChoice, Experiment, LossChoice, Origin, Selection
+from ganlab.config.overrides import apply_overrides
+from ganlab.config.resolve import image_spec, provenance_warnings, resolve
+from ganlab.config.selection import Choices, Chosen, choose
+from ganlab.config.settings import Settings
+from ganlab.config.validation import check_settings, check_values
+from ganlab.errors import ExperimentError, Problem
+from ganlab.registry import Registry, load_registry
+
+__all__ = ["load_experiment"]
+
+
+def load_experiment(
+    file: Path | str,
+    *,
+    overrides: Sequence[str] = (),
+    plugins: Sequence[str] = (),
+    disabled: Collection[str] = (),
+) -> Experiment:
+    """Read, check and resolve an experiment. Nothing is built, and torch is not imported.
+
+    Args:
+        file: the experiment file.
+        overrides: `dotted.path=VALUE` each, as `--set` gives them.
+        plugins: local plugins beside the experiment's own, relative to the working directory.
+        disabled: installed plugins that are not to be imported.
+
+    Raises:
+        ExperimentError: every problem that was found.
+        UsageError: `disabled` names a plugin that is not there.
+    """
+    document = apply_overrides(read_document(Path(file)), overrides)
+    origin = Origin(document.places)
+    requested = _requested_plugins(document, origin)
+    registry = load_registry(plugins=[*requested.values(), *plugins], disabled=disabled)
+    settings, problems = check_settings(document.values, origin)
+    choices, more = choose(document, registry, origin)
+    problems += _plugin_problems(registry, requested, plugins, origin)
+    problems += more
+    unusable = list(check_values(document.values, origin))
+    paths = {problem.path for problem in unusable}
+    problems = [*unusable, *(problem for problem in problems if problem.path not in paths)]
+    problems += check_together(Draft(document.values, choices, registry, origin))
+    if problems or settings is None:
+        raise ExperimentError(_in_order(problems, document, overrides))
+    return _experiment(document, settings, choices, registry, origin)
+
+
+def _requested_plugins(document: Document, origin: Origin) -> dict[str, str]:
+    """Return the experiment's own plugins: key -> path from the file that asks for it, or module name."""
+    given = document.values.get("plugins")
+    result = {}
+    for index, plugin in enumerate(given if isinstance(given, list) else []):
+        if not isinstance(plugin, str):
+            continue
+        path = f"plugins.{index}"
+        file, _ = origin.find(path)
+        anchored = Path(file.parent if file else Path.cwd(), Path(plugin).expanduser())
+        is_module = "/" not in plugin and not plugin.endswith(".py") and not anchored.exists()
+        result[path] = plugin if is_module else str(anchored)
+    return result
+
+
+def _plugin_problems(
+    registry: Registry, requested: dict[str, str], plugins: Sequence[str], origin: Origin
+) -> list[Problem]:
+    """Return the failures of plugins that were asked for by name; the others may be of no concern."""
+    problems = [
+        origin.problem(path, failure.message)
+        for failure in registry.failures
+        for path, plugin in requested.items()
+        if failure.requested == plugin
+    ]
+    asked = set(plugins) - set(requested.values())
+    problems += [
+        Problem("", f"--plugin {failure.requested}: {failure.message}")
+        for failure in registry.failures
+        if failure.requested in asked
+    ]
+    return problems
+
+
+def _in_order(problems: list[Problem], document: Document, overrides: Sequence[str]) -> list[Problem]:
+    """Return problems once each, in the order of the file, those of `--set` with its words."""
+    unique = {(problem.path, problem.message): problem for problem in problems}
+    ordered = sorted(
+        unique.values(),
+        key=lambda problem: (problem.file is None, problem.file != document.file, problem.line or 0),
+    )
+    return [_blaming_override(problem, document, overrides) for problem in ordered]
+
+
+def _blaming_override(problem: Problem, document: Document, overrides: Sequence[str]) -> Problem:
+    if problem.file is not None:
+        return problem
+    for override in reversed(overrides):
+        path = override.partition("=")[0].strip()
+        if problem.path == path or problem.path.startswith(f"{path}."):
+            return replace(problem, hint="\n".join(filter(None, (problem.hint, f"from --set {override}"))))
+    return problem
+
+
+def _experiment(
+    document: Document, settings: Settings, choices: Choices, registry: Registry, origin: Origin
+) -> Experiment:
+    dataset = choices.dataset.offer.component if choices.dataset else None
+    assert isinstance(dataset, DatasetComponent)
+    image = image_spec(settings.image, dataset.image) if choices.spec is ImageSpec else None
+    resolved = resolve(settings, choices, registry, image)
+    final, problems = check_settings(resolved, origin)
+    if final is None:
+        raise ExperimentError(problems)
+    files = {file.name: file.path for plugin in registry.plugins for file in plugin.files}
+    return Experiment(
+        settings=final,
+        dataset=_selection(choices.dataset, origin),
+        generator=_selection(choices.generator, origin),
+        discriminator=_optional(choices.discriminator, origin),
+        encoder=_optional(choices.encoder, origin),
+        losses=tuple(
+            LossChoice(_selection(chosen, origin), table)
+            for chosen, table in zip(choices.losses, final.losses, strict=True)
+        ),
+        evaluators=tuple(
+            EvaluatorChoice(_selection(chosen, origin), _selection(features, origin), table)
+            for chosen, features, table in zip(
+                choices.evaluators, choices.features, final.evaluators, strict=True
+            )
+        ),
+        trackers=tuple(_selection(chosen, origin) for chosen in choices.trackers),
+        image=image,
+        latent=LatentSpec(final.latent.dim, final.latent.distribution),
+        best=best_metric(final.checkpoint.best, choices.evaluators),
+        resolved=resolved,
+        origin=origin,
+        file=document.file,
+        plugin_files=files,
+        registry=registry,
+        warnings=provenance_warnings(settings.provenance, resolved),
+    )
+
+
+def _selection(chosen: Chosen | None, origin: Origin) -> Selection[Any]:
+    assert chosen is not None, "an experiment without problems has chosen every component"
+    return Selection(chosen.offer.component, chosen.options, chosen.label, chosen.path, origin)
+
+
+def _optional(chosen: Chosen | None, origin: Origin) -> Selection[Any] | None:
+    return _selection(chosen, origin) if chosen else None

@@ -1,0 +1,56 @@
+"""What components' options say about themselves: descriptions, defaults, schemas."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from ganlab.components import Options
+
+__all__ = ["option_descriptions", "options_schema"]
+
+
+def option_descriptions(options: type[Options]) -> dict[str, str]:
+    """Return the description of each option: `Field(description=…)`, or the string literal under it.
+
+    The literals are read from source here, and not by pydantic when the class is made:
+    that would slow every start by all options of all plugins.
+    """
+    found: dict[str, str] = {}
+    for base in reversed(options.__mro__):
+        if issubclass(base, Options):
+            found |= dict(_literals(base))
+    given = {key: field.description for key, field in options.model_fields.items() if field.description}
+    texts = {key: " ".join(text.split()) for key, text in {**found, **given}.items()}
+    return {key: texts[key] for key in options.model_fields if key in texts}
+
+
+def _literals(options: type[Options]) -> Iterator[tuple[str, str]]:
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(options)))
+    except (OSError, SyntaxError, TypeError):  # made without source
+        return
+    body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+    for field, below in pairwise(body):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                yield name, text
+
+
+def options_schema(options: type[Options], *, reference: str = "#/$defs/{model}") -> dict[str, Any]:
+    """Return the JSON Schema of a component's options, with their descriptions.
+
+    Args:
+        options: the component's options.
+        reference: how the schema refers to its own definitions.
+    """
+    schema = options.model_json_schema(ref_template=reference)
+    for key, text in option_descriptions(options).items():
+        schema["properties"][key]["description"] = text
+    if options.__doc__ == Options.__doc__:
+        schema.pop("description", None)
+    return schema

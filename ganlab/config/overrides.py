@@ -1,0 +1,112 @@
+"""`--set training.steps=100`: single keys from outside the file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from ganlab.config.document import Document
+from ganlab.errors import ExperimentError, Problem
+
+__all__ = ["apply_overrides"]
+
+
+class _BadOverrideError(Exception):
+    """What is wrong with one `--set`, and what would be right."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def apply_overrides(document: Document, overrides: Sequence[str]) -> Document:
+    """Return the document with keys replaced or added.
+
+    Args:
+        document: left as it is.
+        overrides: `dotted.path=VALUE` each; entries of arrays by index. The value is TOML, or
+            plain text where that reads as no TOML value, as in `dataset.name=faces`.
+
+    Raises:
+        ExperimentError: overrides that cannot be read, or that lead nowhere; all of them.
+    """
+    values = _copied(document.values)
+    places = dict(document.places)
+    problems = []
+    for override in overrides:
+        path, _, text = override.partition("=")
+        path = path.strip()
+        try:
+            _assign(values, path, _value(override, text.strip()))
+        except _BadOverrideError as error:
+            problems.append(Problem("", f"--set {override}: {error}", error.hint))
+            continue
+        for place in [place for place in places if place == path or place.startswith(f"{path}.")]:
+            del places[place]
+        places[path] = (None, None)
+    if problems:
+        raise ExperimentError(problems)
+    return Document(document.file, values, places)
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copied(inner) for key, inner in value.items()}
+    return [_copied(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _value(override: str, text: str) -> Any:
+    if "=" not in override or not override.partition("=")[0].strip():
+        raise _BadOverrideError("must be `key=value`, as in `--set training.steps=100`")
+    if not text:
+        raise _BadOverrideError("has no value", 'an empty text is ""')
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError as error:
+        if text[0] in "\"'[{":
+            raise _BadOverrideError(f"the value is not valid TOML: {error}") from error
+        return text
+    return parsed["value"] if parsed.keys() == {"value"} else text
+
+
+def _assign(values: dict[str, Any], path: str, value: Any) -> None:
+    parts = path.split(".")
+    last = parts[-1]
+    holder: Any = values
+    walked = ""
+    for part, after in pairwise(parts):
+        if isinstance(holder, dict) and part not in holder:
+            if after.isdigit():
+                raise _BadOverrideError(f"the experiment has no array `{_join(walked, part)}`")
+            holder[part] = {}
+        holder = _step(holder, part, walked)
+        walked = _join(walked, part)
+    if isinstance(holder, dict):
+        holder[last] = value
+    else:
+        _step(holder, last, walked)
+        holder[int(last)] = value
+
+
+def _step(holder: Any, part: str, walked: str) -> Any:
+    """Return what `part` names inside a table or an array."""
+    if isinstance(holder, dict):
+        return holder[part]
+    if not isinstance(holder, list):
+        raise _BadOverrideError(f"`{walked}` is a value, not a table")
+    if not part.isdigit():
+        raise _BadOverrideError(f"`{walked}` is an array", f"name an entry by its index: {_indices(holder)}")
+    if int(part) >= len(holder):
+        count = "1 entry" if len(holder) == 1 else f"{len(holder)} entries"
+        raise _BadOverrideError(f"`{walked}` has {count}", f"indices: {_indices(holder)}")
+    return holder[int(part)]
+
+
+def _indices(entries: list[Any]) -> str:
+    return {0: "none", 1: "0"}.get(len(entries), f"0 to {len(entries) - 1}")
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key

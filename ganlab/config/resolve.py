@@ -1,0 +1,131 @@
+"""The resolved experiment: every default written out, and what it was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ganlab
+from ganlab.components import ImageSpec
+from ganlab.config.checks import best_metric
+from ganlab.config.experiment import Experiment
+from ganlab.config.selection import Choices, Chosen
+from ganlab.config.settings import ImageSettings, ProvenanceSettings, Settings
+from ganlab.config.writing import toml_document
+from ganlab.registry import Registry
+from ganlab.registry.classifier import CORE_KEYS
+
+__all__ = ["dump_resolved", "image_spec", "provenance_warnings", "relocate_plugins", "resolve"]
+
+
+def dump_resolved(experiment: Experiment) -> str:
+    """Return the resolved experiment as TOML; `ganlab run` on it repeats the run."""
+    return toml_document(experiment.resolved)
+
+
+def relocate_plugins(resolved: Mapping[str, Any], moved: Mapping[Path, str]) -> dict[str, Any]:
+    """Return a resolved experiment whose local plugins are read from elsewhere.
+
+    Args:
+        resolved: `Experiment.resolved`.
+        moved: absolute path of a plugin -> the path to write instead, relative to where the
+            resolved experiment will stand.
+    """
+    plugins = [moved.get(Path(plugin), plugin) for plugin in resolved.get("plugins", [])]
+    return {**resolved, "plugins": plugins}
+
+
+def image_spec(settings: ImageSettings, suggestion: ImageSpec) -> ImageSpec:
+    """Return what `[image]` means where the dataset's suggestion fills in what it leaves out."""
+    return ImageSpec(
+        channels=settings.channels or suggestion.channels,
+        height=settings.size or settings.height or suggestion.height,
+        width=settings.size or settings.width or suggestion.width,
+        classes=suggestion.classes,
+    )
+
+
+def resolve(
+    settings: Settings, choices: Choices, registry: Registry, image: ImageSpec | None
+) -> dict[str, Any]:
+    """Return the experiment as nested tables without `None`, every default and option filled in."""
+    resolved = settings.model_dump(mode="json", exclude={"image", "provenance"})
+    resolved["plugins"] = [
+        str(plugin.found.file or plugin.found.name) for plugin in registry.plugins if plugin.found.requested
+    ]
+    if image is not None:
+        resolved["image"] = settings.image.model_dump(mode="json", exclude={"size"})
+        resolved["image"] |= {"height": image.height, "width": image.width, "channels": image.channels}
+    for kind in ("dataset", "generator", "discriminator", "encoder"):
+        resolved[kind] = _table(resolved[kind], getattr(choices, kind))
+    for section in ("losses", "evaluators", "trackers"):
+        pairs = zip(resolved[section], getattr(choices, section), strict=True)
+        resolved[section] = [_table(table, chosen) for table, chosen in pairs]
+    for table, features in zip(resolved["evaluators"], choices.features, strict=True):
+        given = table["features"]
+        table["features"] = _table(given if isinstance(given, dict) else {"name": given}, features)
+    best = best_metric(settings.checkpoint.best, choices.evaluators)
+    resolved["checkpoint"]["best"] = f"{best.label}.{best.metric.name}" if best else None
+    resolved["provenance"] = _provenance(choices, registry)
+    cleaned: dict[str, Any] = _without_none(resolved)
+    order = {name: index for index, name in enumerate(Settings.model_fields)}
+    return dict(sorted(cleaned.items(), key=lambda item: order[item[0]]))
+
+
+def _table(given: dict[str, Any] | None, chosen: Chosen | None) -> dict[str, Any] | None:
+    """Return a component's table: the core's keys as given, its options in full."""
+    if given is None or chosen is None:
+        return None
+    kind = chosen.offer.component.kind
+    table = {key: value for key, value in given.items() if key in CORE_KEYS[kind]}
+    table["name"] = table.get("name") or chosen.offer.component.name
+    if "label" in CORE_KEYS[kind]:
+        table["label"] = chosen.label
+    return {**table, **chosen.options.model_dump(mode="json")}
+
+
+def _provenance(choices: Choices, registry: Registry) -> dict[str, Any]:
+    return {
+        "ganlab": ganlab.__version__,
+        "components": [
+            {
+                "path": chosen.path,
+                "component": chosen.offer.qualified_name,
+                "plugin": chosen.offer.provenance.plugin,
+                "version": chosen.offer.provenance.version or None,
+            }
+            for chosen in choices.all()
+        ],
+        "files": [
+            {"name": file.name, "sha256": file.sha256} for plugin in registry.plugins for file in plugin.files
+        ],
+    }
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(inner) for key, inner in value.items() if inner is not None}
+    return [_without_none(inner) for inner in value] if isinstance(value, list) else value
+
+
+def provenance_warnings(recorded: ProvenanceSettings | None, resolved: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what is installed or written differently from when an experiment was resolved."""
+    if recorded is None:
+        return ()
+    now = ProvenanceSettings.model_validate(resolved["provenance"])
+    warnings = []
+    if recorded.ganlab != now.ganlab:
+        warnings.append(f"resolved by ganlab {recorded.ganlab}; this is {now.ganlab}")
+    current = {entry.path: entry for entry in now.components}
+    for entry in recorded.components:
+        other = current.get(entry.path)
+        if other and (entry.component, entry.version) != (other.component, other.version):
+            was, is_now = (f"{side.component} {side.version}".strip() for side in (entry, other))
+            warnings.append(f"{entry.path} was {was}; it is now {is_now}")
+    digests = {file.name: file.sha256 for file in now.files}
+    for file in recorded.files:
+        if digests.get(file.name) != file.sha256:
+            what = "has changed" if file.name in digests else "is no longer used"
+            warnings.append(f"the plugin file {file.name} {what} since the experiment was resolved")
+    return tuple(warnings)
