@@ -1,0 +1,255 @@
+"""Batches without end, in an order that is a pure function of the seed."""
+
+from __future__ import annotations
+
+import mmap
+import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganlab.components import ImageSpec
+from ganlab.data.convert import to_unit
+from ganlab.data.order import coins, permutation
+from ganlab.data.store import Store
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+__all__ = ["Batch", "Feed"]
+
+_COMFORTABLE_SHARE = 0.25
+_PREFETCHED = 2
+_UPLOAD_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is fed to one turn.
+
+    Attributes:
+        samples: float32 `(n, C, H, W)` in [-1, 1] in channels-last memory, or vectors
+            `(n, dimension)` as they are.
+        labels: int64 `(n,)`, or `None`.
+    """
+
+    samples: Tensor
+    labels: Tensor | None
+
+
+class Feed:
+    """Endless shuffled batches of some of a store's samples.
+
+    Sample k of the stream is `permutation(k // n)[k % n]` of the n indices, so batches
+    run across the ends of epochs and are always full. Each batch is drawn for all
+    processes together and then cut into one slice for each, so that how many processes
+    share it does not change it. Its whole state is `position`.
+
+    Samples that fit in a quarter of the device's free memory live there, and a batch
+    never crosses the bus. Elsewhere a thread gathers ahead. On the CPU, samples that fit
+    in a quarter of the free memory are left to the page cache and gathered at once.
+
+    Args:
+        store: packed samples.
+        indices: which of them to show, as in `Split.training`.
+        batch_size: samples of one batch, over all processes.
+        seed: the experiment's seed.
+        device: where batches are wanted.
+        mirror: flip each image left to right half of the time, a pure function of seed
+            and position.
+        rank: this process.
+        world: number of processes.
+
+    Attributes:
+        wait_seconds: time spent in `next` so far.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        indices: NDArray[np.int64],
+        *,
+        batch_size: int,
+        seed: int,
+        device: torch.device | str,
+        mirror: bool = False,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        import torch
+
+        if len(indices) == 0:
+            raise ValueError("there is nothing to feed: no indices")
+        if not 0 <= rank < world <= batch_size:
+            raise ValueError(f"a batch of {batch_size} cannot be cut for rank {rank} of {world}")
+        self.wait_seconds = 0.0
+        self._store, self._indices, self._seed = store, indices, seed
+        self._batch_size, self._rank, self._world = batch_size, rank, world
+        self._device = torch.device(device)
+        self._mirror = mirror and isinstance(store.spec, ImageSpec)
+        self._position = 0
+        self._epoch: tuple[int, NDArray[np.int64]] | None = None
+        self._ahead: deque[Future[_Gathered]] = deque()
+        self._thread: ThreadPoolExecutor | None = None
+        self._resident: Tensor | None = None
+        comfortable = self._bytes_of_samples() < _COMFORTABLE_SHARE * _free_memory(self._device)
+        if comfortable and self._device.type == "cpu":
+            _read_ahead(store)
+        elif comfortable:
+            self._resident = self._upload()
+        else:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="feed")
+
+    @property
+    def position(self) -> int:
+        """Batches handed out so far; setting it goes there."""
+        return self._position
+
+    @position.setter
+    def position(self, position: int) -> None:
+        if position < 0:
+            raise ValueError(f"position {position} lies before the first batch")
+        self._forget_ahead()
+        self._position = position
+
+    def next(self) -> Batch:
+        """Return the batch at `position`, this process's slice of it, and move on."""
+        started = time.perf_counter()
+        gathered = self._prefetched() if self._thread else self._gather(self._position)
+        self._position += 1
+        batch = self._finish(gathered)
+        self.wait_seconds += time.perf_counter() - started
+        return batch
+
+    def close(self) -> None:
+        """Stop reading ahead. A feed that is closed must not be used again."""
+        self._forget_ahead()
+        if self._thread:
+            self._thread.shutdown()
+
+    def order(self, position: int) -> NDArray[np.int64]:
+        """Return the indices of this process's slice of the batch at a position."""
+        return self._indices[self._places(position)]
+
+    def _places(self, position: int) -> NDArray[np.int64]:
+        """Return the slice of a batch as places in `indices`."""
+        cut = self._slice()
+        first = position * self._batch_size
+        stream = np.arange(first + cut.start, first + cut.stop)
+        epochs, places = np.divmod(stream, len(self._indices))
+        for epoch in np.unique(epochs):
+            inside = epochs == epoch
+            places[inside] = self._permutation(int(epoch))[places[inside]]
+        return places
+
+    def _slice(self) -> slice:
+        start = self._rank * self._batch_size // self._world
+        return slice(start, (self._rank + 1) * self._batch_size // self._world)
+
+    def _permutation(self, epoch: int) -> NDArray[np.int64]:
+        if self._epoch is None or self._epoch[0] != epoch:
+            self._epoch = (epoch, permutation(len(self._indices), self._seed, "order", epoch))
+        return self._epoch[1]
+
+    def _gather(self, position: int) -> _Gathered:
+        """Return a slice at rest: on the device if it is resident, else in (pinned) host memory."""
+        import torch
+
+        places = self._places(position)
+        indices = self._indices[places]
+        flips = None
+        if self._mirror:
+            tossed = coins(self._batch_size, self._seed, "mirror", position)[self._slice()]
+            flips = self._pinned(torch.from_numpy(np.flatnonzero(tossed)))
+        labels = None
+        if self._store.labels is not None:
+            labels = self._pinned(torch.from_numpy(self._store.labels[indices]))
+        if self._resident is None:
+            samples = self._pinned(self._store.gather(indices))
+        else:
+            rows = self._resident.index_select(0, self._to_device(self._pinned(torch.from_numpy(places))))
+            samples = rows.permute(0, 3, 1, 2) if rows.ndim == 4 else rows
+        return _Gathered(samples, labels, flips)
+
+    def _prefetched(self) -> _Gathered:
+        assert self._thread is not None
+        while len(self._ahead) <= _PREFETCHED:
+            self._ahead.append(self._thread.submit(self._gather, self._position + len(self._ahead)))
+        return self._ahead.popleft().result()
+
+    def _forget_ahead(self) -> None:
+        while self._ahead:
+            future = self._ahead.popleft()
+            if not future.cancel():
+                future.exception()  # The thread owns the cached permutation until it is done.
+
+    def _finish(self, gathered: _Gathered) -> Batch:
+        samples = self._to_device(gathered.samples)
+        if gathered.flips is not None:
+            flips = self._to_device(gathered.flips)
+            # In place: a gathered batch is nobody else's, and keeps its memory format.
+            samples.index_copy_(0, flips, samples.index_select(0, flips).flip(3))
+        if isinstance(self._store.spec, ImageSpec):
+            samples = to_unit(samples)
+        return Batch(samples, None if gathered.labels is None else self._to_device(gathered.labels))
+
+    def _to_device(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self._device, non_blocking=True)
+
+    def _pinned(self, tensor: Tensor) -> Tensor:
+        return tensor.pin_memory() if self._device.type == "cuda" else tensor
+
+    def _bytes_of_samples(self) -> int:
+        samples = self._store.samples
+        return len(self._indices) * (samples.nbytes // len(samples))
+
+    def _upload(self) -> Tensor:
+        """Copy the samples that are shown to the device, in rows as they lie at rest."""
+        import torch
+
+        shape = (len(self._indices), *self._store.samples.shape[1:])
+        dtype = torch.uint8 if isinstance(self._store.spec, ImageSpec) else torch.float32
+        resident = torch.empty(shape, dtype=dtype, device=self._device)
+        for start in range(0, len(self._indices), _UPLOAD_ROWS):
+            rows = self._store.gather(self._indices[start : start + _UPLOAD_ROWS])
+            resident[start : start + len(rows)] = rows.permute(0, 2, 3, 1) if rows.ndim == 4 else rows
+        return resident
+
+
+@dataclass(frozen=True)
+class _Gathered:
+    """A batch at rest, before it is put on the device, flipped and made float."""
+
+    samples: Tensor
+    labels: Tensor | None
+    flips: Tensor | None
+
+
+def _free_memory(device: torch.device) -> int:
+    """Return free bytes of a device's memory, or 0 where they are not known."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0
+
+
+def _read_ahead(store: Store) -> None:
+    """Ask the system to have the whole map in its page cache soon."""
+    mapped = getattr(store.samples, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_WILLNEED"):
+        mapped.madvise(mmap.MADV_WILLNEED)

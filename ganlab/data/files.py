@@ -1,0 +1,197 @@
+"""The image files of a folder tree or of a zip archive, under one interface."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ganlab.data.archive import Archive
+from ganlab.data.cache import cache_directory
+from ganlab.data.source import BadImageError
+from ganlab.errors import ComponentError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["IMAGE_EXTENSIONS", "ImageFiles"]
+
+IMAGE_EXTENSIONS: tuple[str, ...] = (
+    ".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
+)  # fmt: skip
+"""What counts as an image file, in lower case; upper case does too."""
+
+_BLOCK = 1024
+
+
+class ImageFiles:
+    """The image files below a folder, or in a zip archive that is read in place.
+
+    Hidden files and folders (`.name`) and `__MACOSX` are left out. It can be pickled,
+    forked and used by threads.
+
+    Args:
+        root: a folder or a `.zip` file.
+        extensions: which files count, each with its dot, in any case.
+        option: the option that a refusal blames.
+
+    Attributes:
+        root: as given.
+        names: paths relative to `root` with `/`, in sorted order.
+
+    Raises:
+        ComponentError: `root` is neither, cannot be read, or is an archive with a member
+            whose name leads out of it.
+    """
+
+    def __init__(
+        self, root: Path, *, extensions: Iterable[str] = IMAGE_EXTENSIONS, option: str | None = "root"
+    ) -> None:
+        self.root = root
+        self._archive: Archive | None = None
+        if root.is_dir():
+            found: Iterable[str] = _walk(root, option)
+        elif root.is_file():
+            self._archive = Archive(root, option=option)
+            found = self._archive
+        else:
+            raise ComponentError(f"{root} does not exist", option=option)
+        suffixes = tuple(extension.lower() for extension in extensions)
+        self.names: tuple[str, ...] = tuple(sorted(n for n in found if _is_wanted(n, suffixes)))
+
+    def __len__(self) -> int:
+        """Return the number of image files."""
+        return len(self.names)
+
+    def place(self, name: str) -> str:
+        """Return what errors call a file: its whole path, or `archive.zip/member`."""
+        return str(self.root / name)
+
+    def read_bytes(self, name: str) -> bytes:
+        """Return a file's content.
+
+        Raises:
+            BadImageError: it cannot be read.
+        """
+        if self._archive is not None:
+            return self._archive.read(name)
+        try:
+            return (self.root / name).read_bytes()
+        except OSError as error:
+            raise BadImageError(self.place(name), f"cannot be read: {error.strerror}") from error
+
+    def open(self, name: str) -> Image:
+        """Decode a file (`ganlab.open_image`).
+
+        Raises:
+            BadImageError: it cannot be read or decoded.
+        """
+        from ganlab.data.images import open_image
+
+        content = self.read_bytes(name)
+        try:
+            return open_image(content)
+        except BadImageError as error:
+            raise BadImageError(self.place(name), error.reason) from error
+
+    def fingerprint(self, names: Sequence[str] | None = None) -> str:
+        """Return a hex digest of the names, sizes and CRC-32s of files (all if left out), in order.
+
+        An archive lists them. In a folder every file is read once; the digest is then
+        remembered in the cache directory under the files' sizes and modification times,
+        and later calls only look at those. The same files in a folder and in an archive
+        have the same fingerprint.
+        """
+        names = self.names if names is None else names
+        if self._archive is not None:
+            members = self._archive.members
+            return _digest(f"{name}\0{members[name].size}\0{members[name].crc}" for name in names)
+        return _remembered(self.root, names)
+
+
+def _walk(root: Path, option: str | None) -> Iterator[str]:
+    """Yield all files below a folder, following links to folders, but never in a circle."""
+
+    def refuse(error: OSError) -> None:
+        message = f"the folder {error.filename} cannot be read: {error.strerror}"
+        raise ComponentError(message, option=option) from error
+
+    seen = set()
+    for directory, folders, files in os.walk(root, followlinks=True, onerror=refuse):
+        place = Path(directory)
+        identity = place.stat()
+        if (identity.st_dev, identity.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((identity.st_dev, identity.st_ino))
+        folders.sort()
+        relative = "" if place == root else place.relative_to(root).as_posix() + "/"
+        yield from (relative + file for file in files)
+
+
+def _is_wanted(name: str, suffixes: tuple[str, ...]) -> bool:
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+    return not hidden and name.lower().endswith(suffixes)
+
+
+def _digest(lines: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line.encode(errors="surrogateescape") + b"\n")
+    return digest.hexdigest()
+
+
+def _remembered(root: Path, names: Sequence[str]) -> str:
+    signature = _digest([str(root.resolve()), *(_state(root, name) for name in names)])
+    memory = cache_directory() / "fingerprints" / signature
+    try:
+        value = memory.read_text()
+    except OSError:
+        value = ""
+    if len(value) == len(signature):
+        return value
+    blocks = (names[start : start + _BLOCK] for start in range(0, len(names), _BLOCK))
+    with ThreadPoolExecutor() as pool:
+        value = _digest(chain.from_iterable(pool.map(partial(_contents, root), blocks)))
+    _remember(memory, value)
+    return value
+
+
+def _remember(memory: Path, value: str) -> None:
+    partial_file = memory.with_name(f"{memory.name}.{os.getpid()}.partial")
+    try:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        partial_file.write_text(value)
+        partial_file.replace(memory)
+    except OSError:
+        # Only a convenience: a cache that cannot be written is the packer's to complain about.
+        with suppress(OSError):
+            partial_file.unlink(missing_ok=True)
+
+
+def _state(root: Path, name: str) -> str:
+    try:
+        state = (root / name).stat()
+    except OSError:
+        return f"{name}\0unreadable"
+    return f"{name}\0{state.st_size}\0{state.st_mtime_ns}\0{state.st_ctime_ns}"
+
+
+def _contents(root: Path, names: Sequence[str]) -> list[str]:
+    return [_content(root, name) for name in names]
+
+
+def _content(root: Path, name: str) -> str:
+    # An unreadable file is one more bad image; what becomes of it is decided when it is read.
+    try:
+        content = (root / name).read_bytes()
+    except OSError:
+        return f"{name}\0unreadable"
+    return f"{name}\0{len(content)}\0{zlib.crc32(content)}"

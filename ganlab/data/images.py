@@ -1,0 +1,134 @@
+"""Pillow images: decoded strictly, and made into what an experiment asks for."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ganlab.components import ImageSpec
+from ganlab.data.source import BadImageError
+
+__all__ = ["Fit", "Resample", "open_image", "render", "to_channels"]
+
+Fit: TypeAlias = Literal["crop", "pad", "stretch"]
+Resample: TypeAlias = Literal["lanczos", "bicubic", "bilinear", "box", "hamming", "nearest"]
+
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+_SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+
+
+def open_image(file: Path | bytes, name: str | None = None) -> Image.Image:
+    """Decode an image file completely, turned upright as its EXIF orientation says.
+
+    Args:
+        file: a path, or the file's content.
+        name: what errors call it; the path if left out.
+
+    Returns:
+        The image in whatever size and mode the file has.
+
+    Raises:
+        BadImageError: not an image, damaged or cut off, or with more pixels than
+            Pillow's guard against decompression bombs allows (`PIL.Image.MAX_IMAGE_PIXELS`).
+    """
+    name = name if name is not None else (str(file) if isinstance(file, Path) else "image")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image: Image.Image = Image.open(file if isinstance(file, Path) else io.BytesIO(file))
+            image.load()
+            # Worth a look: parsing metadata that is not there takes a tenth of a small JPEG's time.
+            if image.format != "JPEG" or "exif" in image.info or "xmp" in image.info:
+                ImageOps.exif_transpose(image, in_place=True)
+    except UnidentifiedImageError:
+        raise BadImageError(
+            name, "not an image file that Pillow knows, or damaged from its start on"
+        ) from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        limit = f"{Image.MAX_IMAGE_PIXELS:,}"
+        raise BadImageError(name, f"far too large: more than {limit} pixels") from None
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}" if error.errno else f"damaged or cut off ({error})"
+        raise BadImageError(name, reason) from error
+    except (SyntaxError, ValueError, EOFError, struct.error, LookupError, TypeError, zlib.error) as error:
+        # Pillow's decoders let many kinds of error through when a file is damaged.
+        raise BadImageError(name, f"damaged or cut off ({error})") from error
+    except MemoryError:
+        raise BadImageError(name, "too large for this machine's memory") from None
+    return image
+
+
+def render(image: Image.Image, spec: ImageSpec, fit: Fit, resample: Resample, name: str) -> bytes:
+    """Return an image as the bytes of a `uint8` array `(height, width, channels)`.
+
+    The channels are converted first (`to_channels`), then the size, in one pass of
+    the filter. Where the aspect ratio differs, `crop` cuts both sides equally, `pad`
+    centres the picture between borders of zeros (black, and transparent where there
+    is alpha), `stretch` distorts it.
+
+    Raises:
+        BadImageError: the image's mode has no defined range of values.
+    """
+    image = to_channels(image, spec.channels, name)
+    filter_ = Image.Resampling[resample.upper()]
+    size = (spec.width, spec.height)
+    if image.size == size:
+        return image.tobytes()
+    if fit == "stretch":
+        return image.resize(size, filter_).tobytes()
+    if fit == "crop":
+        return image.resize(size, filter_, box=_centre_box(image.size, size)).tobytes()
+    scale = min(spec.width / image.width, spec.height / image.height)
+    inner = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    canvas = Image.new(image.mode, size)
+    canvas.paste(image.resize(inner, filter_), ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
+    return canvas.tobytes()
+
+
+def to_channels(image: Image.Image, channels: int, name: str = "image") -> Image.Image:
+    """Return an image with 1 (grayscale), 2 (with alpha), 3 (RGB) or 4 (RGBA) channels of 8 bits.
+
+    Transparency is laid over white where the result has no alpha, as a page would show
+    it; a result with alpha is opaque where the image has none. Grayscale is ITU-R 601
+    luma. Grayscale of 16 bits is divided by 257. Palettes, CMYK and the like are
+    converted as Pillow does.
+
+    Raises:
+        BadImageError: the pixels are floats, which have no defined range.
+    """
+    mode = _MODES[channels]
+    if image.mode == mode:
+        return image
+    if image.mode in _SIXTEEN_BIT:
+        image = _from_sixteen_bit(image)
+    elif image.mode == "F":
+        raise BadImageError(name, "its pixels are floats, which have no defined range")
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        if channels in (1, 3):
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    elif image.mode not in ("1", "L", "RGB"):
+        image = image.convert("RGB")
+    return image.convert(mode)
+
+
+def _from_sixteen_bit(image: Image.Image) -> Image.Image:
+    import numpy as np
+
+    values = np.asarray(image).astype(np.int64).clip(0, 65535)
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+
+
+def _centre_box(size: tuple[int, int], target: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Return the largest centred box of the target's aspect ratio, in fractions of a pixel."""
+    (width, height), (target_width, target_height) = size, target
+    scale = min(width / target_width, height / target_height)
+    box_width, box_height = min(width, target_width * scale), min(height, target_height * scale)
+    left, top = (width - box_width) / 2, (height - box_height) / 2
+    return (left, top, min(width, left + box_width), min(height, top + box_height))

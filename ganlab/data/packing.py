@@ -1,0 +1,234 @@
+"""Pack a source once into a memory-mapped store, in parallel, all or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from errno import ENOSPC
+from os import strerror
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganlab.components import ImageSpec, SampleSpec, VectorSpec
+from ganlab.data.cache import cache_directory, explained, locked, publish, remove_leftovers
+from ganlab.data.encoding import ImageEncoder, VectorEncoder
+from ganlab.data.progress import counting, say
+from ganlab.data.source import ImageSource, Source, VectorSource
+from ganlab.data.store import LABELS, NOTE, SAMPLES, DamagedStoreError, Store, describe, row_layout
+from ganlab.data.workers import RowWriter, available_cores, finished_chunks
+from ganlab.errors import ComponentError, GanlabError
+
+if TYPE_CHECKING:
+    from ganlab.data.images import Fit, Resample
+
+__all__ = ["pack"]
+
+_FORMAT = 1
+_SAMPLES_WORTH_A_WORKER = 64
+_COPY_BLOCK = 1 << 20
+
+
+def pack(
+    source: Source,
+    image: ImageSpec | None,
+    *,
+    fit: Fit = "crop",
+    resample: Resample = "lanczos",
+    on_bad_image: Literal["fail", "skip"] = "fail",
+    cache: Path | None = None,
+    workers: int | None = None,
+    progress: bool | None = None,
+) -> Store:
+    """Return the packed store of a source, from the cache where it is there already.
+
+    The store is keyed by the source's fingerprint and by all that is done to its samples.
+    Processes that pack the same thing wait for the first. Nothing that is not whole ever
+    has a store's name, and a store that was damaged since is packed again.
+
+    Args:
+        source: an `ImageSource` or a `VectorSource`.
+        image: what every image becomes; `None` for vectors.
+        fit: what happens where the aspect ratio differs (`ganlab.data.images.render`).
+        resample: Pillow's filter.
+        on_bad_image: whether an image that cannot be decoded is an error, or is left out
+            and listed in the store's `skipped`.
+        cache: where stores are kept; `cache_directory()` if left out.
+        workers: processes; as many as there are cores if left out.
+        progress: `None` for a bar on a terminal and plain lines elsewhere, on stderr;
+            `True` for a bar in any case; `False` for silence.
+
+    Raises:
+        ComponentError: the source is empty, or breaks its contract.
+        GanlabError: a bad image, no usable image, no space, or no access to the cache.
+    """
+    plan = _plan(source, image, fit, resample)
+    cache = cache_directory() if cache is None else cache
+    entry = cache / plan.key
+    store = _reusable(entry)
+    if store is None:
+        needed = plan.count * plan.row_bytes
+        with explained(cache, needed):
+            cache.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(cache)
+            wait = "waiting for another process that is packing this data"
+            with locked(cache, plan.key, lambda: say(wait, progress)) as partial:
+                store = _reusable(entry)
+                if store is None:
+                    partial.mkdir()
+                    _write(plan, partial, on_bad_image, workers, progress)
+                    publish(partial, entry)
+                    store = Store.open(entry)
+    if store.skipped and on_bad_image == "fail":
+        raise _bad_images(store.skipped, "")
+    if store.skipped:
+        say(f"left out {len(store.skipped):,} bad images, the first: {store.skipped[0]}", progress)
+    return store
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is to be packed, and how."""
+
+    source: Source
+    encode: ImageEncoder | VectorEncoder
+    spec: SampleSpec
+    count: int
+    labels: NDArray[np.int64] | None
+    class_names: tuple[str, ...]
+    key: str
+
+    @property
+    def row_bytes(self) -> int:
+        shape, dtype = row_layout(self.spec)
+        return int(np.prod(shape)) * dtype.itemsize
+
+
+def _plan(source: Source, image: ImageSpec | None, fit: Fit, resample: Resample) -> _Plan:
+    count = len(source)
+    if count == 0:
+        raise ComponentError("the dataset is empty: it has no samples at all")
+    labels, class_names = source.labels(), tuple(source.class_names)
+    if labels is not None:
+        labels = np.ascontiguousarray(labels, dtype=np.int64)
+        if labels.shape != (count,) or labels.min() < 0 or labels.max() >= len(class_names):
+            message = (
+                f"the labels must be {count} numbers below {len(class_names)}, the number of class names"
+            )
+            raise ComponentError(message)
+    encode: ImageEncoder | VectorEncoder
+    if isinstance(source, ImageSource):
+        if image is None:
+            raise ComponentError("the dataset yields images, but no image size is known")
+        spec: SampleSpec = ImageSpec(image.channels, image.height, image.width)
+        encode = ImageEncoder(source, ImageSpec(image.channels, image.height, image.width), fit, resample)
+        treatment: dict[str, Any] = {"image": spec.shape, "fit": fit, "resample": resample}
+    elif isinstance(source, VectorSource):
+        spec = VectorSpec(source.dimension)
+        encode = VectorEncoder(source)
+        treatment = {"vector": spec.shape}
+    else:
+        raise ComponentError("the dataset is neither a ganlab.ImageSource nor a ganlab.VectorSource")
+    content = [_FORMAT, source.fingerprint(), count, class_names, labels is not None, treatment]
+    key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return _Plan(source, encode, spec, count, labels, class_names, key)
+
+
+def _reusable(entry: Path) -> Store | None:
+    try:
+        return Store.open(entry) if entry.is_dir() else None
+    except DamagedStoreError:
+        return None
+
+
+def _write(
+    plan: _Plan, directory: Path, on_bad_image: str, workers: int | None, progress: bool | None
+) -> None:
+    """Write a whole store into an empty directory."""
+    path, needed = directory / SAMPLES, plan.count * plan.row_bytes
+    if shutil.disk_usage(directory).free < needed:
+        raise OSError(ENOSPC, strerror(ENOSPC))
+    header = _header(plan.spec, plan.count)
+    with path.open("wb") as file:
+        file.write(header)
+        file.truncate(len(header) + needed)
+    write = RowWriter(plan.encode, path, len(header), plan.row_bytes)
+    bad = _write_rows(write, plan, on_bad_image, workers, progress)
+    count, labels = plan.count - len(bad), plan.labels
+    if count == 0:
+        raise GanlabError(f"none of the {plan.count:,} images can be used; the first: {bad[0][1]}")
+    if bad:
+        dropped = [index for index, _ in bad]
+        _close_gaps(write, plan.count, dropped, _header(plan.spec, count))
+        labels = None if labels is None else np.delete(labels, dropped)
+    if labels is not None:
+        np.save(directory / LABELS, labels)
+    note = describe(
+        plan.spec, count, plan.class_names, labels is not None, plan.key, [reason for _, reason in bad]
+    )
+    (directory / NOTE).write_text(note, encoding="utf-8")
+
+
+def _write_rows(
+    write: RowWriter, plan: _Plan, on_bad_image: str, workers: int | None, progress: bool | None
+) -> list[tuple[int, str]]:
+    """Write all rows; return the bad ones in order."""
+    if workers is None:
+        workers = min(available_cores(), -(-plan.count // _SAMPLES_WORTH_A_WORKER))
+    what = f"packing {plan.spec}"
+    bad: list[tuple[int, str]] = []
+    done = 0
+    # The bar draws from a thread of its own, which must not run yet when workers are forked.
+    with (
+        finished_chunks(write, plan.count, workers) as chunks,
+        counting(what, plan.count, progress) as advance,
+    ):
+        for chunk in chunks:
+            bad += chunk.bad
+            done += chunk.rows
+            if bad and on_bad_image == "fail":
+                scope = "" if done == plan.count else f" among the first {done:,} that were looked at"
+                raise _bad_images([reason for _, reason in sorted(bad)], scope)
+            advance(chunk.rows)
+    return sorted(bad)
+
+
+def _bad_images(reasons: Sequence[str], scope: str) -> GanlabError:
+    more = f"\n{len(reasons) - 1:,} more are bad{scope}." if len(reasons) > 1 else ""
+    advice = 'Repair or remove it, or set `on_bad_image = "skip"` in [dataset] to leave bad images out.'
+    return GanlabError(f"bad image {reasons[0]}.{more}\n{advice}")
+
+
+def _header(spec: SampleSpec, count: int) -> bytes:
+    """Return the head of a `.npy` file."""
+    shape, dtype = row_layout(spec)
+    head = io.BytesIO()
+    description = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False}
+    np.lib.format.write_array_header_1_0(head, {**description, "shape": (count, *shape)})
+    return head.getvalue()
+
+
+def _close_gaps(write: RowWriter, count: int, dropped: Sequence[int], header: bytes) -> None:
+    """Move the rows behind each dropped one forward, in small blocks, and shorten the file."""
+    # NumPy pads the header so that a smaller count never changes its length.
+    assert len(header) == write.offset
+    row = write.row_bytes
+    with write.path.open("r+b") as file:
+        file.write(header)
+        target = write.offset + dropped[0] * row
+        for index, following in zip(dropped, [*dropped[1:], count], strict=True):
+            position, end = write.offset + (index + 1) * row, write.offset + following * row
+            while position < end:
+                file.seek(position)
+                block = file.read(min(_COPY_BLOCK, end - position))
+                file.seek(target)
+                file.write(block)
+                position += len(block)
+                target += len(block)
+        file.truncate(target)

@@ -1,0 +1,58 @@
+"""From an experiment to packed and divided data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganlab.config.experiment import Experiment
+from ganlab.config.settings import DatasetSettings
+from ganlab.data.packing import pack
+from ganlab.data.split import Split, split
+from ganlab.data.store import Store
+from ganlab.errors import ComponentError
+
+__all__ = ["Data", "prepare"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """All samples of an experiment, and which of them train.
+
+    Attributes:
+        store: the packed samples; `store.spec` is what networks are built for.
+        split: training and held-out indices into the store.
+    """
+
+    store: Store
+    split: Split
+
+
+def prepare(experiment: Experiment, *, cache: Path | None = None, progress: bool | None = None) -> Data:
+    """Build the experiment's dataset, pack it or find it packed, and split it with its seed.
+
+    Args:
+        experiment: a validated experiment.
+        cache: where packed data is kept; `cache_directory()` if left out.
+        progress: as in `ganlab.data.packing.pack`.
+
+    Raises:
+        ExperimentError: the dataset refuses, or is empty; it names the key at fault.
+        GanlabError: a bad image, no usable image, no space, or no access to the cache.
+    """
+    settings = experiment.settings
+    dataset: DatasetSettings = settings.dataset
+    source = experiment.dataset.build(experiment.image)
+    try:
+        store = pack(
+            source,
+            experiment.image,
+            fit=settings.image.fit,
+            resample=settings.image.resample,
+            on_bad_image=dataset.on_bad_image,
+            cache=cache,
+            progress=progress,
+        )
+    except ComponentError as error:
+        raise experiment.dataset.refusal(error) from error
+    return Data(store, split(len(store), dataset.holdout, settings.seed))

@@ -1,0 +1,111 @@
+"""Packed samples: one memory-mapped array, its labels, and a note of what it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganlab.components import ImageSpec, SampleSpec, VectorSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["LABELS", "NOTE", "SAMPLES", "DamagedStoreError", "Store", "describe", "row_layout"]
+
+SAMPLES, LABELS, NOTE = "samples.npy", "labels.npy", "store.json"
+"""Names of a store's files: both arrays can be read with `numpy.load` too."""
+
+
+class DamagedStoreError(Exception):
+    """A directory is no whole store: cut off, or written by another version."""
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """Samples at rest, ready to be gathered.
+
+    Attributes:
+        spec: what a sample is; `classes` is the number of `class_names`.
+        samples: read-only memory map, uint8 `(N, H, W, C)` or float32 `(N, dimension)`.
+        labels: int64 `(N,)`, or `None`.
+        class_names: names of the labels; empty where there are none.
+        fingerprint: hex digest of the source's content and of all that was done to it.
+        skipped: the files that were left out as bad, each with its reason.
+    """
+
+    spec: SampleSpec
+    samples: NDArray[Any]
+    labels: NDArray[np.int64] | None
+    class_names: tuple[str, ...]
+    fingerprint: str
+    skipped: tuple[str, ...] = ()
+
+    @classmethod
+    def open(cls, directory: Path) -> Store:
+        """Open a packed store.
+
+        Raises:
+            DamagedStoreError: metadata and files do not agree.
+        """
+        try:
+            note = json.loads((directory / NOTE).read_text(encoding="utf-8"))
+            spec: SampleSpec = (ImageSpec if note["kind"] == "image" else VectorSpec)(**note["spec"])
+            samples = np.load(directory / SAMPLES, mmap_mode="r")
+            labels = np.load(directory / LABELS) if note["labeled"] else None
+            class_names, skipped = tuple(note["class_names"]), tuple(note["skipped"])
+            count, fingerprint = note["count"], note["fingerprint"]
+        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+            raise DamagedStoreError(f"{directory}: {error}") from error
+        row, dtype = row_layout(spec)
+        if samples.shape != (count, *row) or samples.dtype != dtype:
+            raise DamagedStoreError(f"{directory}: {samples.dtype} {samples.shape} is not what was packed")
+        if labels is not None and (labels.shape != (count,) or labels.dtype != np.int64):
+            raise DamagedStoreError(f"{directory}: the labels are not what was packed")
+        return cls(spec, samples, labels, class_names, fingerprint, skipped)
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return int(self.samples.shape[0])
+
+    def gather(self, indices: NDArray[np.int64] | Sequence[int]) -> Tensor:
+        """Return samples by index, on the CPU.
+
+        Returns:
+            uint8 `(n, C, H, W)` in channels-last memory, or float32 `(n, dimension)`.
+        """
+        import torch
+
+        # A plain array: each operation on a memmap object pays for its subclass.
+        plain = self.samples.view(np.ndarray)
+        rows = torch.from_numpy(plain.take(np.asarray(indices, dtype=np.int64), axis=0))
+        return rows.permute(0, 3, 1, 2) if isinstance(self.spec, ImageSpec) else rows
+
+
+def row_layout(spec: SampleSpec) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return shape and type of one sample at rest."""
+    if isinstance(spec, ImageSpec):
+        return (spec.height, spec.width, spec.channels), np.dtype(np.uint8)
+    return (spec.dimension,), np.dtype("<f4")
+
+
+def describe(
+    spec: SampleSpec, count: int, class_names: Sequence[str], labeled: bool, key: str, skipped: Sequence[str]
+) -> str:
+    """Return the content of a store's note."""
+    spec = replace(spec, classes=len(class_names))
+    note = {
+        "kind": "image" if isinstance(spec, ImageSpec) else "vector",
+        "spec": asdict(spec),
+        "count": count,
+        "labeled": labeled,
+        "class_names": list(class_names),
+        "skipped": list(skipped),
+        "fingerprint": key,
+    }
+    return json.dumps(note, indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,158 @@
+"""Rows encoded by all cores, each written to its own place in one file."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ganlab.data.source import BadImageError
+from ganlab.errors import GanlabError
+
+__all__ = ["Chunk", "RowWriter", "available_cores", "finished_chunks"]
+
+_LARGEST_CHUNK, _SMALLEST_CHUNK, _CHUNKS_PER_WORKER = 1024, 16, 32
+_WRITE_BUFFER = 1 << 20
+# Forked workers start in milliseconds with everything imported; spawned ones must be told.
+_START: Literal["fork", "spawn"] = "fork" if sys.platform == "linux" else "spawn"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What became of some consecutive rows: how many they were, and the bad ones among them."""
+
+    rows: int
+    bad: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True)
+class RowWriter:
+    """Encodes rows and writes them where they belong.
+
+    Attributes:
+        encode: index -> exactly `row_bytes` bytes; raises `BadImageError`.
+        path: an existing file.
+        offset: where row 0 begins.
+        row_bytes: length of a row.
+    """
+
+    encode: Callable[[int], bytes]
+    path: Path
+    offset: int
+    row_bytes: int
+
+    def __call__(self, start: int, stop: int) -> Chunk:
+        """Write rows `start` to `stop`; a bad one leaves zeros, and is reported."""
+        bad = []
+        # Plain writes: into a memory map, a full disk would be a SIGBUS, and pages would count as memory.
+        with self.path.open("r+b", buffering=_WRITE_BUFFER) as file:
+            file.seek(self.offset + start * self.row_bytes)
+            for index in range(start, stop):
+                try:
+                    row = self.encode(index)
+                except BadImageError as error:
+                    bad.append((index, str(error)))
+                    row = bytes(self.row_bytes)
+                file.write(row)
+        return Chunk(stop - start, tuple(bad))
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def finished_chunks(write: RowWriter, count: int, workers: int) -> Iterator[Iterator[Chunk]]:
+    """Write rows 0 to `count` in `workers` processes; yields the chunks as they are done.
+
+    Leaving early cancels what has not begun. With one worker there is no other process.
+    """
+    size = max(_SMALLEST_CHUNK, min(_LARGEST_CHUNK, -(-count // (workers * _CHUNKS_PER_WORKER))))
+    bounds = [(start, min(start + size, count)) for start in range(0, count, size)]
+    if workers == 1:
+        yield (write(*bound) for bound in bounds)
+        return
+    executor = _executor(write, workers)
+    try:
+        with warnings.catch_warnings():
+            # Forking beside torch's idle threads is safe for workers that keep to NumPy and Pillow.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            futures = [executor.submit(_call, *bound) for bound in bounds]
+        yield (future.result() for future in as_completed(futures))
+    except BrokenProcessPool as error:
+        message = "a packing process was killed, perhaps for want of memory; fewer cores need less of it"
+        raise GanlabError(message) from error
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _executor(write: RowWriter, workers: int) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context(_START)
+    if _START == "fork":
+        return ProcessPoolExecutor(workers, context, _begin_forked, (write,))
+    encode: Any = write.encode
+    modules = tuple(
+        (name, file)
+        for kind in type(getattr(encode, "source", encode)).__mro__
+        if (name := kind.__module__) and (file := getattr(sys.modules.get(name), "__file__", None))
+    )
+    return ProcessPoolExecutor(workers, context, _begin_spawned, (modules, pickle.dumps(write)))
+
+
+_write: Callable[[int, int], Chunk]
+
+
+def _call(start: int, stop: int) -> Chunk:
+    return _write(start, stop)
+
+
+def _begin_forked(write: RowWriter) -> None:
+    global _write
+    _write = write
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent hears it too, and ends its workers.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)  # OpenMP's threads do not survive a fork.
+
+
+def _begin_spawned(modules: tuple[tuple[str, str], ...], write: bytes) -> None:
+    for name, file in modules:
+        _import_local(name, file)
+    _begin_forked(pickle.loads(write))
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _import_local(name: str, file: str) -> None:
+    """Import a module by name, or from its file if, like a local plugin, it is on no path."""
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError:
+        spec = importlib.util.spec_from_file_location(name, file)
+        if spec is None or spec.loader is None:
+            raise
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)

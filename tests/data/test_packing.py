@@ -1,0 +1,342 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from ganlab import BadImageError, ComponentError, ImageSource, ImageSpec, VectorSource, VectorSpec
+from ganlab.data.cache import cache_directory
+from ganlab.data.packing import pack
+from ganlab.data.workers import RowWriter
+from ganlab.errors import GanlabError
+
+SPEC = ImageSpec(3, 4, 5)
+
+
+class Drawn(ImageSource):
+    """Image i is all `i`; some are bad."""
+
+    def __init__(self, count: int, bad: Iterable[int] = (), labels: bool = False, seed: int = 0) -> None:
+        self.count, self.bad, self.labeled, self.seed = count, set(bad), labels, seed
+        self.reads = 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def fingerprint(self) -> str:
+        return f"drawn {self.count} {sorted(self.bad)} {self.labeled} {self.seed}"
+
+    def labels(self) -> NDArray[np.int64] | None:
+        return np.arange(self.count) % 3 if self.labeled else None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return ("a", "b", "c") if self.labeled else ()
+
+    def read(self, index: int) -> Image.Image:
+        self.reads += 1
+        if index in self.bad:
+            raise BadImageError(f"/faces/{index}.jpg", "cut off")
+        return Image.new("RGB", (10, 8), (index % 256, index // 256, self.seed))
+
+
+class Line(VectorSource):
+    """Vector i is (i, -i / 2, 0.1)."""
+
+    dimension = 3
+
+    def __len__(self) -> int:
+        return 200
+
+    def fingerprint(self) -> str:
+        return "line"
+
+    def read(self, index: int) -> NDArray[np.float32]:
+        return np.array([index, -index / 2, 0.1], np.float32)
+
+
+def values(samples: NDArray[np.uint8]) -> list[int]:
+    assert (samples == samples[:, :1, :1]).all()
+    pixels = samples[:, 0, 0].astype(int)
+    return (pixels[:, 0] + 256 * pixels[:, 1]).tolist()
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_every_image_lands_in_its_place(tmp_path: Path, workers: int) -> None:
+    store = pack(Drawn(1000, labels=True), SPEC, cache=tmp_path, workers=workers, progress=False)
+    assert values(store.samples) == list(range(1000))
+    assert store.spec == ImageSpec(3, 4, 5, classes=3)
+    assert store.labels is not None and store.labels.tolist() == [i % 3 for i in range(1000)]
+    assert store.class_names == ("a", "b", "c") and store.skipped == () and len(store) == 1000
+    assert not store.samples.flags.writeable
+
+
+def test_workers_and_their_number_change_nothing(tmp_path: Path) -> None:
+    for workers in (1, 2):
+        pack(Drawn(300), SPEC, cache=tmp_path / str(workers), workers=workers, progress=False)
+    one, two = ((path, path.read_bytes()) for path in sorted(tmp_path.rglob("*.npy")))
+    assert one[0].name == two[0].name and one[0].parent.name == two[0].parent.name and one[1] == two[1]
+
+
+def test_vectors(tmp_path: Path) -> None:
+    store = pack(Line(), None, cache=tmp_path, workers=2, progress=False)
+    assert store.spec == VectorSpec(3)
+    assert np.array_equal(store.samples, np.stack([Line().read(i) for i in range(200)]))
+    assert store.gather([3, 1]).tolist() == pytest.approx(np.array([[3, -1.5, 0.1], [1, -0.5, 0.1]]))
+
+
+def test_gathered_images_are_channels_last(tmp_path: Path) -> None:
+    import torch
+
+    images = pack(Drawn(300), SPEC, cache=tmp_path, progress=False).gather([299, 0, 299])
+    assert images.shape == (3, 3, 4, 5) and images.dtype == torch.uint8
+    assert images.is_contiguous(memory_format=torch.channels_last)
+    assert images[:, 0, 0, 0].tolist() == [43, 0, 43] and images[:, 1, 3, 4].tolist() == [1, 0, 1]
+
+
+def test_a_second_call_reads_nothing(tmp_path: Path) -> None:
+    pack(Drawn(50), SPEC, cache=tmp_path, progress=False)
+    again = Drawn(50)
+    store = pack(again, SPEC, cache=tmp_path, progress=False)
+    assert again.reads == 0 and values(store.samples) == list(range(50))
+
+
+def test_whatever_changes_samples_changes_the_key(tmp_path: Path) -> None:
+    def key(source: ImageSource | None = None, image: ImageSpec = SPEC, **how: object) -> str:
+        return pack(source or Drawn(9), image, cache=tmp_path, progress=False, **how).fingerprint  # type: ignore[arg-type]
+
+    keys = [
+        key(),
+        key(Drawn(9, seed=1)),
+        key(Drawn(9, labels=True)),
+        key(image=ImageSpec(3, 5, 4)),
+        key(image=ImageSpec(1, 4, 5)),
+        key(fit="stretch"),
+        key(resample="box"),
+    ]
+    assert len(set(keys)) == len(keys) and keys[0] == key()
+
+
+@pytest.mark.parametrize("damage", ["cut", "note", "gone", "labels"])
+def test_a_damaged_store_is_packed_again(tmp_path: Path, damage: str) -> None:
+    store = pack(Drawn(50, labels=True), SPEC, cache=tmp_path, progress=False)
+    entry = tmp_path / store.fingerprint
+    samples = entry / "samples.npy"
+    if damage == "cut":
+        os.truncate(samples, samples.stat().st_size - 1)
+    elif damage == "note":
+        (entry / "store.json").write_text("{")
+    elif damage == "labels":
+        os.truncate(entry / "labels.npy", 150)
+    else:
+        samples.unlink()
+    again = Drawn(50, labels=True)
+    assert values(pack(again, SPEC, cache=tmp_path, progress=False).samples) == list(range(50))
+    assert again.reads == 50
+
+
+def test_bad_images_are_skipped_and_listed(tmp_path: Path) -> None:
+    bad = [0, 1, 17, 500, 999]
+    source = Drawn(1000, bad, labels=True)
+    store = pack(source, SPEC, on_bad_image="skip", cache=tmp_path, workers=2, progress=False)
+    good = [i for i in range(1000) if i not in bad]
+    assert values(store.samples) == good
+    assert store.labels is not None and store.labels.tolist() == [i % 3 for i in good]
+    assert store.skipped == tuple(f"/faces/{i}.jpg: cut off" for i in bad)
+    loaded = np.load(tmp_path / store.fingerprint / "samples.npy")
+    assert loaded.shape == (995, 4, 5, 3)
+    # The same data is packed already, but to fail is still to fail.
+    with pytest.raises(GanlabError, match=r"/faces/0\.jpg: cut off\.\n4 more are bad\."):
+        pack(source, SPEC, on_bad_image="fail", cache=tmp_path, progress=False)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_bad_image_fails_with_its_name_and_the_way_out(tmp_path: Path, workers: int) -> None:
+    with pytest.raises(GanlabError) as caught:
+        pack(Drawn(100, [40, 41]), SPEC, cache=tmp_path, workers=workers, progress=False)
+    assert "bad image /faces/40.jpg: cut off." in str(caught.value)
+    assert "1 more are bad among the first" in str(caught.value)
+    assert 'on_bad_image = "skip"' in str(caught.value)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_nothing_usable(tmp_path: Path) -> None:
+    with pytest.raises(GanlabError, match="none of the 3 images can be used"):
+        pack(Drawn(3, range(3)), SPEC, on_bad_image="skip", cache=tmp_path, progress=False)
+    with pytest.raises(ComponentError, match="empty"):
+        pack(Drawn(0), SPEC, cache=tmp_path, progress=False)
+
+
+def test_labels_that_break_the_contract(tmp_path: Path) -> None:
+    class Wrong(Drawn):
+        def labels(self) -> NDArray[np.int64]:
+            return np.arange(self.count)
+
+    with pytest.raises(ComponentError, match="numbers below 3"):
+        pack(Wrong(9, labels=True), SPEC, cache=tmp_path, progress=False)
+
+
+def test_vectors_that_break_the_contract(tmp_path: Path) -> None:
+    class Long(Line):
+        def read(self, index: int) -> NDArray[np.float32]:
+            return np.zeros(4 if index == 7 else 3, np.float32)
+
+    class Endless(Line):
+        def read(self, index: int) -> NDArray[np.float32]:
+            return np.full(3, np.inf, np.float32)
+
+    with pytest.raises(ComponentError, match=r"vector 7 has shape \(4,\), not \(3,\)"):
+        pack(Long(), None, cache=tmp_path, progress=False)
+    with pytest.raises(ComponentError, match="not finite"):
+        pack(Endless(), None, cache=tmp_path, workers=2, progress=False)
+
+
+def test_a_disk_without_room_is_told_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Drawn(100_000)
+    monkeypatch.setattr("ganlab.data.packing.shutil.disk_usage", lambda _: type("Usage", (), {"free": 10**6}))
+    with pytest.raises(GanlabError, match=r"no space left .* it needs 6\.0 MB; GANLAB_CACHE") as caught:
+        pack(source, SPEC, cache=tmp_path, progress=False)
+    assert str(tmp_path) in str(caught.value) and source.reads == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_disk_that_fills_up_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    def full(self: RowWriter, start: int, stop: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RowWriter, "__call__", full)
+        with pytest.raises(GanlabError, match="no space left"):
+            pack(Drawn(100), SPEC, cache=tmp_path, workers=workers, progress=False)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
+    assert len(pack(Drawn(100), SPEC, cache=tmp_path, progress=False)) == 100
+
+
+def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        GanlabError, match=r"cache directory .*file/cache cannot be used: Not a directory; GANLAB_CACHE"
+    ):
+        pack(Drawn(3), SPEC, cache=tmp_path / "file" / "cache", progress=False)
+
+
+def test_many_at_once_pack_it_together(tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[2])\n"
+        "from pathlib import Path; from test_packing import *\n"
+        "store = pack(Drawn(3000), SPEC, cache=Path(sys.argv[1]), progress=False)\n"
+        "assert values(store.samples) == list(range(3000))\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parent)]
+    processes = [subprocess.Popen(command) for _ in range(3)]
+    assert [process.wait(60) for process in processes] == [0, 0, 0]
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == ["", ".lock"]
+
+
+def test_threads_of_one_process_share_too(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        stores = list(pool.map(lambda _: pack(Drawn(60), SPEC, cache=tmp_path, progress=False), range(3)))
+    assert all(values(store.samples) == list(range(60)) for store in stores)
+
+
+def test_a_killed_packer_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:
+    script = (
+        "import sys, time; sys.path.insert(0, sys.argv[2])\n"
+        "from pathlib import Path; from test_packing import *\n"
+        "class Slow(Drawn):\n"
+        "    def read(self, index):\n"
+        "        time.sleep(0.02)\n"
+        "        return super().read(index)\n"
+        "pack(Slow(5000), SPEC, cache=Path(sys.argv[1]), workers=2, progress=False)\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parent)]
+    process = subprocess.Popen(command)
+    deadline = time.monotonic() + 30
+    while not list(tmp_path.glob("*.partial/samples.npy")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (leftover,) = tmp_path.glob("*.partial")
+    assert not [path for path in tmp_path.iterdir() if path.suffix == ""]
+    # Orphaned workers end by themselves, and with the last of them its lock is let go.
+    while leftover.exists() and time.monotonic() < deadline:
+        pack(Drawn(5), SPEC, cache=tmp_path, progress=False)  # Another key cleans up as well.
+        for entry in tmp_path.glob("*/store.json"):
+            entry.unlink()
+        time.sleep(0.02)
+    assert not leftover.exists()
+    assert values(pack(Drawn(5000), SPEC, cache=tmp_path, progress=False).samples) == list(range(5000))
+
+
+def test_spawned_workers_find_sources_of_local_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What other systems than Linux do; this module, too, is on no path that a worker would search.
+    monkeypatch.setattr("ganlab.data.workers._START", "spawn")
+    store = pack(Drawn(70), SPEC, cache=tmp_path, workers=2, progress=False)
+    assert values(store.samples) == list(range(70))
+
+
+def test_bugs_in_a_source_are_not_dressed_up(tmp_path: Path) -> None:
+    class Buggy(Drawn):
+        def read(self, index: int) -> Image.Image:
+            raise ZeroDivisionError(f"at {index}")
+
+    with pytest.raises(ZeroDivisionError):
+        pack(Buggy(200), SPEC, cache=tmp_path, workers=2, progress=False)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_a_worker_that_is_killed_is_reported(tmp_path: Path) -> None:
+    class Deadly(Drawn):
+        def read(self, index: int) -> Image.Image:
+            os.kill(os.getpid(), signal.SIGKILL)
+            return super().read(index)
+
+    with pytest.raises(GanlabError, match="a packing process was killed"):
+        pack(Deadly(200), SPEC, cache=tmp_path, workers=2, progress=False)
+
+
+def test_progress_is_lines_on_stderr_where_there_is_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack(Drawn(1200, [3]), SPEC, on_bad_image="skip", cache=tmp_path)
+    output = capsys.readouterr()
+    begin, end, left_out = output.err.splitlines()
+    assert begin == "packing 3×4×5 images: 1,200 …"
+    assert end.startswith("packing 3×4×5 images: 1,200 in ")
+    assert left_out == "left out 1 bad images, the first: /faces/3.jpg: cut off"
+    assert output.out == ""
+
+
+def test_a_bar_can_be_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pack(Drawn(300), SPEC, cache=tmp_path, workers=2, progress=True)
+    output = capsys.readouterr()
+    assert "packing 3×4×5 images: 300 in" in output.err and output.out == ""
+
+
+def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GANLAB_CACHE", str(tmp_path))
+    assert cache_directory() == tmp_path
+    monkeypatch.delenv("GANLAB_CACHE")
+    if sys.platform == "linux":
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+        assert cache_directory() == tmp_path / "xdg" / "ganlab"
+
+
+def test_the_note_of_a_store_can_be_read(tmp_path: Path) -> None:
+    store = pack(Drawn(5), SPEC, cache=tmp_path, progress=False)
+    note = json.loads((tmp_path / store.fingerprint / "store.json").read_text())
+    assert note["count"] == 5 and note["spec"] == {"channels": 3, "height": 4, "width": 5, "classes": 0}
