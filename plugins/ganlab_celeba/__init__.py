@@ -1,0 +1,48 @@
+"""CelebA: 202,599 faces with 40 attributes (Liu et al., ICCV 2015)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from ganlab import DatasetComponent, ImageSource, ImageSpec, Options, hookimpl
+
+
+class CelebaOptions(Options):
+    """What makes a `celeba` dataset."""
+
+    root: Path
+    """The folder with `img_align_celeba/` or `img_align_celeba.zip`, and the lists that came with it."""
+    label: str = ""
+    """An attribute of `list_attr_celeba.txt` as the label, such as "Smiling"; empty for no labels."""
+    split: Literal["all", "train", "valid", "test"] = "all"
+    """A part of the official partition (`list_eval_partition.txt`)."""
+    crop: int = Field(178, ge=1, le=218)
+    """Side of the centred crop in pixels of the published 178×218 images; scaled for files of another size.
+    178 is the largest square; above it only the height grows, and 218 is the whole image."""
+    missing: Literal["fail", "skip"] = "fail"
+    """What happens to images that are listed but not there."""
+
+
+def build(options: CelebaOptions, image: ImageSpec) -> ImageSource:
+    """Return the faces, cropped."""
+    from ganlab_celeba.source import Celeba
+
+    return Celeba(
+        options.root, label=options.label, split=options.split, crop=options.crop, missing=options.missing
+    )
+
+
+@hookimpl
+def ganlab_datasets() -> Iterable[DatasetComponent]:
+    """Offer `celeba`."""
+    yield DatasetComponent(
+        name="celeba",
+        summary="CelebA faces (Liu et al., 2015), from the folder or the zip, any attribute as label",
+        options=CelebaOptions,
+        build=build,
+        image=ImageSpec(channels=3, height=64, width=64),
+    )

@@ -1,0 +1,145 @@
+"""Aligned CelebA faces from the published folder or zip."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ganlab import BadImageError, ComponentError, ImageFiles, ImageSource
+from ganlab_celeba.lists import read_attribute, read_names, read_partition
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+PUBLISHED_WIDTH, PUBLISHED_HEIGHT = 178, 218
+_ATTRIBUTES, _PARTITION = "list_attr_celeba.txt", "list_eval_partition.txt"
+_WHERE = "CelebA can be had at https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html (Align&Cropped Images)"
+
+
+class Celeba(ImageSource):
+    """CelebA's aligned faces in their published order, cropped around the centre.
+
+    In the published 178×218 geometry the crop is `min(crop, 178)` wide and `crop` high,
+    centred; for 178 it drops 20 rows above and 20 below. Files of another size with the
+    same proportions have their crop scaled.
+
+    Args:
+        root: holds `img_align_celeba/` or `img_align_celeba.zip`, and the lists, side by
+            side or in the published `Img/`, `Anno/` and `Eval/`.
+        label: an attribute, or empty. Class 0 is -1, class 1 is 1.
+        split: `all`, or a part of the official partition.
+        crop: side of the crop in published pixels.
+        missing: `fail`, or `skip` to go without files that are listed but absent.
+
+    Raises:
+        ComponentError: something is not there, or not in its format.
+    """
+
+    def __init__(self, root: Path, *, label: str, split: str, crop: int, missing: str) -> None:
+        self._files = _images(root)
+        self._crop = crop
+        members = {name.rpartition("/")[2]: name for name in self._files.names}
+        attribute = read_attribute(_list(root, _ATTRIBUTES, "label"), label) if label else None
+        listed = _listed(root, split, members)
+        if attribute is not None:
+            unlabeled = [name for name in listed if name not in attribute]
+            if unlabeled:
+                message = f"{_ATTRIBUTES} has no line for {_some(unlabeled)}"
+                raise ComponentError(message, option="label")
+        absent = [name for name in listed if name not in members]
+        if absent and missing == "fail":
+            message = (
+                f"{len(absent):,} of {len(listed):,} listed images are not in {self._files.root}: "
+                f'{_some(absent)}; missing = "skip" goes without them'
+            )
+            raise ComponentError(message, option="missing")
+        present = [name for name in listed if name in members]
+        if not present:
+            what = "images" if split == "all" else f"images of the {split!r} partition"
+            raise ComponentError(f"there are no {what} in {self._files.root}", option="split")
+        self._names = [members[name] for name in present]
+        self._labels: NDArray[np.int64] | None = None
+        self._class_names: tuple[str, ...] = ()
+        if attribute is not None:
+            self._labels = np.array([attribute[name] for name in present], dtype=np.int64)
+            self._class_names = (f"not {label}", label)
+
+    def __len__(self) -> int:
+        """Return the number of faces."""
+        return len(self._names)
+
+    def fingerprint(self) -> str:
+        """Return a digest of the files, the crop and the labels."""
+        labels = None if self._labels is None else hashlib.sha256(self._labels.tobytes()).hexdigest()
+        content = [self._files.fingerprint(self._names), self._crop, labels]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+    def labels(self) -> NDArray[np.int64] | None:
+        """Return whether each face has the attribute."""
+        return self._labels
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """The attribute's absence and presence, as in ("not Smiling", "Smiling")."""
+        return self._class_names
+
+    def read(self, index: int) -> Image:
+        """Return face `index`, cropped."""
+        name = self._names[index]
+        image = self._files.open(name)
+        if abs(image.width * PUBLISHED_HEIGHT / PUBLISHED_WIDTH - image.height) > 1.5:
+            size = f"{image.width}×{image.height} pixels, not of the aligned images' 178×218 proportions"
+            raise BadImageError(self._files.place(name), size)
+        return image.crop(crop_box(image.width, image.height, self._crop))
+
+
+def crop_box(width: int, height: int, crop: int) -> tuple[int, int, int, int]:
+    """Return (left, top, right, bottom) of the centred crop in an image of any size."""
+    inner_width = round(width * min(crop, PUBLISHED_WIDTH) / PUBLISHED_WIDTH)
+    inner_height = inner_width if crop <= PUBLISHED_WIDTH else round(height * crop / PUBLISHED_HEIGHT)
+    inner_width, inner_height = max(1, inner_width), max(1, min(height, inner_height))
+    left, top = (width - inner_width) // 2, (height - inner_height) // 2
+    return (left, top, left + inner_width, top + inner_height)
+
+
+def _images(root: Path) -> ImageFiles:
+    for folder in (root, root / "Img"):
+        for name in ("img_align_celeba", "img_align_celeba.zip"):
+            if (folder / name).exists():
+                return ImageFiles(folder / name, extensions=(".jpg", ".png"), option="root")
+    message = f"{root} holds neither img_align_celeba/ nor img_align_celeba.zip; {_WHERE}"
+    raise ComponentError(message, option="root")
+
+
+def _find_list(root: Path, name: str) -> Path | None:
+    places = (folder / name for folder in (root, root / "Anno", root / "Eval"))
+    return next((place for place in places if place.is_file()), None)
+
+
+def _list(root: Path, name: str, option: str) -> Path:
+    path = _find_list(root, name)
+    if path is None:
+        raise ComponentError(f"{root} holds no {name}, which {option} needs; {_WHERE}", option=option)
+    return path
+
+
+def _listed(root: Path, split: str, members: dict[str, str]) -> list[str]:
+    """Return the images that ought to be there: as listed, or all where there is no list."""
+    if split != "all":
+        return read_partition(_list(root, _PARTITION, "split"), split)
+    if attributes := _find_list(root, _ATTRIBUTES):
+        return read_names(attributes)
+    if partition := _find_list(root, _PARTITION):
+        return read_partition(partition, "all")
+    return sorted(members)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

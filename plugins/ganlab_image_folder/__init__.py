@@ -1,0 +1,41 @@
+"""Any folder tree or zip archive of images as a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import Field
+
+from ganlab import DatasetComponent, ImageSource, ImageSpec, Options, hookimpl
+
+
+class ImageFolderOptions(Options):
+    """What makes an `image-folder` dataset."""
+
+    root: Path
+    """A folder, looked through with all its subfolders, or a .zip archive, read in place."""
+    labels: bool = False
+    """Take each image's class from the folder that it lies in, nearest to `root`."""
+    extensions: list[str] = Field(
+        [".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"], min_length=1
+    )
+    """Which files are images, in upper or lower case; hidden files never are."""
+
+
+def build(options: ImageFolderOptions, image: ImageSpec) -> ImageSource:
+    """Return the images below `root`, in the order of their names."""
+    from ganlab_image_folder.source import ImageFolder
+
+    return ImageFolder(options.root, labels=options.labels, extensions=options.extensions)
+
+
+@hookimpl
+def ganlab_datasets() -> Iterable[DatasetComponent]:
+    """Offer `image-folder`."""
+    yield DatasetComponent(
+        name="image-folder",
+        summary="Your own images: any folder tree or zip, any size, class folders as labels",
+        options=ImageFolderOptions,
+        build=build,
+    )

@@ -1,0 +1,39 @@
+"""MNIST and its relatives in their IDX files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from ganlab import DatasetComponent, ImageSource, ImageSpec, Options, hookimpl
+
+
+class MnistOptions(Options):
+    """What makes an `mnist` dataset."""
+
+    root: Path
+    """The folder of `train-images-idx3-ubyte` and its companions, gzipped or not."""
+    subset: Literal["train", "test", "all"] = "all"
+    """Which images; `all` takes whichever of the two are there."""
+    labels: bool = False
+    """Use the digits (or whatever the classes are) as labels."""
+
+
+def build(options: MnistOptions, image: ImageSpec) -> ImageSource:
+    """Return the images, training before test."""
+    from ganlab_mnist.source import Mnist
+
+    return Mnist(options.root, subset=options.subset, labels=options.labels)
+
+
+@hookimpl
+def ganlab_datasets() -> Iterable[DatasetComponent]:
+    """Offer `mnist`."""
+    yield DatasetComponent(
+        name="mnist",
+        summary="MNIST (LeCun et al., 1998), Fashion-MNIST, KMNIST, EMNIST: IDX files, gzipped or not",
+        options=MnistOptions,
+        build=build,
+        image=ImageSpec(channels=1, height=28, width=28),
+    )
