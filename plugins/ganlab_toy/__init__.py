@@ -1,0 +1,147 @@
+"""The toy world: 2-D Gaussians and multilayer perceptrons, where ideas are tried in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from ganlab import (
+    DatasetComponent,
+    DiscriminatorComponent,
+    GeneratorComponent,
+    ImageSpec,
+    LatentSpec,
+    Options,
+    SampleSpec,
+    VectorSpec,
+    hookimpl,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ganlab import VectorSource
+
+__all__ = [
+    "GaussiansOptions",
+    "MlpDiscriminatorOptions",
+    "MlpGeneratorOptions",
+    "build_discriminator",
+    "build_gaussians",
+    "build_generator",
+    "ganlab_datasets",
+    "ganlab_discriminators",
+    "ganlab_generators",
+]
+
+
+class GaussiansOptions(Options):
+    """Options of `gaussians`."""
+
+    arrangement: Literal["ring", "grid"] = "ring"
+    """Where the modes are: on a circle, or on a square grid."""
+    modes: int = Field(default=8, ge=1)
+    """Number of Gaussians; a square number for a grid."""
+    radius: float = Field(default=2.0, gt=0)
+    """Radius of the ring."""
+    spacing: float = Field(default=2.0, gt=0)
+    """Distance between neighbours on the grid."""
+    std: float = Field(default=0.05, gt=0)
+    """Standard deviation of each Gaussian, along both axes."""
+    count: int = Field(default=20_000, ge=1)
+    """Number of points; every mode has the same share of them, give or take one."""
+    seed: int = Field(default=0, ge=0)
+    """Which points."""
+    labels: bool = False
+    """Whether each point is labelled with its mode."""
+
+
+class MlpGeneratorOptions(Options):
+    """Options of the `mlp` generator."""
+
+    width: int = Field(default=128, ge=1)
+    """Units of a hidden layer."""
+    layers: int = Field(default=3, ge=0)
+    """Hidden layers."""
+    activation: Literal["relu", "leaky-relu", "gelu", "tanh"] = "relu"
+    """Nonlinearity after each hidden layer."""
+    normalisation: Literal["none", "layer", "batch"] = "none"
+    """Normalisation before each nonlinearity."""
+
+
+class MlpDiscriminatorOptions(MlpGeneratorOptions):
+    """Options of the `mlp` discriminator."""
+
+    activation: Literal["relu", "leaky-relu", "gelu", "tanh"] = "leaky-relu"
+    """Nonlinearity after each hidden layer."""
+
+
+def build_gaussians(options: GaussiansOptions, image: SampleSpec | None = None) -> VectorSource:
+    """Return the points; `image` does not matter to vectors.
+
+    Raises:
+        ComponentError: a grid of a number of modes that is not square.
+    """
+    from ganlab_toy.gaussians import GaussianSource, grid_centres, ring_centres
+
+    if options.arrangement == "ring":
+        centres = ring_centres(options.modes, options.radius)
+    else:
+        centres = grid_centres(options.modes, options.spacing)
+    return GaussianSource(centres, options.std, options.count, options.seed, labelled=options.labels)
+
+
+def build_generator(options: MlpGeneratorOptions, image: SampleSpec, latent: LatentSpec) -> nn.Module:
+    """Return an `MlpGenerator`."""
+    from ganlab_toy.mlp import MlpGenerator
+
+    return MlpGenerator(
+        image, latent.dim, options.width, options.layers, options.activation, options.normalisation
+    )
+
+
+def build_discriminator(options: MlpDiscriminatorOptions, image: SampleSpec) -> nn.Module:
+    """Return an `MlpDiscriminator`."""
+    from ganlab_toy.mlp import MlpDiscriminator
+
+    return MlpDiscriminator(image, options.width, options.layers, options.activation, options.normalisation)
+
+
+@hookimpl
+def ganlab_datasets() -> Iterator[DatasetComponent]:
+    """Offer `gaussians`."""
+    yield DatasetComponent(
+        name="gaussians",
+        summary="Ring or grid of 2-D Gaussians, on which mode collapse shows (Metz et al., 2017)",
+        options=GaussiansOptions,
+        build=build_gaussians,
+        accepts=(VectorSpec,),
+    )
+
+
+@hookimpl
+def ganlab_generators() -> Iterator[GeneratorComponent]:
+    """Offer `mlp`."""
+    yield GeneratorComponent(
+        name="mlp",
+        summary="Multilayer perceptron for vectors and small images (Goodfellow et al., 2014)",
+        options=MlpGeneratorOptions,
+        build=build_generator,
+        accepts=(ImageSpec, VectorSpec),
+        takes_labels=True,
+    )
+
+
+@hookimpl
+def ganlab_discriminators() -> Iterator[DiscriminatorComponent]:
+    """Offer `mlp`."""
+    yield DiscriminatorComponent(
+        name="mlp",
+        summary="Multilayer perceptron for vectors and small images (Goodfellow et al., 2014)",
+        options=MlpDiscriminatorOptions,
+        build=build_discriminator,
+        accepts=(ImageSpec, VectorSpec),
+        takes_labels=True,
+    )
