@@ -1,0 +1,84 @@
+"""From samples to features: fixed batches, exact arithmetic, checked results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+
+from ganlab.errors import GanlabError
+from ganlab.evaluation.evaluator import FeatureExtractor
+
+__all__ = ["exact_arithmetic", "extract", "rebatch"]
+
+
+@contextmanager
+def exact_arithmetic(device: torch.device) -> Iterator[None]:
+    """Compute in full float32 without gradients: no autocast, no TF32, whatever the caller has on."""
+    precision = torch.get_float32_matmul_precision()
+    with ExitStack() as stack:
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(torch.autocast(device.type, enabled=False))
+        if device.type == "cuda":
+            stack.enter_context(torch.backends.cudnn.flags(allow_tf32=False))
+        if precision != "highest":
+            torch.set_float32_matmul_precision("highest")
+            stack.callback(torch.set_float32_matmul_precision, precision)
+        yield
+
+
+def rebatch(batches: Iterable[torch.Tensor], size: int, count: int) -> Iterator[torch.Tensor]:
+    """Cut a stream of batches into ones of `size`, the last one shorter, `count` samples in all.
+
+    Args:
+        batches: tensors that differ in their first dimension only.
+        size: samples of a batch.
+        count: samples in all; what the stream holds beyond them is left unread.
+
+    Raises:
+        ValueError: the stream ended before `count` samples.
+    """
+    waiting: list[torch.Tensor] = []
+    held = done = 0
+    for batch in batches:
+        waiting.append(batch[: count - done - held])
+        held += len(waiting[-1])
+        while held >= size or (held and done + held == count):
+            joined = torch.cat(waiting) if len(waiting) > 1 else waiting[0]
+            yield joined[:size]
+            done += min(size, held)
+            waiting, held = [joined[size:]], max(0, held - size)
+        if done == count:
+            return
+    raise ValueError(f"asked for {count} samples, the stream ended after {done + held}")
+
+
+def extract(
+    extractor: FeatureExtractor, samples: torch.Tensor, device: torch.device, who: str
+) -> torch.Tensor:
+    """Return float32 features `(n, d)` of one batch on the CPU.
+
+    Args:
+        extractor: what maps samples to features.
+        samples: uint8 `(n, C, H, W)`, or float32 `(n, dimension)`.
+        device: where to compute.
+        who: names the extractor and its evaluators in errors.
+
+    Raises:
+        GanlabError: the features break the extractor's contract, or are not finite.
+    """
+    with exact_arithmetic(device):
+        features = extractor.extract(samples.to(device))
+    if features.ndim != 2 or len(features) != len(samples) or not features.is_floating_point():
+        raise GanlabError(
+            f"{who}: extracting {len(samples)} samples gave {features.dtype} of shape "
+            f"{tuple(features.shape)}; it must be float32 of shape ({len(samples)}, d)"
+        )
+    features = features.detach().to("cpu", torch.float32)
+    if not bool(torch.isfinite(features).all()):
+        row = int((~torch.isfinite(features)).any(1).nonzero()[0])
+        raise GanlabError(
+            f"{who}: features are not finite, first for sample {row} of a batch of {len(samples)}"
+        )
+    return features

@@ -1,0 +1,131 @@
+"""Evaluators that look at the same features share one pass over the samples."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ganlab.components import FeaturesComponent, SampleSpec
+from ganlab.config.experiment import EvaluatorChoice, Selection
+from ganlab.errors import GanlabError
+from ganlab.evaluation.cache import StatisticsCache
+from ganlab.evaluation.collector import Collector, Demand
+from ganlab.evaluation.evaluator import FeatureExtractor
+from ganlab.evaluation.extraction import extract
+from ganlab.evaluation.reference import ReferenceData
+
+__all__ = ["FeaturePass", "Progress", "group_by_features"]
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being read, samples done and samples in all; may raise to stop."""
+
+
+@dataclass
+class FeaturePass:
+    """One feature extractor and the evaluators that work on it.
+
+    Attributes:
+        selection: the extractor as the experiment chose it.
+        extractor: the extractor.
+        choices: the evaluators.
+        device: where features are computed.
+        batch_size: samples of a batch, always the same, since features of a convolution
+            differ in their last bits with it.
+    """
+
+    selection: Selection[FeaturesComponent]
+    extractor: FeatureExtractor
+    choices: list[EvaluatorChoice]
+    device: torch.device
+    batch_size: int
+
+    @property
+    def name(self) -> str:
+        """Name of the extractor."""
+        return self.selection.component.name
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels of the evaluators."""
+        return [choice.selection.label for choice in self.choices]
+
+    def demand(self, due: Collection[str] | None = None) -> Demand:
+        """Return what the evaluators, or those that are due, ask of a pass."""
+        return Demand.of(
+            (choice.selection.component.needs, choice.settings.samples)
+            for choice in self.choices
+            if due is None or choice.selection.label in due
+        )
+
+    def extract(self, samples: torch.Tensor) -> torch.Tensor:
+        """Return checked float32 features `(n, d)` of one batch."""
+        labels = ", ".join(f"`{label}`" for label in self.labels)
+        who = f"features `{self.name}` for evaluator {labels}"
+        return extract(self.extractor, samples, self.device, who)
+
+    def collect_real(
+        self,
+        data: ReferenceData,
+        indices: NDArray[np.int64],
+        cache: StatisticsCache,
+        progress: Callable[[int, int], None],
+    ) -> Collector:
+        """Return the features of real samples, from the cache if it has them.
+
+        Args:
+            data: the real samples.
+            indices: those to read, in order; evaluators that ask for more get what there is.
+            cache: where features are looked up, and kept.
+            progress: called with samples done and samples in all.
+        """
+        demand = self.demand().limited(len(indices))
+        key = self._key(data, indices, demand)
+        stored = cache.load(key)
+        if stored is not None:
+            return Collector.restore(demand, stored)
+        collector = Collector(demand)
+        for start in range(0, demand.count, self.batch_size):
+            stop = min(start + self.batch_size, demand.count)
+            collector.add(self.extract(data.read(indices[start:stop])))
+            progress(stop, demand.count)
+        cache.save(key, collector.tensors())
+        return collector
+
+    def _key(self, data: ReferenceData, indices: NDArray[np.int64], demand: Demand) -> dict[str, Any]:
+        listing = np.ascontiguousarray(indices[: demand.count], dtype="<i8").tobytes()
+        return {
+            "data": data.fingerprint,
+            "indices": hashlib.sha256(listing).hexdigest(),
+            "extractor": [self.name, self.extractor.fingerprint(), self.extractor.protocol],
+            "features": demand.features,
+            "moments": list(demand.moments),
+            "computed": [self.device.type, self.batch_size],
+        }
+
+
+def group_by_features(
+    choices: Sequence[EvaluatorChoice], spec: SampleSpec, device: torch.device, batch_size: int
+) -> list[FeaturePass]:
+    """Return one pass for each extractor and set of its options, in order of first mention."""
+    passes: list[FeaturePass] = []
+    for choice in choices:
+        for existing in passes:
+            same = existing.selection.component == choice.features.component
+            if same and existing.selection.options == choice.features.options:
+                existing.choices.append(choice)
+                break
+        else:
+            extractor = choice.features.build(spec)
+            if not isinstance(extractor, FeatureExtractor):
+                raise GanlabError(
+                    f"features `{choice.features.component.name}`: `build` returned a "
+                    f"{type(extractor).__name__}, not a ganlab.FeatureExtractor"
+                )
+            passes.append(FeaturePass(choice.features, extractor, [choice], device, batch_size))
+    return passes

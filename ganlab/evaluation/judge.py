@@ -1,0 +1,135 @@
+"""An evaluator at work: its reference, what it froze, and its measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from ganlab.config.experiment import EvaluatorChoice
+from ganlab.errors import ComponentError, GanlabError
+from ganlab.evaluation.banks import FeatureBank
+from ganlab.evaluation.collector import Collector
+from ganlab.evaluation.evaluator import Estimate, Evaluator, FeatureExtractor
+from ganlab.evaluation.extraction import exact_arithmetic
+from ganlab.evaluation.measurement import Measurement
+from ganlab.evaluation.standardise import Standardiser
+
+__all__ = ["Judge"]
+
+
+class Judge:
+    """One entry of `[[evaluators]]`.
+
+    Args:
+        choice: the entry.
+        evaluator: what its component built.
+        extractor: the features it works on.
+    """
+
+    def __init__(self, choice: EvaluatorChoice, evaluator: Evaluator, extractor: FeatureExtractor) -> None:
+        self.choice = choice
+        self._evaluator = evaluator
+        self._extractor = extractor
+        self._standardiser: Standardiser | None = None
+        self._restored: Mapping[str, Any] = {}
+        self._real: FeatureBank | None = None
+        self._n_heldout = 0
+        self._floor: Mapping[str, Estimate] = {}
+
+    @property
+    def label(self) -> str:
+        """What tags and files call it."""
+        return self.choice.selection.label
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has seen the real samples."""
+        return self._real is not None
+
+    def prepare(self, reference: Collector, held_out: Collector | None) -> None:
+        """Freeze what is frozen, or restore it, and measure the floor."""
+        if "standardiser" in self._restored:
+            self._standardiser = Standardiser.from_state(self._restored["standardiser"])
+        elif self._extractor.standardise:
+            self._standardiser = Standardiser.fit(self._raw_bank(reference))
+        real = self._bank(reference)
+        with self._working():
+            self._evaluator.prepare(real)
+            if "evaluator" in self._restored:
+                self._evaluator.load_state_dict(self._restored["evaluator"])
+        if held_out is not None:
+            bank = self._bank(held_out)
+            self._floor, self._n_heldout = self._evaluate(real, bank), bank.n
+        self._real = real
+
+    def measure(self, fakes: Collector) -> Iterator[Measurement]:
+        """Yield a measurement for each of the evaluator's metrics; `prepare` comes first."""
+        assert self._real is not None
+        fake = self._bank(fakes)
+        estimates = self._evaluate(self._real, fake)
+        for metric in self.choice.selection.component.metrics:
+            estimate = estimates[metric.name]
+            yield Measurement(
+                evaluator=self.label,
+                metric=metric,
+                estimate=estimate,
+                floor=self._floor.get(metric.name),
+                n_real=self._real.n,
+                n_fake=fake.n,
+                n_heldout=self._n_heldout,
+                features=self.choice.features.component.name,
+                protocol=self._extractor.protocol,
+                warnings=(*estimate.warnings, *self._floor_warnings(fake.n)),
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what is frozen; `{}` if nothing is yet."""
+        if self._real is None:
+            return dict(self._restored)
+        state: dict[str, Any] = {"evaluator": self._evaluator.state_dict()}
+        if self._standardiser is not None:
+            state["standardiser"] = self._standardiser.state_dict()
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take what was frozen from `state`, at the next `prepare`."""
+        self._restored = state
+        self._real = None
+
+    def _raw_bank(self, collector: Collector) -> FeatureBank:
+        return collector.bank(self.choice.selection.component.needs, self.choice.settings.samples)
+
+    def _bank(self, collector: Collector) -> FeatureBank:
+        bank = self._raw_bank(collector)
+        return bank if self._standardiser is None else self._standardiser.apply(bank)
+
+    def _evaluate(self, real: FeatureBank, other: FeatureBank) -> Mapping[str, Estimate]:
+        with self._working():
+            estimates = self._evaluator.evaluate(real, other)
+        declared = {metric.name for metric in self.choice.selection.component.metrics}
+        if set(estimates) != declared:
+            raise GanlabError(
+                f"evaluator `{self.label}` declares {sorted(declared)} but measured {sorted(estimates)}"
+            )
+        return estimates
+
+    def _floor_warnings(self, n_fake: int) -> tuple[str, ...]:
+        if self._n_heldout == 0:
+            return ("no floor: fewer than 2 samples are held out (`dataset.holdout`)",)
+        if self._n_heldout < n_fake:
+            return (
+                f"the floor stands on {self._n_heldout} held-out samples, the value on {n_fake} generated",
+            )
+        return ()
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """Compute exactly; a refusal becomes an error with the place of the option at fault."""
+        try:
+            with exact_arithmetic(torch.device("cpu")):
+                yield
+        except ComponentError as error:
+            raise self.choice.selection.refusal(error) from error

@@ -1,0 +1,60 @@
+"""A measured number with everything that has to stand beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ganlab.components import Metric
+from ganlab.evaluation.evaluator import Estimate
+
+__all__ = ["Measurement"]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One metric of one evaluator at one time.
+
+    Attributes:
+        evaluator: the evaluator's label.
+        metric: the metric's name and which way is better.
+        estimate: the number, generated against real.
+        floor: the same number, held-out real against real; `None` if nothing is held out.
+        n_real: real samples.
+        n_fake: generated samples.
+        n_heldout: held-out real samples behind the floor.
+        features: name of the feature extractor.
+        protocol: name of the extractor's preprocessing; empty where it has only one.
+        warnings: what a reader must know before quoting the number.
+    """
+
+    evaluator: str
+    metric: Metric
+    estimate: Estimate
+    floor: Estimate | None
+    n_real: int
+    n_fake: int
+    n_heldout: int
+    features: str
+    protocol: str
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def value(self) -> float:
+        """The number itself."""
+        return self.estimate.value
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the measurement as a line of `evaluations.jsonl`, without step and time."""
+        return {
+            "evaluator": self.evaluator,
+            "metric": self.metric.name,
+            "value": self.estimate.value,
+            "standard_error": self.estimate.standard_error,
+            "floor": None if self.floor is None else self.floor.value,
+            "n_real": self.n_real,
+            "n_fake": self.n_fake,
+            "features": self.features,
+            "protocol": self.protocol,
+            "warnings": list(self.warnings),
+        }

@@ -1,0 +1,159 @@
+"""One pass over generated samples, one over real ones, and every evaluator served from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganlab.components import ImageSpec, SampleSpec
+from ganlab.config.experiment import EvaluatorChoice
+from ganlab.data.convert import quantise
+from ganlab.errors import GanlabError
+from ganlab.evaluation.cache import StatisticsCache
+from ganlab.evaluation.collector import Collector
+from ganlab.evaluation.extraction import rebatch
+from ganlab.evaluation.feature_pass import FeaturePass, Progress, group_by_features
+from ganlab.evaluation.judge import Judge
+from ganlab.evaluation.measurement import Measurement
+from ganlab.evaluation.reference import ReferenceData
+
+__all__ = ["Evaluation", "Generate"]
+
+Generate = Callable[[int], Iterator[torch.Tensor]]
+"""Maps a count to batches of generated samples, at least that many in all: floats
+`(n, C, H, W)` in [-1, 1], or vectors `(n, dimension)`, on any device, in batches of any size."""
+
+
+class Evaluation:
+    """Measures generated samples against real ones, with all evaluators of an experiment.
+
+    Nothing is read until the first `run` (or `prepare`). Real statistics are kept on disk
+    under a key of their content. What is frozen at the first look (standardisation, each
+    evaluator's state) is in `state_dict`.
+
+    Args:
+        choices: the experiment's evaluators.
+        spec: what a sample is.
+        data: the real samples.
+        device: where features are computed.
+        cache: directory of real statistics.
+        batch_size: samples of an extractor's batch.
+        progress: called with what is being read, samples done and samples in all, after
+            each batch; it may raise to stop.
+
+    Raises:
+        ExperimentError: a component refused its options.
+    """
+
+    def __init__(
+        self,
+        choices: Sequence[EvaluatorChoice],
+        spec: SampleSpec,
+        data: ReferenceData,
+        *,
+        device: torch.device | str,
+        cache: Path,
+        batch_size: int = 256,
+        progress: Progress | None = None,
+    ) -> None:
+        self._spec = spec
+        self._data = data
+        self._batch_size = batch_size
+        self._cache = StatisticsCache(cache)
+        self._progress: Progress = progress or (lambda what, done, total: None)
+        self._passes = group_by_features(choices, spec, torch.device(device), batch_size)
+        extractor = {label: each.extractor for each in self._passes for label in each.labels}
+        self._judges = {
+            choice.selection.label: Judge(
+                choice, choice.selection.build(spec), extractor[choice.selection.label]
+            )
+            for choice in choices
+        }
+
+    def prepare(self) -> None:
+        """Read the real samples, freeze what is frozen, and measure the floors; once.
+
+        Raises:
+            GanlabError: there are fewer than 2 training samples, or features are not finite.
+        """
+        if all(judge.ready for judge in self._judges.values()):
+            return
+        if len(self._data.training) < 2:
+            raise GanlabError("there are fewer than 2 training samples to compare generated ones with")
+        for each in self._passes:
+            reference = self._collect_real(each, "real")
+            held_out = self._collect_real(each, "held-out") if len(self._data.held_out) >= 2 else None
+            for label in each.labels:
+                self._judges[label].prepare(reference, held_out)
+
+    def run(self, generate: Generate, due: Collection[str] | None = None) -> list[Measurement]:
+        """Measure generated samples.
+
+        Args:
+            generate: called once, for as many samples as the greediest evaluator wants.
+            due: labels of the evaluators that are due; all if left out.
+
+        Returns:
+            A measurement for each metric of each evaluator, in the experiment's order.
+
+        Raises:
+            GanlabError: too few real samples, or samples or features that are not finite.
+        """
+        wanted = [label for label in self._judges if due is None or label in due]
+        if not wanted:
+            return []
+        self.prepare()
+        fakes = self._collect_fakes(generate, wanted)
+        return [measurement for label in wanted for measurement in self._judges[label].measure(fakes[label])]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what is frozen for the run, by the evaluators' labels."""
+        states = {label: judge.state_dict() for label, judge in self._judges.items()}
+        return {label: state for label, state in states.items() if state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what was frozen; evaluators that the state does not know start afresh."""
+        for label, judge in self._judges.items():
+            judge.load_state_dict(state.get(label, {}))
+
+    def _collect_real(self, each: FeaturePass, what: str) -> Collector:
+        demand = each.demand()
+        choose = self._data.reference if what == "real" else self._data.floor
+        return each.collect_real(
+            self._data,
+            choose(demand.count),
+            self._cache,
+            lambda done, total: self._progress(f"{what} samples ({each.name})", done, total),
+        )
+
+    def _collect_fakes(self, generate: Generate, wanted: Collection[str]) -> dict[str, Collector]:
+        """Pass the generated samples once through every extractor that is wanted; by label."""
+        active = [
+            (each, Collector(each.demand(wanted)))
+            for each in self._passes
+            if not set(wanted).isdisjoint(each.labels)
+        ]
+        count = max(collector.demand.count for _, collector in active)
+        done = 0
+        for batch in rebatch(map(self._checked, generate(count)), self._batch_size, count):
+            for each, collector in active:
+                if done < collector.demand.count:
+                    collector.add(each.extract(batch))
+            done += len(batch)
+            self._progress("generated samples", done, count)
+        return {label: collector for each, collector in active for label in each.labels}
+
+    def _checked(self, samples: torch.Tensor) -> torch.Tensor:
+        """Return generated samples as metrics see them: images as the uint8 that a PNG would hold."""
+        if tuple(samples.shape[1:]) != self._spec.shape:
+            raise GanlabError(
+                f"the generator made samples of shape {tuple(samples.shape[1:])}; "
+                f"the experiment's are {self._spec.shape} ({self._spec})"
+            )
+        if not bool(torch.isfinite(samples).all()):
+            raise GanlabError("the generator made samples that are not finite; nothing can be measured")
+        samples = samples.detach().float()
+        return quantise(samples) if isinstance(self._spec, ImageSpec) else samples

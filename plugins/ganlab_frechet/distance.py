@@ -1,0 +1,68 @@
+"""‖μ₁−μ₂‖² + tr Σ₁ + tr Σ₂ − 2 tr (Σ₁Σ₂)^½ in float64, without a matrix square root.
+
+With a factor Σ₁ = BBᵀ the eigenvalues of Σ₁Σ₂ are those of the symmetric BᵀΣ₂B, so that the
+last trace is the sum of their roots. Where there are fewer samples than dimensions it is a
+nuclear norm of the samples' Gram matrix, which is smaller.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+__all__ = ["bias", "covariance_factor", "frechet_distance", "gram_root_trace", "root_trace"]
+
+
+def covariance_factor(covariance: torch.Tensor) -> torch.Tensor:
+    """Return B `(d, r)` with BBᵀ equal to the `(d, d)` float64 covariance.
+
+    Cholesky where it succeeds; otherwise eigenvectors, without those whose eigenvalue is
+    nothing but rounding (kept, they would be wrong in the sixth digit of a distance).
+    """
+    factor: torch.Tensor
+    factor, failed = torch.linalg.cholesky_ex(covariance)
+    if int(failed):
+        values, vectors = torch.linalg.eigh(covariance)
+        kept = values > _rounding(values)
+        factor = vectors[:, kept] * values[kept].sqrt()
+    return factor
+
+
+def root_trace(factor: torch.Tensor, covariance: torch.Tensor) -> float:
+    """Return tr (Σ₁Σ₂)^½ of a factor of Σ₁ and of Σ₂."""
+    if not factor.shape[1]:
+        return 0.0
+    product = factor.T @ covariance @ factor
+    values = torch.linalg.eigvalsh((product + product.T) / 2)
+    return float(values[values > _rounding(values)].sqrt().sum())
+
+
+def gram_root_trace(x: torch.Tensor, y: torch.Tensor) -> float:
+    """Return tr (Σ₁Σ₂)^½ of the sample covariances of features `(n, d)` and `(m, d)`."""
+    x, y = (each.double() - each.double().mean(0) for each in (x, y))
+    norm = torch.linalg.svdvals(x @ y.T).sum()
+    return float(norm) / math.sqrt((len(x) - 1) * (len(y) - 1))
+
+
+def frechet_distance(
+    mean_difference: torch.Tensor, trace_1: float, trace_2: float, root_trace_of_product: float
+) -> float:
+    """Return the squared Fréchet distance from its terms; what rounding leaves below 0 is 0."""
+    shift = float(mean_difference.square().sum())
+    return max(0.0, shift + trace_1 + trace_2 - 2 * root_trace_of_product)
+
+
+def bias(variances: torch.Tensor, n: int, m: int) -> float:
+    """Return what the distance of two samples of one Gaussian is on average, where n, m ≫ d.
+
+    ½(1/n + 1/m)·(2.5 tr Σ + Σᵢⱼ λᵢλⱼ/(λᵢ+λⱼ)), with λ the `(d,)` eigenvalues of its covariance.
+    """
+    positive = variances[variances > _rounding(variances)]
+    pairs = torch.outer(positive, positive) / (positive[:, None] + positive[None, :])
+    return 0.5 * (1 / n + 1 / m) * (2.5 * float(positive.sum()) + float(pairs.sum()))
+
+
+def _rounding(values: torch.Tensor) -> float:
+    """Return the size below which eigenvalues of a matrix with these are rounding."""
+    return float(len(values) * torch.finfo(values.dtype).eps * values.max().clamp_min(0))

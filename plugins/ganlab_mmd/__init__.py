@@ -1,0 +1,77 @@
+"""Maximum mean discrepancy (Gretton et al., 2012), as a metric and as a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from ganlab import EvaluatorComponent, LossComponent, Metric, Options, SampleSpec, hookimpl
+
+if TYPE_CHECKING:
+    from ganlab_mmd.evaluator import MmdEvaluator
+    from ganlab_mmd.loss import MmdLoss
+
+Bandwidths: TypeAlias = Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+
+
+class MmdEvaluatorOptions(Options):
+    """Options of the `mmd` evaluator."""
+
+    kernel: Literal["rbf", "rational-quadratic", "energy", "polynomial", "linear"] = "rbf"
+    """`rbf` and `rational-quadratic` with `bandwidths`; `energy` −‖x−y‖; `polynomial` (xᵀy/d+1)³, that of
+    KID; `linear` xᵀy, which compares means only."""
+    estimator: Literal["unbiased", "biased"] = "unbiased"
+    """`unbiased` may be negative; `biased` never is, and shrinks with the number of samples."""
+    bandwidths: Bandwidths = Field([0.25, 0.5, 1.0, 2.0, 4.0])
+    """Widths of the mixed kernels, in median distances between real samples; for `rbf` and
+    `rational-quadratic`."""
+
+
+class MmdLossOptions(Options):
+    """Options of the `mmd` loss."""
+
+    bandwidths: Bandwidths = Field([0.25, 0.5, 1.0, 2.0, 4.0])
+    """Widths of the mixed Gaussian kernels, in root mean square distances between real samples."""
+    scales: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] = Field([1])
+    """Factors by which images are averaged down; each scale adds its own discrepancy."""
+    root: bool = True
+    """Take the square root, whose gradient does not fade as the distributions meet."""
+
+
+def build_evaluator(options: MmdEvaluatorOptions, image: SampleSpec) -> MmdEvaluator:
+    """Return the evaluator."""
+    from ganlab_mmd.evaluator import MmdEvaluator
+
+    return MmdEvaluator(options.kernel, options.bandwidths, unbiased=options.estimator == "unbiased")
+
+
+def build_loss(options: MmdLossOptions) -> MmdLoss:
+    """Return the loss."""
+    from ganlab_mmd.loss import MmdLoss
+
+    return MmdLoss(options.bandwidths, options.scales, root=options.root)
+
+
+@hookimpl
+def ganlab_evaluators() -> Iterable[EvaluatorComponent]:
+    """Offer the metric."""
+    yield EvaluatorComponent(
+        name="mmd",
+        summary="Squared maximum mean discrepancy with its standard error (Gretton et al., 2012)",
+        options=MmdEvaluatorOptions,
+        build=build_evaluator,
+        metrics=(Metric("mmd2", better="lower"),),
+    )
+
+
+@hookimpl
+def ganlab_losses() -> Iterable[LossComponent]:
+    """Offer the loss."""
+    yield LossComponent(
+        name="mmd",
+        summary="Generative moment matching: real against fake by MMD, no discriminator (Li et al., 2015)",
+        options=MmdLossOptions,
+        build=build_loss,
+    )

@@ -1,0 +1,365 @@
+"""Evaluation from generated batches to measurements, through the components' records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+import ganlab_features
+import ganlab_frechet
+import ganlab_mmd
+from ganlab import (
+    ComponentError,
+    Estimate,
+    Evaluator,
+    EvaluatorComponent,
+    FeatureBank,
+    FeatureExtractor,
+    FeaturesComponent,
+    ImageSpec,
+    Metric,
+    Options,
+    SampleSpec,
+    VectorSpec,
+)
+from ganlab.config.experiment import EvaluatorChoice, Origin, Selection
+from ganlab.config.settings import EvaluatorSettings
+from ganlab.data.convert import to_unit
+from ganlab.errors import ExperimentError, GanlabError
+from ganlab.evaluation.planner import Evaluation
+from ganlab.evaluation.reference import ReferenceData
+
+IMAGE = ImageSpec(channels=3, height=8, width=8)
+NO_CACHE = Path("/dev/null/cache")
+ORIGIN = Origin({"evaluators.0": (Path("experiment.toml"), 7)})
+MMD = next(iter(ganlab_mmd.ganlab_evaluators()))
+FRECHET = next(iter(ganlab_frechet.ganlab_evaluators()))
+WAVELET, PIXELS, COORDINATES = ganlab_features.ganlab_features()
+
+
+def images(n: int, seed: int = 0, brightness: int = 256) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, brightness, (n, *IMAGE.shape), dtype=torch.uint8, generator=generator)
+
+
+class Data:
+    """Real samples in memory, which counts its readings."""
+
+    def __init__(self, samples: torch.Tensor, held_out: int = 40, fingerprint: str = "data") -> None:
+        self.samples = samples
+        self.read = 0
+        indices = np.arange(len(samples))
+        self.reference = ReferenceData(
+            fingerprint, indices[: len(samples) - held_out], indices[len(samples) - held_out :], self._read
+        )
+
+    def _read(self, indices: NDArray[np.int64]) -> torch.Tensor:
+        self.read += len(indices)
+        return self.samples[torch.from_numpy(indices)]
+
+
+class Fakes:
+    """A generator of fixed samples, in batches of 13, which counts its calls."""
+
+    def __init__(self, samples: torch.Tensor) -> None:
+        self.samples = samples
+        self.calls: list[int] = []
+
+    def __call__(self, count: int) -> Iterator[torch.Tensor]:
+        self.calls.append(count)
+        yield from self.samples.split(13)
+
+
+def choice(
+    evaluator: EvaluatorComponent = MMD,
+    features: FeaturesComponent = PIXELS,
+    *,
+    label: str | None = None,
+    samples: int = 100,
+    options: Options | None = None,
+    feature_options: Options | None = None,
+) -> EvaluatorChoice:
+    label = label or evaluator.name
+    return EvaluatorChoice(
+        Selection(evaluator, options or evaluator.options(), label, "evaluators.0", ORIGIN),
+        Selection(features, feature_options or features.options(), features.name, "features", ORIGIN),
+        EvaluatorSettings(name=evaluator.name, samples=samples),
+    )
+
+
+def evaluation(
+    *choices: EvaluatorChoice, data: Data | None = None, spec: SampleSpec = IMAGE, **options: Any
+) -> Evaluation:
+    options.setdefault("cache", NO_CACHE)
+    return Evaluation(
+        choices, spec, (data or Data(images(240))).reference, device="cpu", batch_size=32, **options
+    )
+
+
+@pytest.fixture
+def fakes() -> Fakes:
+    return Fakes(to_unit(images(300, seed=1, brightness=200)))
+
+
+def test_a_measurement_carries_all_that_belongs_beside_it(fakes: Fakes) -> None:
+    (measured,) = evaluation(choice(samples=100)).run(fakes)
+    assert measured.value > 0.01
+    assert measured.floor is not None and abs(measured.floor.value) < measured.value / 3
+    assert measured.to_json() == {
+        "evaluator": "mmd",
+        "metric": "mmd2",
+        "value": measured.estimate.value,
+        "standard_error": measured.estimate.standard_error,
+        "floor": measured.floor.value,
+        "n_real": 100,
+        "n_fake": 100,
+        "features": "pixels",
+        "protocol": "",
+        "warnings": ["the floor stands on 40 held-out samples, the value on 100 generated"],
+    }
+    assert json.loads(json.dumps(measured.to_json())) == measured.to_json()
+    assert measured.metric.better == "lower" and measured.n_heldout == 40
+
+
+def test_real_samples_as_fakes_measure_as_none_apart(fakes: Fakes) -> None:
+    data = Data(images(140), held_out=40)
+    same = Fakes(to_unit(data.samples[torch.from_numpy(data.reference.reference(100))]))
+    many = choice(FRECHET, WAVELET), choice(FRECHET, label="pixels")
+    biased = choice(options=ganlab_mmd.MmdEvaluatorOptions(estimator="biased"), label="biased")
+    *distances, discrepancy = evaluation(*many, biased, data=data).run(same)
+    assert discrepancy.value == pytest.approx(0, abs=1e-7)
+    for measured in distances:
+        assert measured.value == pytest.approx(0, abs=1e-10)
+
+
+def test_metrics_see_what_a_png_would_hold(fakes: Fakes) -> None:
+    quantised, disturbed = fakes, Fakes(fakes.samples + 0.4 / 127.5)
+    one = evaluation(choice()).run(quantised)
+    assert evaluation(choice()).run(disturbed)[0].value == one[0].value
+    beyond = Fakes(to_unit(images(100)) * 9)
+    clamped = Fakes(beyond.samples.clamp(-1, 1))
+    assert evaluation(choice()).run(beyond)[0].value == evaluation(choice()).run(clamped)[0].value
+
+
+def test_one_pass_serves_all_evaluators(fakes: Fakes) -> None:
+    data = Data(images(240))
+    progress: list[tuple[str, int, int]] = []
+    many = evaluation(
+        choice(samples=100),
+        choice(FRECHET, samples=150),
+        choice(label="few", samples=20),
+        choice(label="wavelet", features=WAVELET, samples=60),
+        data=data,
+        progress=lambda *call: progress.append(call),
+    )
+    measured = many.run(fakes)
+    assert fakes.calls == [150]
+    assert data.read == (150 + 40) + (60 + 40)
+    assert [each.evaluator for each in measured] == ["mmd", "frechet", "few", "wavelet"]
+    assert [(each.n_real, each.n_fake) for each in measured] == [(100, 100), (150, 150), (20, 20), (60, 60)]
+    whats = list(dict.fromkeys(what for what, _, _ in progress))
+    assert whats == [
+        "real samples (pixels)",
+        "held-out samples (pixels)",
+        "real samples (wavelet)",
+        "held-out samples (wavelet)",
+        "generated samples",
+    ]
+    assert progress[-1] == ("generated samples", 150, 150)
+    many.run(fakes)
+    assert data.read == 290
+
+
+def test_results_do_not_depend_on_who_shares_the_pass(fakes: Fakes) -> None:
+    entries = [
+        choice(samples=100, features=WAVELET),
+        choice(FRECHET, samples=150, features=WAVELET),
+        choice(label="few", samples=20, features=WAVELET),
+    ]
+    together = evaluation(*entries).run(fakes)
+    alone = [evaluation(entry).run(fakes)[0] for entry in entries]
+    assert [each.to_json() for each in together] == [each.to_json() for each in alone]
+
+
+def test_extractors_with_other_options_are_other_extractors(fakes: Fakes) -> None:
+    coarse = ganlab_features.PixelsOptions(size=2)
+    one, other = evaluation(choice(), choice(label="coarse", feature_options=coarse)).run(fakes)
+    assert one.value != other.value
+
+
+def test_only_what_is_due_is_measured(fakes: Fakes) -> None:
+    both = evaluation(choice(samples=50), choice(FRECHET, samples=200))
+    assert [each.evaluator for each in both.run(fakes, due={"mmd"})] == ["mmd"]
+    assert fakes.calls == [50]
+    assert both.run(fakes, due=()) == []
+    assert fakes.calls == [50]
+
+
+def test_the_reference_is_a_seeded_choice_of_training_samples() -> None:
+    indices = np.arange(1000)
+    data = ReferenceData("x", indices[:900], indices[900:], lambda i: torch.zeros(len(i)))
+    chosen = data.reference(100)
+    assert set(chosen) <= set(range(900)) and len(set(chosen)) == 100
+    assert chosen.tolist() != sorted(chosen)
+    assert data.reference(300)[:100].tolist() == chosen.tolist()
+    assert replace(data, training=indices[:900][::-1]).reference(100).tolist() == chosen.tolist()
+    assert len(data.floor(500)) == 100 and set(data.floor(500)) == set(range(900, 1000))
+
+
+def test_without_held_out_samples_there_is_no_floor(fakes: Fakes) -> None:
+    (measured,) = evaluation(choice(), data=Data(images(200), held_out=0)).run(fakes)
+    assert measured.floor is None and measured.to_json()["floor"] is None
+    assert any("no floor" in warning for warning in measured.warnings)
+
+
+def test_fewer_real_samples_than_wished_are_counted(fakes: Fakes) -> None:
+    (measured,) = evaluation(choice(samples=300), data=Data(images(90), held_out=30)).run(fakes)
+    assert (measured.n_real, measured.n_fake, measured.n_heldout) == (60, 300, 30)
+
+
+def test_real_statistics_are_kept_between_runs(tmp_path: Path, fakes: Fakes) -> None:
+    entries = choice(samples=100, features=WAVELET), choice(FRECHET, samples=150, features=WAVELET)
+    first, second = Data(images(240)), Data(images(240))
+    cold = evaluation(*entries, data=first, cache=tmp_path).run(fakes)
+    warm = evaluation(*entries, data=second, cache=tmp_path).run(fakes)
+    assert (first.read, second.read) == (190, 0)
+    assert [each.to_json() for each in cold] == [each.to_json() for each in warm]
+
+
+def test_other_content_is_computed_afresh(tmp_path: Path, fakes: Fakes) -> None:
+    evaluation(choice(), cache=tmp_path).run(fakes)
+    for data, entry in [
+        (Data(images(240, seed=5), fingerprint="other data"), choice()),
+        (Data(images(240), held_out=39), choice()),
+        (Data(images(240)), choice(samples=99)),
+        (Data(images(240)), choice(feature_options=ganlab_features.PixelsOptions(size=4))),
+    ]:
+        evaluation(entry, data=data, cache=tmp_path).run(fakes)
+        assert data.read > 0
+
+
+def test_damaged_statistics_are_computed_again(tmp_path: Path, fakes: Fakes) -> None:
+    (before,) = evaluation(choice(), cache=tmp_path).run(fakes)
+    for path in tmp_path.iterdir():
+        path.write_bytes(path.read_bytes()[:-5])
+    data = Data(images(240))
+    (after,) = evaluation(choice(), data=data, cache=tmp_path).run(fakes)
+    assert data.read == 140 and after == before
+
+
+def test_what_is_frozen_survives_in_the_state(fakes: Fakes, tmp_path: Path) -> None:
+    entries = choice(features=WAVELET), choice(FRECHET, features=WAVELET)
+    first = evaluation(*entries)
+    assert first.state_dict() == {}
+    before = first.run(fakes)
+    torch.save(first.state_dict(), tmp_path / "state.pt")
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert state.keys() == {"mmd", "frechet"}
+
+    same = evaluation(*entries)
+    same.load_state_dict(state)
+    assert same.state_dict().keys() == state.keys()
+    assert same.run(fakes) == before
+
+    # Other real samples: the kernel's width and the standardisation stay what they were.
+    other = evaluation(*entries, data=Data(images(240, seed=9, brightness=100)))
+    other.load_state_dict(state)
+    other.prepare()
+    frozen = other.state_dict()["mmd"]
+    assert frozen["evaluator"] == state["mmd"]["evaluator"]
+    assert torch.equal(frozen["standardiser"]["scale"], state["mmd"]["standardiser"]["scale"])
+
+
+def test_vectors_pass_as_they_are() -> None:
+    generator = torch.Generator().manual_seed(0)
+    points = torch.randn(300, 2, generator=generator) * 3
+    near, far = Fakes(torch.randn(100, 2, generator=generator) * 3), Fakes(torch.zeros(100, 2) + 0.001)
+    vector = VectorSpec(2)
+    for component in MMD, FRECHET:
+        judged = evaluation(choice(component, COORDINATES), data=Data(points), spec=vector)
+        assert judged.run(near)[0].value < judged.run(far)[0].value / 10
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (torch.zeros(100, 3, 8, 9), r"shape \(3, 8, 9\); the experiment's are \(3, 8, 8\)"),
+        (torch.full((100, 3, 8, 8), torch.nan), "not finite"),
+    ],
+)
+def test_bad_fakes_are_explained(samples: torch.Tensor, message: str) -> None:
+    with pytest.raises(GanlabError, match=message):
+        evaluation(choice()).run(Fakes(samples))
+
+
+def test_too_few_real_samples_are_explained(fakes: Fakes) -> None:
+    with pytest.raises(GanlabError, match="fewer than 2 training samples"):
+        evaluation(choice(), data=Data(images(5), held_out=4)).run(fakes)
+
+
+class Broken(FeatureExtractor):
+    def extract(self, samples: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(samples), 2), torch.inf)
+
+    def fingerprint(self) -> str:
+        return "broken"
+
+
+def test_broken_features_name_extractor_and_evaluators(fakes: Fakes) -> None:
+    broken = FeaturesComponent(name="broken", summary="", build=lambda options, image: Broken())
+    with pytest.raises(
+        GanlabError, match=r"features `broken` for evaluator `mmd`, `two`: features are not finite"
+    ):
+        evaluation(choice(features=broken), choice(features=broken, label="two")).run(fakes)
+
+
+def test_what_is_not_an_extractor_is_named() -> None:
+    wrong = FeaturesComponent(name="wrong", summary="", build=lambda options, image: 3)
+    with pytest.raises(GanlabError, match="features `wrong`: `build` returned a int"):
+        evaluation(choice(features=wrong))
+
+
+class Misnamed(Evaluator):
+    def evaluate(self, real: FeatureBank, fake: FeatureBank) -> Mapping[str, Estimate]:
+        return {"other": Estimate(1.0)}
+
+
+class Refusing(Misnamed):
+    def prepare(self, real: FeatureBank) -> None:
+        raise ComponentError("these features are no good")
+
+
+def component(evaluator: Evaluator) -> EvaluatorComponent:
+    return EvaluatorComponent(
+        name="custom", summary="", build=lambda options, image: evaluator, metrics=(Metric("declared"),)
+    )
+
+
+def test_metrics_that_were_not_declared_are_named(fakes: Fakes) -> None:
+    with pytest.raises(GanlabError, match=r"`custom` declares \['declared'\] but measured \['other'\]"):
+        evaluation(choice(component(Misnamed()))).run(fakes)
+
+
+def test_a_refusal_says_where(fakes: Fakes) -> None:
+    with pytest.raises(ExperimentError, match=r"experiment.toml:7: evaluators.0: these features are no good"):
+        evaluation(choice(component(Refusing()))).run(fakes)
+
+
+def test_evaluation_can_be_stopped_between_batches(fakes: Fakes) -> None:
+    class StopError(Exception):
+        pass
+
+    def stop(what: str, done: int, total: int) -> None:
+        if what == "generated samples":
+            raise StopError
+
+    with pytest.raises(StopError):
+        evaluation(choice(), progress=stop).run(fakes)
