@@ -1,0 +1,154 @@
+"""One checkpoint's files: `state.pt`, the generator as safetensors, and what proves them whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganlab.components import ImageSpec, SampleSpec, VectorSpec
+from ganlab.errors import GanlabError
+from ganlab.runs.files import explained, fsync_path, to_json
+from ganlab.runs.state import utc_now
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Checkpoint", "read_checkpoint", "write_checkpoint"]
+
+_STATE = "state.pt"
+_GENERATOR = "generator.safetensors"
+_EMA = "generator-ema.safetensors"
+_META = "meta.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint whose files were found to be as they were written.
+
+    Attributes:
+        path: its directory.
+        step: the step after which this was the state.
+        spec: what the generator makes; `None` where it was not recorded.
+        has_ema: whether there are averaged weights.
+    """
+
+    path: Path
+    step: int
+    spec: SampleSpec | None
+    has_ema: bool
+
+    def state(self) -> dict[str, Any]:
+        """Return the training state, tensors on the CPU."""
+        import torch
+
+        loaded: dict[str, Any] = torch.load(self.path / _STATE, map_location="cpu", weights_only=True)
+        return loaded
+
+    def generator(self, *, ema: bool | None = None) -> dict[str, torch.Tensor]:
+        """Return the generator's weights, on the CPU.
+
+        Args:
+            ema: the averaged ones, or the raw ones; the averaged where there are any if `None`.
+
+        Raises:
+            GanlabError: averaged weights are asked for and there are none.
+        """
+        from safetensors.torch import load_file
+
+        if ema and not self.has_ema:
+            raise GanlabError(f"{self.path} has no averaged weights: the run had its [ema] turned off")
+        averaged = self.has_ema if ema is None else ema
+        return load_file(self.path / (_EMA if averaged else _GENERATOR))
+
+
+def write_checkpoint(
+    directory: Path,
+    step: int,
+    state: Mapping[str, Any],
+    generator: Mapping[str, torch.Tensor],
+    ema: Mapping[str, torch.Tensor] | None,
+    spec: SampleSpec | None,
+) -> None:
+    """Write a checkpoint's files into a new directory and push them to the disk."""
+    import torch
+
+    from ganlab import __version__
+
+    directory.mkdir()
+    with (directory / _STATE).open("wb") as file:
+        torch.save(dict(state), file)
+    _write_weights(directory / _GENERATOR, generator)
+    if ema is not None:
+        _write_weights(directory / _EMA, ema)
+    meta = {
+        "step": step,
+        "time": utc_now(),
+        "ganlab": __version__,
+        "torch": str(torch.__version__),
+        "spec": None if spec is None else {"kind": _kind_of(spec), **asdict(spec)},
+        "files": {
+            path.name: {"sha256": _sha256(path), "bytes": path.stat().st_size}
+            for path in sorted(directory.iterdir())
+        },
+    }
+    (directory / _META).write_text(to_json(meta, indent=2) + "\n", encoding="utf-8")
+    for path in (*directory.iterdir(), directory):
+        fsync_path(path)
+
+
+def read_checkpoint(directory: Path) -> Checkpoint:
+    """Check a checkpoint's files against what was written and describe it.
+
+    Raises:
+        GanlabError: a file is missing, truncated or changed.
+    """
+    try:
+        meta = json.loads((directory / _META).read_text(encoding="utf-8"))
+        files, step, spec = meta["files"], int(meta["step"]), _parse_spec(meta["spec"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise GanlabError(f"the checkpoint {directory} is damaged: {_META} cannot be read") from error
+    for name, expected in files.items():
+        path = directory / name
+        if not path.is_file():
+            raise GanlabError(f"the checkpoint {directory} is damaged: {name} is missing")
+        size = path.stat().st_size
+        if size != expected["bytes"]:
+            raise GanlabError(
+                f"the checkpoint {directory} is damaged: {name} has {size:,} bytes instead of "
+                f"{expected['bytes']:,}"
+            )
+        if _sha256(path) != expected["sha256"]:
+            raise GanlabError(f"the checkpoint {directory} is damaged: {name} is not what was written")
+    return Checkpoint(path=directory, step=step, spec=spec, has_ema=_EMA in files)
+
+
+def _write_weights(path: Path, weights: Mapping[str, torch.Tensor]) -> None:
+    import torch
+    from safetensors.torch import save
+
+    # safetensors stores plain rows: no channels-last strides, no memory shared between names.
+    rows = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in weights.items()
+    }
+    path.write_bytes(save(rows))
+
+
+def _sha256(path: Path) -> str:
+    with explained(f"cannot read {path}"), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _kind_of(spec: SampleSpec) -> str:
+    return "image" if isinstance(spec, ImageSpec) else "vector"
+
+
+def _parse_spec(values: dict[str, Any] | None) -> SampleSpec | None:
+    if values is None:
+        return None
+    fields = {name: value for name, value in values.items() if name != "kind"}
+    return ImageSpec(**fields) if values["kind"] == "image" else VectorSpec(**fields)

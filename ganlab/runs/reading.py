@@ -1,0 +1,126 @@
+"""Finding runs, and saying how they fare."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ganlab.errors import GanlabError, UsageError
+from ganlab.registry.suggest import closest
+from ganlab.runs.checkpoints import Checkpoints
+from ganlab.runs.layout import RunLayout
+from ganlab.runs.lock import is_locked
+from ganlab.runs.records import last_record
+from ganlab.runs.state import RunState, read_state
+
+__all__ = ["Run", "find_run", "list_runs", "read_run"]
+
+_LISTED = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run as a reader sees it.
+
+    Attributes:
+        path: its directory.
+        state: the content of `run.json`; `interrupted` where the process that wrote it is gone.
+    """
+
+    path: Path
+    state: RunState
+
+    @property
+    def name(self) -> str:
+        """Title and id as the directories have them, `celeba-64/20260102-030405-0a1b`."""
+        return f"{self.path.parent.name}/{self.path.name}"
+
+    @property
+    def resolved(self) -> Path:
+        """The experiment with every default filled in."""
+        return RunLayout(self.path).resolved
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """Its checkpoints, to load from."""
+        return Checkpoints(self.path)
+
+    def last_metrics(self) -> dict[str, Any] | None:
+        """Return the scalars of the last log point, with `step` and `time`; `None` before the first."""
+        return last_record(RunLayout(self.path).metrics)
+
+
+def read_run(path: Path) -> Run:
+    """Return the run in a directory.
+
+    Raises:
+        GanlabError: there is none, or its `run.json` is damaged.
+    """
+    layout = RunLayout(path.resolve())
+    if not layout.state.is_file():
+        raise UsageError(f"{path} is not a run: it has no {layout.state.name}")
+    # The lock comes first: a run that ends in between is then read as what it ended as.
+    alive = is_locked(layout.lock)
+    state = read_state(layout.state)
+    if state.status == "running" and not alive:
+        state = dataclasses.replace(state, status="interrupted", reason="the process that ran it is gone")
+    return Run(layout.root, state)
+
+
+def list_runs(root: Path, report: Callable[[str], None] | None = None) -> list[Run]:
+    """Return the runs under a directory, the newest first; none where there is no such directory.
+
+    Args:
+        root: the directory of all runs, or of the runs of one title.
+        report: is told of runs that cannot be read, which are left out.
+    """
+    runs = []
+    for pattern in ("*", "*/*"):
+        for directory in root.glob(pattern):
+            if directory.name.startswith(".") or not RunLayout(directory).state.is_file():
+                continue
+            try:
+                runs.append(read_run(directory))
+            except GanlabError as error:
+                if report is not None:
+                    report(str(error))
+    return sorted(runs, key=lambda run: (run.state.created, run.state.id), reverse=True)
+
+
+def find_run(wanted: str, root: Path = Path("runs")) -> Run:
+    """Return one run.
+
+    Args:
+        wanted: a run directory's path, `latest`, or an id or `title/id`, or the unique
+            beginning of one.
+        root: the directory of all runs.
+
+    Raises:
+        UsageError: no run is meant, or several are.
+    """
+    for path in (Path(wanted), root / wanted):
+        if RunLayout(path).state.is_file():
+            return read_run(path)
+    runs = list_runs(root)
+    if not runs:
+        raise UsageError(f"there are no runs in {root}; `ganlab run` makes one, `--runs` looks elsewhere")
+    if wanted == "latest":
+        return runs[0]
+    found = [run for run in runs if run.state.id.startswith(wanted) or run.name.startswith(wanted)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"{wanted!r} is the beginning of several runs:\n{_listing(found)}")
+    names = [name for run in runs for name in (run.state.id, run.name, run.path.parent.name)]
+    near = closest(wanted, names)
+    hint = f"did you mean {near}?" if near else f"the newest are:\n{_listing(runs)}"
+    raise UsageError(f"there is no run {wanted!r} in {root}; {hint}")
+
+
+def _listing(runs: list[Run]) -> str:
+    lines = [f"    {run.name}" for run in runs[:_LISTED]]
+    if len(runs) > _LISTED:
+        lines.append(f"    … and {len(runs) - _LISTED} more")
+    return "\n".join(lines)

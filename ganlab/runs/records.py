@@ -1,0 +1,107 @@
+"""Append-only JSON lines: scalars and measurements of a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ganlab.runs.files import explained, to_json, write_atomically
+
+__all__ = ["RecordWriter", "last_record", "read_records"]
+
+_NOT_FINITE = {"NaN", "Infinity", "-Infinity"}
+_TAIL_BYTES = 1 << 18
+
+
+class RecordWriter:
+    """Appends lines `{"step": …, "time": …, …}` to a file, each visible to readers at once.
+
+    `time` is seconds since the epoch. Numbers that are not finite become the strings
+    `"NaN"`, `"Infinity"` and `"-Infinity"`, so that every line is standard JSON.
+
+    Args:
+        path: the file; what a crash left of a last line is cut off.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with explained(f"cannot write {path}"):
+            _cut_torn_line(path)
+            self._file = path.open("a", encoding="utf-8")
+
+    def write(self, step: int, values: Mapping[str, Any]) -> None:
+        """Append one record.
+
+        Raises:
+            GanlabError: it cannot be written.
+        """
+        line = to_json({"step": step, "time": round(time.time(), 3), **values})
+        with explained(f"cannot write {self._path}"):
+            self._file.write(line + "\n")
+            self._file.flush()
+
+    def cut(self, step: int) -> None:
+        """Drop every record of a later step than `step`."""
+        with explained(f"cannot write {self._path}"):
+            lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [line for line in lines if json.loads(line)["step"] <= step]
+            if len(kept) < len(lines):
+                self._file.close()
+                write_atomically(self._path, "".join(kept))
+                self._file = self._path.open("a", encoding="utf-8")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read_records(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the records of a file, the oldest first; none where there is no file.
+
+    A last line that is still being written, or was torn by a crash, is left out.
+    """
+    if not path.exists():
+        return
+    with explained(f"cannot read {path}"), path.open(encoding="utf-8") as file:
+        for line in file:
+            if not line.endswith("\n"):
+                return
+            record = _parse(line)
+            if record is not None:
+                yield record
+
+
+def last_record(path: Path) -> dict[str, Any] | None:
+    """Return the last whole record of a file, however long the file; `None` if there is none."""
+    if not path.exists():
+        return None
+    with explained(f"cannot read {path}"), path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(0, end - _TAIL_BYTES))
+        lines = file.read().decode("utf-8", errors="replace").splitlines(keepends=True)
+    records = (_parse(line) for line in reversed(lines) if line.endswith("\n"))
+    return next((record for record in records if record is not None), None)
+
+
+def _parse(line: str) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return {key: _restore(value) for key, value in record.items()} if isinstance(record, dict) else None
+
+
+def _restore(value: Any) -> Any:
+    return float(value) if isinstance(value, str) and value in _NOT_FINITE else value
+
+
+def _cut_torn_line(path: Path) -> None:
+    if not path.exists():
+        return
+    with path.open("rb+") as file:
+        content = file.read()
+        file.truncate(content.rfind(b"\n") + 1)

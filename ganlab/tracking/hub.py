@@ -1,0 +1,64 @@
+"""Several trackers as one: what a run reports goes to all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from ganlab.tracking.tracker import Tracker
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["TrackerHub"]
+
+
+class TrackerHub:
+    """Passes everything on to every tracker; one that fails is reported once and left out from then on.
+
+    A tracker is a witness: training never stops on its account.
+
+    Args:
+        trackers: by the label that reports call them.
+        report: is told of a tracker's failure, in words.
+    """
+
+    def __init__(self, trackers: Mapping[str, Tracker], report: Callable[[str], None]) -> None:
+        self._trackers = dict(trackers)
+        self._report = report
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels of the trackers that still work."""
+        return list(self._trackers)
+
+    def scalars(self, values: Mapping[str, float], step: int) -> None:
+        """Record values by tag."""
+        self._each(lambda tracker: tracker.scalars(values, step))
+
+    def image(self, tag: str, image: NDArray[np.uint8], step: int) -> None:
+        """Record one picture, `(H, W, 1 or 3)` uint8."""
+        self._each(lambda tracker: tracker.image(tag, image, step))
+
+    def text(self, tag: str, markdown: str, step: int) -> None:
+        """Record a text."""
+        self._each(lambda tracker: tracker.text(tag, markdown, step))
+
+    def flush(self) -> None:
+        """Make everything recorded so far visible to readers."""
+        self._each(lambda tracker: tracker.flush())
+
+    def close(self, status: str, metrics: Mapping[str, float]) -> None:
+        """End: `status` is the run's, `metrics` its last evaluation."""
+        self._each(lambda tracker: tracker.close(status, metrics))
+
+    def _each(self, action: Callable[[Tracker], None]) -> None:
+        for label, tracker in list(self._trackers.items()):
+            try:
+                action(tracker)
+            except Exception as error:  # third-party code: whatever it raises, the run goes on
+                del self._trackers[label]
+                self._report(
+                    f"tracker {label!r} failed and is left out from here on: {type(error).__name__}: {error}"
+                )

@@ -1,0 +1,162 @@
+"""Pictures of samples: grids of images, and scatters of vectors over the density of the real ones."""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganlab.errors import GanlabError
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["grid", "scatter", "write_png"]
+
+Array: TypeAlias = "NDArray[Any] | torch.Tensor"
+
+_PAPER = 255
+
+# Night sky to pale sand: the real density stays in the background, generated points glow on it.
+_DENSITY_COLOURS = np.array(
+    [
+        [0.000, 16, 18, 32],
+        [0.150, 24, 40, 72],
+        [0.400, 32, 92, 128],
+        [0.700, 92, 160, 164],
+        [1.000, 214, 222, 190],
+    ]
+)
+_POINT_COLOUR = np.array([255.0, 122.0, 66.0])
+
+
+def grid(images: Array, columns: int | None = None, padding: int = 2) -> NDArray[np.uint8]:
+    """Lay out images row by row; pixels stay as they are.
+
+    Args:
+        images: uint8 `(N, C, H, W)` with 1 (grayscale), 2 (with alpha), 3 (RGB) or 4
+            (RGBA) channels; alpha is shown over white.
+        columns: images in a row; about as many as make the grid square if left out.
+        padding: white pixels between and around images.
+
+    Returns:
+        uint8 `(H, W, 1)` for one or two channels, `(H, W, 3)` for three or four.
+    """
+    tiles = _over_white(_numpy(images).transpose(0, 2, 3, 1))
+    count, height, width, channels = tiles.shape
+    columns = min(count, columns or math.ceil(math.sqrt(count * height / width)))
+    rows = math.ceil(count / columns)
+    sheet = np.full(
+        (rows * (height + padding) + padding, columns * (width + padding) + padding, channels),
+        _PAPER,
+        np.uint8,
+    )
+    for index, tile in enumerate(tiles):
+        top = padding + index // columns * (height + padding)
+        left = padding + index % columns * (width + padding)
+        sheet[top : top + height, left : left + width] = tile
+    return sheet
+
+
+def scatter(points: Array, reference: Array, size: int = 512) -> NDArray[np.uint8]:
+    """Draw generated vectors as dots over the density of real ones.
+
+    The view is fixed by the reference alone, so that the pictures of a run can be
+    compared; points outside it sit on its edge. Vectors of more than two dimensions
+    are seen along the first two principal axes of the reference.
+
+    Args:
+        points: generated vectors, `(N, dimension)`.
+        reference: real vectors, `(M, dimension)`.
+        size: pixels of a side.
+
+    Returns:
+        uint8 `(size, size, 3)`, the second axis pointing up.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    real, drawn = _project(_numpy(reference).astype(np.float64), _numpy(points).astype(np.float64))
+    centre = (real.max(0) + real.min(0)) / 2
+    half = max(float((real.max(0) - real.min(0)).max()) / 2 * 1.2, 1e-6)
+
+    density = gaussian_filter(_splat(real, centre, half, size), size / 64)
+    level = np.sqrt(density / density.max())
+    picture = np.stack(
+        [np.interp(level, _DENSITY_COLOURS[:, 0], _DENSITY_COLOURS[:, channel]) for channel in (1, 2, 3)], -1
+    )
+    # A Gaussian dot whose peak covers most of what is under it; overlapping dots saturate.
+    radius = size / 360
+    coverage = gaussian_filter(_splat(drawn, centre, half, size), radius) * 2 * math.pi * radius**2
+    alpha = 1 - np.exp(-1.6 * coverage)[..., None]
+    blended: NDArray[np.uint8] = np.rint(picture * (1 - alpha) + _POINT_COLOUR * alpha).astype(np.uint8)
+    return blended
+
+
+def write_png(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write `(H, W)` or `(H, W, 1 to 4)` uint8 as a PNG that is either whole or not there.
+
+    Raises:
+        GanlabError: it cannot be written.
+    """
+    from PIL import Image
+
+    content = io.BytesIO()
+    single = image.ndim == 3 and image.shape[2] == 1
+    Image.fromarray(image[..., 0] if single else image).save(content, format="PNG")
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_bytes(content.getvalue())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise GanlabError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _numpy(array: Array) -> NDArray[Any]:
+    return array if isinstance(array, np.ndarray) else array.detach().cpu().numpy()
+
+
+def _over_white(tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Blend `(N, H, W, 2 or 4)` over white; leave 1 and 3 channels as they are."""
+    if tiles.shape[3] in (1, 3):
+        return tiles
+    colour, alpha = tiles[..., :-1].astype(np.float32), tiles[..., -1:].astype(np.float32) / 255
+    blended: NDArray[np.uint8] = np.rint(colour * alpha + _PAPER * (1 - alpha)).astype(np.uint8)
+    return blended
+
+
+def _project(
+    real: NDArray[np.float64], drawn: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Bring vectors of any dimension onto a plane that only the real ones decide."""
+    dimension = real.shape[1]
+    if dimension == 2:
+        return real, drawn
+    if dimension == 1:
+        return np.pad(real, ((0, 0), (0, 1))), np.pad(drawn, ((0, 0), (0, 1)))
+    mean = real.mean(0)
+    axes = np.linalg.eigh(np.cov(real.T))[1][:, ::-1][:, :2]
+    # An axis has no sign of its own: its largest element is made positive.
+    axes = axes * np.sign(axes[np.abs(axes).argmax(0), [0, 1]])
+    return (real - mean) @ axes, (drawn - mean) @ axes
+
+
+def _splat(
+    points: NDArray[np.float64], centre: NDArray[np.float64], half: float, size: int
+) -> NDArray[np.float64]:
+    """Share each point among the four pixels around it; `(size, size)`, rows downwards."""
+    points = points[np.isfinite(points).all(1)]
+    place = np.clip((points - centre) / half, -1, 1) * [1, -1]
+    place = (place + 1) / 2 * (size - 1)
+    corner = np.minimum(place.astype(np.int64), size - 2)
+    share = place - corner
+    image = np.zeros((size, size))
+    for right in (0, 1):
+        for down in (0, 1):
+            weight = np.abs(1 - right - share[:, 0]) * np.abs(1 - down - share[:, 1])
+            np.add.at(image, (corner[:, 1] + down, corner[:, 0] + right), weight)
+    return image

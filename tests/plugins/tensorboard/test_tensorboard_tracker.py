@@ -1,0 +1,192 @@
+"""Event files as TensorBoard itself reads them."""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.custom_scalar import metadata as layout_metadata
+from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
+from tensorboard.plugins.hparams import api_pb2
+from tensorboard.plugins.hparams import metadata as hparams_metadata
+
+from ganlab import RunInfo, Tracker
+from ganlab_tensorboard import TensorBoardOptions, ganlab_trackers
+from ganlab_tensorboard.hparams import flatten
+
+EXPERIMENT = {
+    "title": "Faces",
+    "seed": 3,
+    "plugins": ["./x.py"],
+    "training": {"steps": 100, "batch_size": 50, "precision": "auto", "reuse_fakes": True},
+    "optimizer": {"generator": {"learning_rate": 2e-4, "betas": [0.5, 0.999]}},
+    "losses": [{"name": "hinge", "weight": 1.0}, {"name": "r1", "label": "penalty", "weight": 10.0}],
+}
+
+
+def build(directory: Path, **options: Any) -> Tracker:
+    (component,) = ganlab_trackers()
+    run = RunInfo("20260101-000000-abcd", "Faces", directory, EXPERIMENT)
+    tracker = component.build(TensorBoardOptions(**options), run)
+    assert isinstance(tracker, Tracker)
+    return tracker
+
+
+def read(directory: Path) -> EventAccumulator:
+    accumulator = EventAccumulator(str(directory), size_guidance={"images": 0, "tensors": 0})
+    accumulator.Reload()
+    return accumulator
+
+
+def hparams(directory: Path, tag: str) -> Any:
+    return read(directory).SummaryMetadata(tag).plugin_data.content
+
+
+def test_scalars_are_readable_as_soon_as_they_are_recorded(tmp_path: Path) -> None:
+    tracker = build(tmp_path)
+    tracker.scalars({"loss/generator/total": 0.5, "speed/data_wait": math.nan}, 50)
+    tracker.scalars({"loss/generator/total": -math.inf}, 100)
+    seen = read(tmp_path)
+    assert [(event.step, event.value) for event in seen.Scalars("loss/generator/total")] == [
+        (50, 0.5),
+        (100, -math.inf),
+    ]
+    assert math.isnan(seen.Scalars("speed/data_wait")[0].value)
+
+
+def test_a_torn_tail_costs_only_itself(tmp_path: Path) -> None:
+    tracker = build(tmp_path)
+    for step in (50, 100):
+        tracker.scalars({"a": float(step)}, step)
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:-3])
+    assert [event.value for event in read(tmp_path).Scalars("a")] == [50.0]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_keep_every_pixel(tmp_path: Path, channels: int) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (6, 9, channels), dtype=np.uint8)
+    build(tmp_path).image("samples/fixed", picture, 10)
+    (event,) = read(tmp_path).Images("samples/fixed")
+    assert (event.step, event.width, event.height) == (10, 9, 6)
+    with Image.open(io.BytesIO(event.encoded_image_string)) as image:
+        assert np.array_equal(np.asarray(image).reshape(picture.shape), picture)
+
+
+def test_pictures_and_settings_can_be_left_out(tmp_path: Path) -> None:
+    tracker = build(tmp_path, images=False, hparams=False)
+    tracker.image("samples/fixed", np.zeros((2, 2, 3), np.uint8), 1)
+    tracker.close("completed", {})
+    tags = read(tmp_path).Tags()
+    assert tags["images"] == tags["tensors"] == []
+
+
+def test_text(tmp_path: Path) -> None:
+    build(tmp_path).text("experiment", "```toml\ntitle = 'Größe'\n```", 0)
+    seen = read(tmp_path)
+    assert seen.SummaryMetadata("experiment").plugin_data.plugin_name == "text"
+    (event,) = seen.Tensors("experiment")
+    assert event.tensor_proto.string_val[0].decode() == "```toml\ntitle = 'Größe'\n```"
+
+
+def test_settings_are_flat_and_independent_of_an_entrys_place() -> None:
+    assert flatten(EXPERIMENT) == {
+        "title": "Faces",
+        "seed": 3,
+        "plugins": "['./x.py']",
+        "training.steps": 100,
+        "training.batch_size": 50,
+        "training.precision": "auto",
+        "training.reuse_fakes": True,
+        "optimizer.generator.learning_rate": 2e-4,
+        "optimizer.generator.betas": "[0.5, 0.999]",
+        "losses.hinge.name": "hinge",
+        "losses.hinge.weight": 1.0,
+        "losses.penalty.name": "r1",
+        "losses.penalty.label": "penalty",
+        "losses.penalty.weight": 10.0,
+    }
+    backwards = {"losses": EXPERIMENT["losses"][::-1]}  # type: ignore[index]
+    assert flatten(backwards) == flatten({"losses": EXPERIMENT["losses"]})
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("completed", api_pb2.STATUS_SUCCESS),
+        ("diverged", api_pb2.STATUS_FAILURE),
+        ("interrupted", api_pb2.STATUS_UNKNOWN),
+    ],
+)
+def test_hyper_parameters_open_and_close_the_run(tmp_path: Path, status: str, expected: int) -> None:
+    tracker = build(tmp_path)
+    start = hparams_metadata.parse_session_start_info_plugin_data(
+        hparams(tmp_path, hparams_metadata.SESSION_START_INFO_TAG)
+    )
+    assert start.group_name == "20260101-000000-abcd"
+    assert start.hparams["training.batch_size"].number_value == 50
+    assert start.hparams["training.reuse_fakes"].bool_value is True
+    assert "title" not in start.hparams
+    tracker.close(status, {"evaluation/mmd/mmd": 0.1})
+    end = hparams_metadata.parse_session_end_info_plugin_data(
+        hparams(tmp_path, hparams_metadata.SESSION_END_INFO_TAG)
+    )
+    assert end.status == expected
+
+
+def layouts(directory: Path) -> list[dict[str, list[str]]]:
+    events = read(directory).Tensors(layout_metadata.CONFIG_SUMMARY_TAG)
+    parsed = (Layout.FromString(event.tensor_proto.string_val[0]) for event in events)
+    return [
+        {entry.title: [chart.title for chart in entry.chart] for entry in layout.category}
+        for layout in parsed
+    ]
+
+
+def test_the_layout_grows_with_what_there_is_to_see(tmp_path: Path) -> None:
+    tracker = build(tmp_path)
+    values = {"loss/generator/total": 1.0, "balance/accuracy": 0.6, "speed/images_per_second": 9.0}
+    tracker.scalars(values, 50)
+    tracker.scalars(values, 100)
+    tracker.scalars(
+        {
+            "evaluation/mmd/mmd": 0.1,
+            "evaluation/mmd/mmd_floor": 0.01,
+            "evaluation/mmd/mmd_standard_error": 0.01,
+            "evaluation/frechet-pixels/distance": 3.0,
+        },
+        100,
+    )
+    first, second = layouts(tmp_path)
+    accuracy = "Discriminator accuracy, and the 95 % band of coin flips over one batch"
+    assert first == {"Losses": ["Generator"], "Balance": [accuracy], "Speed": ["Images per second"]}
+    assert second == {
+        **first,
+        "Evaluation": [
+            "frechet-pixels distance, and its floor: real against held-out real",
+            "mmd, and its floor: real against held-out real",
+        ],
+    }
+
+
+def test_accuracy_stands_in_the_band_of_a_coin(tmp_path: Path) -> None:
+    build(tmp_path).scalars({"balance/accuracy": 0.6}, 50)
+    seen = read(tmp_path)
+    # A batch of 50 is 100 flips: a standard error of 0.05.
+    assert seen.Scalars("balance/accuracy_band_low")[0].value == pytest.approx(0.5 - 0.098)
+    assert seen.Scalars("balance/accuracy_band_high")[0].value == pytest.approx(0.5 + 0.098)
+
+
+def test_two_sessions_share_a_directory(tmp_path: Path) -> None:
+    for step in (50, 100):
+        tracker = build(tmp_path)
+        tracker.scalars({"a": float(step)}, step)
+        tracker.close("interrupted", {})
+    assert len(list(tmp_path.iterdir())) == 2
+    assert [event.value for event in read(tmp_path).Scalars("a")] == [50.0, 100.0]

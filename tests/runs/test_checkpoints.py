@@ -1,0 +1,195 @@
+"""Checkpoints: whole or not there, checked before they are believed, and never lost too early."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ganlab import ImageSpec, VectorSpec
+from ganlab.errors import GanlabError
+from ganlab.runs import checkpoints as module
+from ganlab.runs.checkpoints import Checkpoints
+
+
+def save(checkpoints: Checkpoints, step: int, **arguments: Any) -> Path:
+    return checkpoints.save(step, {"step": step}, {"weight": torch.full((2,), float(step))}, **arguments)
+
+
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_everything_comes_back(tmp_path: Path) -> None:
+    weights = {
+        "layer.weight": torch.randn(4, 3, 2, 2).to(memory_format=torch.channels_last),
+        "layer.bias": torch.randn(4, dtype=torch.bfloat16),
+        "count": torch.tensor(3),
+    }
+    tied = {**weights, "tied": weights["layer.bias"]}
+    state = {
+        "step": 7,
+        "optimizer": {"state": {0: {"exp_avg": torch.randn(3)}}, "betas": (0.5, 0.999)},
+        "rng": torch.Generator().manual_seed(3).get_state(),
+        "labels": ["a", None, 1.5, True],
+    }
+    checkpoints = Checkpoints(tmp_path)
+    path = checkpoints.save(7, state, weights, tied, spec=ImageSpec(3, 32, 48, classes=10))
+    assert sorted(file.name for file in path.iterdir()) == [
+        "generator-ema.safetensors",
+        "generator.safetensors",
+        "meta.json",
+        "state.pt",
+    ]
+    loaded = checkpoints.load()
+    assert (loaded.step, loaded.spec, loaded.has_ema) == (7, ImageSpec(3, 32, 48, classes=10), True)
+    assert str(loaded.state()) == str(state)
+    assert all(torch.equal(loaded.generator(ema=False)[name], weights[name]) for name in weights)
+    assert loaded.generator().keys() == tied.keys()
+
+
+def test_without_averaged_weights(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    save(checkpoints, 1, spec=VectorSpec(2))
+    loaded = checkpoints.load("last")
+    assert loaded.spec == VectorSpec(2)
+    assert torch.equal(loaded.generator()["weight"], torch.ones(2))
+    with pytest.raises(GanlabError, match="no averaged weights"):
+        loaded.generator(ema=True)
+
+
+def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    save(checkpoints, 100)
+    checkpoints.mark_best(100)
+    for step in (200, 300, 400):
+        save(checkpoints, step)
+    assert checkpoints.steps == [100, 300, 400]
+    assert (checkpoints.load("best").step, checkpoints.load("last").step) == (100, 400)
+    checkpoints.mark_best(300)
+    assert checkpoints.steps == [300, 400]
+
+
+def test_steps_are_numbers_not_words(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=3)
+    for step in (9, 10, 99_999_999, 100_000_000):
+        save(checkpoints, step)
+    assert checkpoints.steps == [10, 99_999_999, 100_000_000]
+    assert checkpoints.load().step == 100_000_000
+    assert checkpoints.load(10).state() == {"step": 10}
+
+
+def test_a_resume_from_an_older_step_leaves_the_abandoned_future_behind(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    for step in (100, 200, 300):
+        save(checkpoints, step)
+    save(checkpoints, 250)
+    assert checkpoints.load().step == 250
+    assert checkpoints.steps == [200, 250]
+
+
+def test_saving_a_step_again_replaces_it(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    save(checkpoints, 5)
+    checkpoints.save(5, {"again": True}, {})
+    assert checkpoints.load().state() == {"again": True}
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000005"]
+
+
+@pytest.mark.parametrize("name", ["state.pt", "generator.safetensors", "meta.json"])
+@pytest.mark.parametrize("harm", ["flip", "truncate", "remove"])
+def test_a_damaged_newest_is_reported_and_the_one_before_is_used(
+    tmp_path: Path, name: str, harm: str
+) -> None:
+    reports: list[str] = []
+    checkpoints = Checkpoints(tmp_path, report=reports.append)
+    for step in (1, 2):
+        save(checkpoints, step)
+    file = tmp_path / "checkpoints" / "step-00000002" / name
+    if harm == "flip" and name == "meta.json":
+        file.write_text("{")
+    elif harm == "flip":
+        damage(file)
+    elif harm == "truncate":
+        file.write_bytes(file.read_bytes()[:10])
+    else:
+        file.unlink()
+    assert checkpoints.load().step == 1
+    (report,) = reports
+    assert "step-00000002 is damaged" in report
+    assert name in report
+    with pytest.raises(GanlabError, match="damaged"):
+        checkpoints.load(2)
+    damage(tmp_path / "checkpoints" / "step-00000001" / "state.pt")
+    with pytest.raises(GanlabError, match="every checkpoint"):
+        checkpoints.load()
+
+
+def test_what_is_not_there(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    with pytest.raises(GanlabError, match="has no checkpoint yet"):
+        checkpoints.load()
+    for step in (9, 10):
+        save(checkpoints, step)
+    with pytest.raises(GanlabError, match="no checkpoint of step 11; there are steps 9, 10"):
+        checkpoints.load(11)
+    with pytest.raises(GanlabError, match="no best checkpoint yet"):
+        checkpoints.load("best")
+    with pytest.raises(GanlabError, match="no checkpoint of step 8"):
+        checkpoints.mark_best(8)
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    save(checkpoints, 1)
+
+    def full(directory: Path, *_: object) -> None:
+        directory.mkdir()
+        with Path("/dev/full").open("wb") as file:
+            torch.save(torch.zeros(10**5), file)
+
+    monkeypatch.setattr(module, "write_checkpoint", full)
+    with pytest.raises(GanlabError, match=r"cannot write the checkpoint .*step-00000002: the disk is full"):
+        save(checkpoints, 2)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000001"]
+    assert checkpoints.load().step == 1
+
+
+@pytest.mark.parametrize("crash_at", ["write_checkpoint", "_move_into_place", "write_atomically", "rmtree"])
+def test_a_crash_anywhere_leaves_a_good_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crash_at: str
+) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    save(checkpoints, 1)
+    if (child := os.fork()) == 0:
+
+        def crash(*_: object, **__: object) -> None:
+            os._exit(9)
+
+        target = module.shutil if crash_at == "rmtree" else module
+        monkeypatch.setattr(target, crash_at, crash)
+        save(checkpoints, 2)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    later = Checkpoints(tmp_path, keep=1)
+    expected = 2 if crash_at == "rmtree" else 1
+    assert later.load().state() == {"step": expected}
+    save(later, 3)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000003"]
+
+
+def test_nothing_is_unpickled_that_could_run_code(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return os.mkdir, (str(tmp_path / "trapped"),)
+
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, {"trap": Trap()}, {})
+    with pytest.raises(Exception, match="weights_only"):
+        checkpoints.load().state()
+    assert not (tmp_path / "trapped").exists()

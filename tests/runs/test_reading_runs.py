@@ -1,0 +1,243 @@
+"""Runs found again, and the commands that read them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+from ganlab import ImageSpec, VectorSpec
+from ganlab.commands import runs as runs_command
+from ganlab.commands import sample as sample_command
+from ganlab.commands import tensorboard as tensorboard_command
+from ganlab.config import Experiment
+from ganlab.errors import GanlabError, UsageError
+from ganlab.runs.directory import RunDirectory
+from ganlab.runs.files import to_json
+from ganlab.runs.reading import find_run, list_runs
+from ganlab.runs.state import Best
+
+
+def plant(
+    root: Path, slug: str, name: str, *, status: str = "completed", created: str = "2026-01-01"
+) -> Path:
+    """Write the least that makes a run."""
+    path = root / slug / name
+    path.mkdir(parents=True)
+    state = {"id": name, "title": slug.title(), "steps": 200, "created": f"{created}T03:04:05+00:00"}
+    (path / "run.json").write_text(to_json({**state, "status": status, "step": 150}))
+    return path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "runs"
+    plant(root, "faces", "20260101-030405-0a1b")
+    plant(root, "faces", "20260102-030405-ffff", created="2026-01-02", status="running")
+    plant(root, "rings", "20260103-030405-0a1b", created="2026-01-03", status="diverged")
+    (root / "faces" / ".creating-20260104-000000-0000").mkdir()
+    return root
+
+
+def test_the_newest_come_first_and_a_dead_one_is_interrupted(root: Path) -> None:
+    assert [(run.name, run.state.status) for run in list_runs(root)] == [
+        ("rings/20260103-030405-0a1b", "diverged"),
+        ("faces/20260102-030405-ffff", "interrupted"),
+        ("faces/20260101-030405-0a1b", "completed"),
+    ]
+    assert [run.path.name for run in list_runs(root / "rings")] == ["20260103-030405-0a1b"]
+    assert list_runs(root / "nowhere") == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("latest", "20260103-030405-0a1b"),
+        ("20260102", "20260102-030405-ffff"),
+        ("20260101-030405-0a1b", "20260101-030405-0a1b"),
+        ("rings", "20260103-030405-0a1b"),
+        ("faces/20260101", "20260101-030405-0a1b"),
+        ("faces/20260102-030405-ffff", "20260102-030405-ffff"),
+    ],
+)
+def test_a_run_is_found(root: Path, wanted: str, found: str) -> None:
+    assert find_run(wanted, root).path.name == found
+    assert find_run(str(root / "rings" / "20260103-030405-0a1b"), Path("nowhere")).state.title == "Rings"
+
+
+def test_a_run_that_is_not_there(root: Path) -> None:
+    with pytest.raises(UsageError, match=r"no run 'ringz' .* did you mean rings\?"):
+        find_run("ringz", root)
+    with pytest.raises(
+        UsageError, match=r"several runs:\n    faces/20260102-030405-ffff\n    faces/20260101"
+    ):
+        find_run("faces", root)
+    with pytest.raises(UsageError, match="there are no runs in"):
+        find_run("latest", root / "nowhere")
+
+
+def test_a_damaged_run_is_reported_and_the_others_listed(root: Path) -> None:
+    (root / "rings" / "20260103-030405-0a1b" / "run.json").write_text('{"id": 1')
+    reports: list[str] = []
+    assert len(list_runs(root, reports.append)) == 2
+    assert len(reports) == 1
+    assert "run.json is damaged" in reports[0]
+
+
+def test_runs_as_a_table_and_as_json(root: Path) -> None:
+    runner = CliRunner()
+    (root / "faces" / "20260101-030405-0a1b" / "metrics.jsonl").write_text('{"step": 150, "loss": 0.5}\n')
+    table = runner.invoke(runs_command.command, ["--runs", str(root)]).output
+    assert [line.split()[2] for line in table.splitlines()[1:]] == ["diverged", "interrupted", "completed"]
+    assert "150/200" in table
+    records = json.loads(runner.invoke(runs_command.command, ["--runs", str(root), "--json"]).output)
+    assert [record["title"] for record in records] == ["Rings", "Faces", "Faces"]
+    assert records[2]["metrics"] == {"step": 150, "loss": 0.5}
+    assert "there are no runs" in runner.invoke(runs_command.command, ["--runs", str(root / "x")]).output
+
+
+def test_the_tensorboard_command(root: Path) -> None:
+    def printed(*arguments: str) -> list[str]:
+        options = ["--runs", str(root), "--print", *arguments]
+        return shlex.split(CliRunner().invoke(tensorboard_command.command, options).output)[3:]
+
+    assert printed("--port", "0")[:2] == [f"--logdir={root}", "--port=0"]
+    rings = root / "rings" / "20260103-030405-0a1b"
+    assert printed("latest")[0] == f"--logdir={rings}"
+    assert printed("latest", "20260102")[0] == (
+        f"--logdir_spec=rings/{rings.name}:{rings},"
+        f"faces/20260102-030405-ffff:{root / 'faces' / '20260102-030405-ffff'}"
+    )
+
+
+def invoke_sample(*arguments: str | Path) -> str:
+    result = CliRunner().invoke(sample_command.command, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.output
+
+
+def trained(root: Path, experiment: Experiment, spec: ImageSpec | VectorSpec) -> Path:
+    """Make a run with two checkpoints, the first of them the best."""
+    with RunDirectory.create(root, experiment) as run:
+        for step in (100, 200):
+            with torch.random.fork_rng():
+                torch.manual_seed(step)
+                raw = experiment.generator.build(spec, experiment.latent).state_dict()
+            ema = {name: weight * 0.5 for name, weight in raw.items()}
+            run.checkpoints.save(step, {}, raw, ema, spec=spec)
+        run.checkpoints.mark_best(100)
+        run.update(step=200, best=Best(100, "mmd.mmd", 0.1))
+        run.finish("completed")
+    return run.path
+
+
+@pytest.fixture
+def images(tmp_path: Path, experiment: Experiment) -> Path:
+    return trained(tmp_path / "runs", experiment, ImageSpec(3, 4, 6))
+
+
+def test_png_npy_and_grid_show_the_same_samples(images: Path, tmp_path: Path) -> None:
+    said = invoke_sample(images, "--count", 70, "--out", tmp_path / "png")
+    assert said == f"70 samples of step 100 (averaged weights) in {tmp_path / 'png'}\n"
+    invoke_sample(images, "--count", 70, "--out", tmp_path / "npy", "--format", "npy")
+    invoke_sample(images, "--count", 70, "--out", tmp_path / "grid", "--format", "grid")
+    array = np.load(tmp_path / "npy" / "samples.npy")
+    assert (array.shape, array.dtype) == ((70, 4, 6, 3), np.uint8)
+    names = [f"{number:06d}.png" for number in range(70)]
+    assert sorted(path.name for path in (tmp_path / "png").iterdir()) == names
+    pictures = [np.asarray(Image.open(tmp_path / "png" / name)) for name in names]
+    assert np.array_equal(np.stack(pictures), array)
+    grid = np.asarray(Image.open(tmp_path / "grid" / "grid.png"))
+    assert np.array_equal(grid[2:6, 2:8], array[0])
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_the_same_seed_makes_the_same_bytes(images: Path, tmp_path: Path) -> None:
+    def content(name: str, *arguments: str | int) -> bytes:
+        invoke_sample(images, "--count", 9, "--format", "npy", "--out", tmp_path / name, *arguments)
+        return (tmp_path / name / "samples.npy").read_bytes()
+
+    first = content("a")
+    assert content("b", "--seed", 0) == first
+    others = {
+        content("c", "--seed", 1),
+        content("d", "--checkpoint", "last"),
+        content("e", "--raw"),
+        first,
+    }
+    assert len(others) == 4
+    assert content("f", "--checkpoint", "100") == first
+    assert content("g", "--checkpoint", "200") == content("h", "--checkpoint", "last")
+
+
+def test_a_directory_with_something_in_it_is_left_alone_unless_forced(images: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    invoke_sample(images, "--count", 2, "--out", out)
+    (out / "mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match="is not empty"):
+        invoke_sample(images, "--count", 3, "--out", out)
+    assert len(list(out.iterdir())) == 3
+    invoke_sample(images, "--count", 3, "--out", out, "--force")
+    assert sorted(path.name for path in out.iterdir()) == [
+        "000000.png",
+        "000001.png",
+        "000002.png",
+        "mine.txt",
+    ]
+
+
+def test_a_failure_half_way_leaves_nothing(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, image: object) -> None:
+        if path.name == "000001.png":
+            raise GanlabError("the disk is full")
+        path.touch()
+
+    monkeypatch.setattr("ganlab.tracking.pictures.write_png", full)
+    with pytest.raises(GanlabError, match="disk is full"):
+        invoke_sample(images, "--count", 3, "--out", tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["experiments", "runs"]
+
+
+def test_vectors_are_sampled_as_an_array(make_experiment: object, tmp_path: Path) -> None:
+    experiment = make_experiment("tiny-vectors")  # type: ignore[operator]
+    run = trained(tmp_path / "runs", experiment, VectorSpec(2))
+    invoke_sample(run, "--count", 65, "--out", tmp_path / "out")
+    array = np.load(tmp_path / "out" / "samples.npy")
+    assert (array.shape, array.dtype) == ((65, 2), np.float32)
+    with pytest.raises(UsageError, match="use --format npy"):
+        invoke_sample(run, "--out", tmp_path / "other", "--format", "grid")
+
+
+def test_labels_take_turns_or_are_chosen(make_experiment: object, tmp_path: Path) -> None:
+    experiment = make_experiment(generator="tiny-conditional")  # type: ignore[operator]
+    run = trained(tmp_path / "runs", experiment, ImageSpec(1, 4, 6, classes=3))
+
+    def first_pixels(name: str, *arguments: str | int) -> list[int]:
+        invoke_sample(run, "--count", 4, "--format", "npy", "--out", tmp_path / name, *arguments)
+        array = np.load(tmp_path / name / "samples.npy")
+        return [round((float(image[0, 0, 0]) / 127.5 - 1) * 10) for image in array]
+
+    assert first_pixels("a") == [0, 1, 2, 0]
+    assert first_pixels("b", "--label", 2) == [2, 2, 2, 2]
+    with pytest.raises(UsageError, match="label 3 is none of the run's 3"):
+        first_pixels("c", "--label", 3)
+
+
+def test_what_sample_cannot_do_is_said_plainly(images: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--checkpoint is 'newest'"):
+        invoke_sample(images, "--out", tmp_path / "a", "--checkpoint", "newest")
+    with pytest.raises(GanlabError, match="no checkpoint of step 7; there are steps 100, 200"):
+        invoke_sample(images, "--out", tmp_path / "a", "--checkpoint", "7")
+    with pytest.raises(UsageError, match="takes no labels"):
+        invoke_sample(images, "--out", tmp_path / "a", "--label", "1")
+    assert not (tmp_path / "a").exists()

@@ -1,0 +1,73 @@
+"""Lines that are whole, standard JSON, and read back as they were written."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ganlab.runs.files import to_json
+from ganlab.runs.records import RecordWriter, last_record, read_records
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "metrics.jsonl"
+
+
+def refuse_constant(name: str) -> float:
+    raise AssertionError(f"{name} is not JSON")
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.dictionaries(st.text(max_size=5), st.floats() | st.integers() | st.none() | st.booleans(), max_size=4)
+)
+def test_json_is_standard_and_loses_nothing(values: dict[str, float]) -> None:
+    parsed = json.loads(to_json(values), parse_constant=refuse_constant)
+    restored = {key: float(item) if isinstance(item, str) else item for key, item in parsed.items()}
+    assert str(restored) == str(values)
+
+
+def test_records_come_back(path: Path) -> None:
+    writer = RecordWriter(path)
+    writer.write(50, {"loss": 0.5, "bad": math.nan, "worse": -math.inf, "warnings": ["a"], "none": None})
+    writer.write(100, {"loss": 0.25})
+    first, second = read_records(path)
+    assert first.pop("time") > 0
+    assert (
+        str(first) == "{'step': 50, 'loss': 0.5, 'bad': nan, 'worse': -inf, 'warnings': ['a'], 'none': None}"
+    )
+    assert (second["step"], second["loss"]) == (100, 0.25)
+
+
+def test_a_torn_line_is_passed_over_and_then_cut(path: Path) -> None:
+    RecordWriter(path).write(50, {"loss": 1})
+    with path.open("a") as file:
+        file.write('{"step": 100, "lo')
+    assert [record["step"] for record in read_records(path)] == [50]
+    assert (last_record(path) or {})["step"] == 50
+    RecordWriter(path).write(100, {"loss": 2})
+    assert [record["step"] for record in read_records(path)] == [50, 100]
+
+
+def test_the_last_of_many(path: Path) -> None:
+    assert last_record(path) is None
+    assert list(read_records(path)) == []
+    writer = RecordWriter(path)
+    for step in range(4000):
+        writer.write(step, {"text": "ü" * 40})
+    assert (last_record(path) or {})["step"] == 3999
+
+
+def test_cutting_keeps_the_past_and_goes_on(path: Path) -> None:
+    writer = RecordWriter(path)
+    for step in (50, 100, 150):
+        writer.write(step, {})
+    writer.cut(100)
+    writer.write(120, {})
+    assert [record["step"] for record in read_records(path)] == [50, 100, 120]

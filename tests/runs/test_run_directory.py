@@ -1,0 +1,151 @@
+"""A run's directory from its first file to its last word."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ganlab.config import Experiment, load_experiment
+from ganlab.errors import GanlabError
+from ganlab.runs.directory import RunDirectory
+from ganlab.runs.reading import read_run
+from ganlab.runs.state import Best, Evaluated
+
+
+@pytest.fixture
+def run(tmp_path: Path, experiment: Experiment) -> RunDirectory:
+    return RunDirectory.create(tmp_path / "runs", experiment, parent="20250101-000000-abcd")
+
+
+def test_a_new_run_has_everything(run: RunDirectory, experiment: Experiment, tmp_path: Path) -> None:
+    assert run.path.parent == tmp_path / "runs" / "groe-6464-tiny"
+    assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", run.id)
+    assert run.path.name == run.id
+    assert (run.path / "experiment.toml").read_bytes() == experiment.file.read_bytes()
+    state = json.loads((run.path / "run.json").read_text())
+    assert state["title"] == "Größe & 64×64: tiny!"
+    assert (state["status"], state["step"], state["steps"]) == ("running", 0, 200)
+    assert state["parent"] == "20250101-000000-abcd"
+    assert state["sessions"][0]["pid"] == os.getpid()
+    environment = run.environment()
+    assert environment["python"] == sys.version.split()[0]
+    assert environment["packages"]["torch"]
+    assert environment["device"] == "cpu"
+    assert [path.name for path in run.path.parent.iterdir()] == [run.id]
+
+
+def test_the_resolved_experiment_repeats_the_run_without_the_originals(
+    run: RunDirectory, experiment: Experiment
+) -> None:
+    shutil.rmtree(experiment.file.parent)
+    again = load_experiment(run.resolved)
+    copies = {path.name for path in run.path.rglob("*.py")}
+    assert copies == {"tiny_plugin.py", "tiny_helper.py", "tiny_networks.py"}
+    assert all(path.is_relative_to(run.path) for path in again.plugin_files.values())
+    assert again.settings.title == experiment.settings.title
+    assert again.resolved["provenance"] == experiment.resolved["provenance"]
+    network = again.generator.build(again.image, again.latent)
+    assert network.layer.in_features == 5
+
+
+def test_a_run_of_a_run_repeats_it_too(run: RunDirectory, tmp_path: Path) -> None:
+    second = RunDirectory.create(tmp_path / "runs", load_experiment(run.resolved))
+    shutil.rmtree(run.path)
+    assert load_experiment(second.resolved).generator.label == "tiny-generator"
+
+
+def test_state_follows_the_run(run: RunDirectory) -> None:
+    run.update(step=50)
+    run.update(step=100, best=Best(100, "mmd.mmd", 0.25), last=Evaluated(100, {"evaluation/mmd/mmd": 0.25}))
+    run.update(step=150, last=Evaluated(150, {"evaluation/mmd/mmd": float("nan")}))
+    seen = read_run(run.path).state
+    assert (seen.step, seen.best) == (150, Best(100, "mmd.mmd", 0.25))
+    assert seen.last is not None
+    assert str(seen.last.metrics) == "{'evaluation/mmd/mmd': nan}"
+    run.finish("diverged", "loss/generator/total is nan")
+    ended = read_run(run.path).state
+    assert (ended.status, ended.reason) == ("diverged", "loss/generator/total is nan")
+    assert ended.sessions[0].ended is not None
+
+
+def test_one_writer_at_a_time(run: RunDirectory) -> None:
+    with pytest.raises(GanlabError, match="another process"):
+        RunDirectory.open(run.path)
+    run.close()
+    with RunDirectory.open(run.path) as second:
+        assert len(second.state.sessions) == 2
+
+
+def test_a_run_that_was_let_go_of_is_interrupted(run: RunDirectory) -> None:
+    assert read_run(run.path).state.status == "running"
+    run.close()
+    assert read_run(run.path).state.status == "interrupted"
+
+
+def test_a_killed_run_is_interrupted_even_while_its_forked_workers_live(
+    tmp_path: Path, run: RunDirectory
+) -> None:
+    run.close()
+    script = (
+        "import os, sys, time\n"
+        "from pathlib import Path\n"
+        "from ganlab.runs.directory import RunDirectory\n"
+        "run = RunDirectory.open(Path(sys.argv[1]))\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    time.sleep(60)\n"
+        "print(child, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", script, str(run.path)], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    worker = int(holder.stdout.readline())
+    try:
+        assert read_run(run.path).state.status == "running"
+        holder.kill()
+        holder.wait()
+        os.kill(worker, 0)  # the worker is alive
+        assert read_run(run.path).state.status == "interrupted"
+    finally:
+        os.kill(worker, signal.SIGKILL)
+
+
+def test_a_directory_that_cannot_be_written_is_said_plainly(tmp_path: Path, experiment: Experiment) -> None:
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(GanlabError, match=r"cannot make the run directory .*runs"):
+        RunDirectory.create(tmp_path / "runs", experiment)
+
+
+def test_a_failed_start_leaves_nothing(
+    tmp_path: Path, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ganlab.runs.directory.write_state", full)
+    with pytest.raises(GanlabError, match="the disk is full"):
+        RunDirectory.create(tmp_path / "runs", experiment)
+    assert not [path for path in (tmp_path / "runs").rglob("*") if path.parent != tmp_path / "runs"]
+
+
+def test_places_inside(run: RunDirectory) -> None:
+    assert run.tracker_directory("tensorboard") == run.path / "tensorboard"
+    assert run.tracker_directory("samples") == run.path / "trackers" / "samples"
+    assert run.sample_path("fixed", 1000) == run.path / "samples" / "fixed-00001000.png"
+    assert run.tracker_directory("tensorboard").is_dir()
+    assert run.log_path("divergence.json").parent.is_dir()
+
+
+def test_opening_what_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(GanlabError, match=r"is not a run: it has no run\.json"):
+        RunDirectory.open(tmp_path)

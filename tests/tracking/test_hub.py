@@ -1,0 +1,76 @@
+"""Trackers are witnesses: one that fails never stops the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ganlab import Tracker
+from ganlab.tracking.hub import TrackerHub
+
+
+class Recorder(Tracker):
+    def __init__(self, broken: str = "") -> None:
+        self.calls: list[str] = []
+        self.broken = broken
+
+    def _note(self, name: str) -> None:
+        self.calls.append(name)
+        if name == self.broken:
+            raise RuntimeError("the server is gone")
+
+    def scalars(self, values: Mapping[str, float], step: int) -> None:
+        self._note("scalars")
+
+    def image(self, tag: str, image: Any, step: int) -> None:
+        self._note("image")
+
+    def text(self, tag: str, markdown: str, step: int) -> None:
+        self._note("text")
+
+    def flush(self) -> None:
+        self._note("flush")
+
+    def close(self, status: str, metrics: Mapping[str, float]) -> None:
+        self._note("close")
+
+
+ALL = ["scalars", "image", "text", "flush", "close"]
+
+
+def tell_all(hub: TrackerHub) -> None:
+    hub.scalars({"a": 1.0}, 1)
+    hub.image("b", np.zeros((2, 2, 3), np.uint8), 1)
+    hub.text("c", "d", 1)
+    hub.flush()
+    hub.close("completed", {})
+
+
+def test_everyone_hears_everything() -> None:
+    first, second = Recorder(), Recorder()
+    tell_all(TrackerHub({"first": first, "second": second}, pytest.fail))
+    assert first.calls == second.calls == ALL
+
+
+@pytest.mark.parametrize("broken", ALL)
+def test_a_failing_tracker_is_reported_once_and_dropped(broken: str) -> None:
+    reports: list[str] = []
+    bad, good = Recorder(broken), Recorder()
+    hub = TrackerHub({"bad": bad, "good": good}, reports.append)
+    tell_all(hub)
+    assert good.calls == ALL
+    assert bad.calls == ALL[: ALL.index(broken) + 1]
+    assert hub.labels == ["good"]
+    assert reports == ["tracker 'bad' failed and is left out from here on: RuntimeError: the server is gone"]
+
+
+def test_an_interrupt_is_not_swallowed() -> None:
+    class Interrupted(Recorder):
+        def flush(self) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        TrackerHub({"x": Interrupted()}, pytest.fail).flush()
