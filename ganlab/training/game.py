@@ -1,0 +1,192 @@
+"""The game: what a loss sees during a turn, computed on first use and remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import cached_property
+from typing import Literal
+
+import torch
+
+from ganlab.data.feed import Batch
+from ganlab.training.loss import Verdict
+from ganlab.training.networks import Networks
+
+__all__ = ["Game", "TurnSamples"]
+
+
+class TurnSamples:
+    """The whole batch that a turn is played with, fetched on first use.
+
+    A turn that never looks at real data takes no batch from the feed.
+
+    Args:
+        next_batch: returns the next real batch.
+        draw_latents: returns latents `(N, dim)` for a batch.
+        draw_labels: returns labels `(N,)` for fakes, or `None` where there are none.
+    """
+
+    def __init__(
+        self,
+        next_batch: Callable[[], Batch],
+        draw_latents: Callable[[], torch.Tensor],
+        draw_labels: Callable[[], torch.Tensor | None],
+    ) -> None:
+        self._next_batch = next_batch
+        self._draw_latents = draw_latents
+        self._draw_labels = draw_labels
+
+    @cached_property
+    def real(self) -> Batch:
+        """The real batch."""
+        return self._next_batch()
+
+    @cached_property
+    def latents(self) -> torch.Tensor:
+        """Latents `(N, dim)`."""
+        return self._draw_latents()
+
+    @cached_property
+    def fake_labels(self) -> torch.Tensor | None:
+        """Labels `(N,)` that the fakes are made for."""
+        return self._draw_labels()
+
+    fake: torch.Tensor | None = None
+    """Fakes made before the turn, with their graph, where two turns share them."""
+
+
+class Game:
+    """What a loss may look at during a turn.
+
+    Everything is computed when first asked for, and once: a loss pays for what it
+    touches, and two losses that look at the same logits share one forward pass. All
+    tensors are float32 on the training device. N is the microbatch.
+
+    Attributes:
+        player: whose turn it is.
+        step: completed steps before this one.
+        rng: generator on the CPU for a loss's own randomness.
+    """
+
+    def __init__(
+        self,
+        player: Literal["discriminator", "generator"],
+        networks: Networks,
+        samples: TurnSamples,
+        *,
+        rows: slice,
+        step: int,
+        rng: torch.Generator,
+        leaves: Collection[str] = (),
+        joint_batch: bool = False,
+    ) -> None:
+        self.player = player
+        self.step = step
+        self.rng = rng
+        self._networks = networks
+        self._samples = samples
+        self._rows = rows
+        self._leaves = leaves
+        self._joint_batch = joint_batch
+
+    @cached_property
+    def real(self) -> torch.Tensor:
+        """Real samples, `(N, C, H, W)` in [-1, 1] or `(N, dimension)`."""
+        real = self._samples.real.samples[self._rows]
+        return real.detach().requires_grad_() if "real" in self._leaves else real
+
+    @cached_property
+    def real_labels(self) -> torch.Tensor | None:
+        """Labels `(N,)` of the real samples, or `None`."""
+        labels = self._samples.real.labels
+        return None if labels is None else labels[self._rows]
+
+    @cached_property
+    def latents(self) -> torch.Tensor:
+        """Latents `(N, dim)` of the fakes."""
+        return self._samples.latents[self._rows]
+
+    @cached_property
+    def fake_labels(self) -> torch.Tensor | None:
+        """Labels `(N,)` that the fakes were made for, or `None`."""
+        labels = self._samples.fake_labels
+        return None if labels is None else labels[self._rows]
+
+    @cached_property
+    def fake(self) -> torch.Tensor:
+        """Generated samples; gradients flow through them in the generator's turn only."""
+        shared = self._samples.fake
+        fake = self.generate(self.latents, self.fake_labels) if shared is None else shared[self._rows]
+        if self.player == "discriminator":
+            fake = fake.detach()
+        if "fake" in self._leaves and not fake.requires_grad:
+            fake = fake.detach().requires_grad_()
+        return fake
+
+    @cached_property
+    def real_verdict(self) -> Verdict:
+        """The discriminator's verdict on `real`."""
+        return self._joint_verdicts[0] if self._joint_batch else self.judge(self.real, self.real_labels)
+
+    @cached_property
+    def fake_verdict(self) -> Verdict:
+        """The discriminator's verdict on `fake`."""
+        return self._joint_verdicts[1] if self._joint_batch else self.judge(self.fake, self.fake_labels)
+
+    @property
+    def real_logits(self) -> torch.Tensor:
+        """Logits of `real`, `(N,)` or `(N, …)`; higher is more real."""
+        return self.real_verdict.logits
+
+    @property
+    def fake_logits(self) -> torch.Tensor:
+        """Logits of `fake`, `(N,)` or `(N, …)`; higher is more real."""
+        return self.fake_verdict.logits
+
+    def judge(self, samples: torch.Tensor, labels: torch.Tensor | None = None) -> Verdict:
+        """Return the discriminator's verdict on any samples.
+
+        Raises:
+            ComponentError: the experiment has no discriminator.
+        """
+        return self._networks.judge(samples, labels)
+
+    def generate(self, latents: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the generator's samples for any latents `(N, dim)`."""
+        return self._networks.generate(latents, labels)
+
+    def encode(self, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the encoder's mean and log-variance, each `(N, dim)`.
+
+        Raises:
+            ComponentError: the experiment has no encoder.
+        """
+        return self._networks.encode(samples)
+
+    def leaf(self, samples: torch.Tensor) -> torch.Tensor:
+        """Return a copy of samples that gradients can be taken by, cut off from their own history."""
+        return samples.detach().requires_grad_()
+
+    def input_gradient(self, logits: torch.Tensor, samples: torch.Tensor) -> torch.Tensor:
+        """Return ∂(Σ logits)/∂ samples, shaped as the samples, itself differentiable.
+
+        Since a sample's logits depend on that sample alone (as long as the discriminator has
+        no batch statistics), row i is the gradient of the verdict on sample i.
+        """
+        (gradient,) = torch.autograd.grad(logits.sum(), samples, create_graph=True)
+        return gradient
+
+    @property
+    def judged(self) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """Real and fake logits if some loss asked for both already, else `None`."""
+        real, fake = (self.__dict__.get(name) for name in ("real_verdict", "fake_verdict"))
+        return None if real is None or fake is None else (real.logits.detach(), fake.logits.detach())
+
+    @cached_property
+    def _joint_verdicts(self) -> tuple[Verdict, Verdict]:
+        labels = None
+        if self.real_labels is not None and self.fake_labels is not None:
+            labels = torch.cat([self.real_labels, self.fake_labels])
+        both = self.judge(torch.cat([self.real, self.fake]), labels)
+        count = len(self.real)
+        return both.map(lambda part: part[:count]), both.map(lambda part: part[count:])

@@ -1,0 +1,63 @@
+"""Weights never move by a loss or gradient that is not finite."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch.optim import Optimizer
+
+from ganlab.errors import DivergedError
+from ganlab.training.meter import Meter
+
+__all__ = ["Guard"]
+
+
+class Guard:
+    """Holds every optimizer still from the first non-finite value on.
+
+    Where asking the device costs nothing (the CPU), and for optimizers without a fused
+    kernel, each turn is checked before its update. Fused optimizers on an accelerator
+    are handed the verdict as a tensor on the device, which makes their update a no-op
+    there, and the host asks only when scalars are read anyway.
+    """
+
+    def __init__(self, device: torch.device, meter: Meter) -> None:
+        self._meter = meter
+        self._synchronous = device.type == "cpu"
+        self._tripped = torch.zeros((), device=device)
+        self._tripped_at = torch.full((), -1.0, dtype=torch.float64, device=device)
+        self._player = ""
+
+    def check(self, optimizer: Optimizer, values: list[torch.Tensor], *, player: str, step: int) -> None:
+        """Check a turn's losses and gradient norm before the weights move.
+
+        Raises:
+            DivergedError: one of them is not finite (on an accelerator this may be
+                raised later, by `verify`; the weights stay as they are in between).
+        """
+        bad = 1 - torch.isfinite(torch.stack(values)).all().to(self._tripped.dtype)
+        first = bad * (1 - self._tripped)
+        self._tripped_at = torch.where(first > 0, float(step), self._tripped_at)
+        self._tripped = torch.maximum(self._tripped, bad)
+        self._player = player
+        if self._synchronous or not optimizer.defaults.get("fused"):
+            self.verify()
+        else:
+            optimizer.found_inf = self._tripped  # type: ignore[attr-defined]
+
+    def verify(self) -> None:
+        """Ask the device whether anything was not finite so far.
+
+        Raises:
+            DivergedError: something was; the message names the terms and the step.
+        """
+        if not self._tripped.item():
+            return
+        step = int(self._tripped_at.item())
+        names = [name for name, mean in self._meter.read().items() if not math.isfinite(mean)]
+        raise DivergedError(
+            f"step {step + 1}: not finite: {', '.join(names) or f'the {self._player} objective'}. "
+            "The weights were left as they were before this step. Lower the learning rate, clip the "
+            'gradient norm, or try precision = "fp32"'
+        )

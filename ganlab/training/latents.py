@@ -1,0 +1,48 @@
+"""Drawing the generator's noise."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from ganlab.components import LatentSpec
+
+__all__ = ["draw_latents", "interpolate"]
+
+
+def draw_latents(latent: LatentSpec, count: int, generator: torch.Generator) -> torch.Tensor:
+    """Return float32 latents `(count, latent.dim)` on the CPU."""
+    if latent.distribution == "uniform":
+        return torch.rand(count, latent.dim, generator=generator) * 2 - 1
+    normal = torch.randn(count, latent.dim, generator=generator)
+    return _onto_sphere(normal) if latent.distribution == "sphere" else normal
+
+
+def interpolate(latent: LatentSpec, starts: torch.Tensor, ends: torch.Tensor, steps: int) -> torch.Tensor:
+    """Walk from each start to its end inside the latents' own distribution.
+
+    Straight lines for uniform latents; great circles for the others, whose mass lies
+    near a sphere that a straight line would leave (White, 2016).
+
+    Args:
+        latent: the noise.
+        starts: `(N, dim)`.
+        ends: `(N, dim)`.
+        steps: points on each walk, both ends included; at least 2.
+
+    Returns:
+        `(N * steps, dim)`, walk by walk.
+    """
+    share = torch.linspace(0, 1, steps).view(1, steps, 1)
+    if latent.distribution == "uniform":
+        return torch.lerp(starts[:, None], ends[:, None], share).flatten(0, 1)
+    cosine = torch.nn.functional.cosine_similarity(starts, ends, dim=1).clamp(-0.9995, 0.9995)
+    angle = torch.acos(cosine).view(-1, 1, 1)
+    from_start, to_end = torch.sin((1 - share) * angle), torch.sin(share * angle)
+    walks: torch.Tensor = (from_start * starts[:, None] + to_end * ends[:, None]) / torch.sin(angle)
+    return walks.flatten(0, 1)
+
+
+def _onto_sphere(vectors: torch.Tensor) -> torch.Tensor:
+    return vectors / torch.linalg.vector_norm(vectors, dim=1, keepdim=True) * math.sqrt(vectors.shape[1])

@@ -1,0 +1,171 @@
+"""The networks of an experiment: built under their own seed, checked, and called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ganlab.components import Component, SampleSpec
+from ganlab.config.experiment import Experiment, Selection
+from ganlab.errors import ComponentError
+from ganlab.training.loss import Verdict
+from ganlab.training.precision import autocast
+from ganlab.training.streams import derive_seed, isolated_randomness
+
+__all__ = ["Networks", "build_networks", "evaluation_mode"]
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The networks, and how they are called: in the run's precision, answers in float32.
+
+    Attributes:
+        generator: `(N, latent) [, labels] -> samples`.
+        discriminator: `samples [, labels] -> logits`, or `None`.
+        encoder: `samples -> (mean, log_variance)`, or `None`.
+        generator_takes_labels: whether the generator is called with labels.
+        discriminator_takes_labels: whether the discriminator is.
+        device: where they live.
+        dtype: what they compute in.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module | None
+    encoder: nn.Module | None
+    generator_takes_labels: bool
+    discriminator_takes_labels: bool
+    device: torch.device
+    dtype: torch.dtype
+
+    def items(self) -> Iterator[tuple[str, nn.Module]]:
+        """Yield (kind, network) for each network there is."""
+        for kind in ("generator", "discriminator", "encoder"):
+            if (network := getattr(self, kind)) is not None:
+                yield kind, network
+
+    def generate(self, latents: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+        """Return float32 samples for latents `(N, dim)`."""
+        arguments = (latents, labels) if self.generator_takes_labels else (latents,)
+        with autocast(self.device, self.dtype):
+            samples: torch.Tensor = self.generator(*arguments)
+        return samples.float()
+
+    def judge(self, samples: torch.Tensor, labels: torch.Tensor | None) -> Verdict:
+        """Return the discriminator's float32 verdict on samples."""
+        if self.discriminator is None:
+            raise ComponentError("this loss asks for a discriminator, and the experiment has none")
+        arguments = (samples, labels) if self.discriminator_takes_labels else (samples,)
+        with autocast(self.device, self.dtype):
+            answer = self.discriminator(*arguments)
+        verdict = answer if isinstance(answer, Verdict) else Verdict(answer)
+        return verdict.map(torch.Tensor.float)
+
+    def encode(self, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return float32 mean and log-variance of the latents, each `(N, dim)`."""
+        if self.encoder is None:
+            raise ComponentError("this loss asks for an encoder, and the experiment has none")
+        with autocast(self.device, self.dtype):
+            mean, log_variance = self.encoder(samples)
+        return mean.float(), log_variance.float()
+
+
+def build_networks(
+    experiment: Experiment, spec: SampleSpec, device: torch.device, dtype: torch.dtype
+) -> Networks:
+    """Build, initialise and place every network of an experiment, and check what each returns.
+
+    Each network is initialised from a seed of its own, so that adding one does not
+    change another. Image networks are laid out channels-last.
+
+    Raises:
+        ExperimentError: a network refuses its options or returns what its kind must not.
+    """
+
+    def build(selection: Selection[Component] | None, *context: object) -> nn.Module | None:
+        if selection is None:
+            return None
+        with isolated_randomness(derive_seed(experiment.settings.seed, f"initialisation/{selection.path}")):
+            network: nn.Module = selection.build(*context)
+        network = network.to(device)
+        if len(spec.shape) == 3:
+            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network
+
+    discriminator = experiment.discriminator
+    generator = build(experiment.generator, spec, experiment.latent)
+    assert generator is not None
+    networks = Networks(
+        generator=generator,
+        discriminator=build(discriminator, spec),
+        encoder=build(experiment.encoder, spec, experiment.latent),
+        generator_takes_labels=spec.classes > 0 and experiment.generator.component.takes_labels,
+        discriminator_takes_labels=(
+            spec.classes > 0 and discriminator is not None and discriminator.component.takes_labels
+        ),
+        device=device,
+        dtype=dtype,
+    )
+    _check_networks(networks, experiment, spec)
+    return networks
+
+
+def _check_networks(networks: Networks, experiment: Experiment, spec: SampleSpec) -> None:
+    """Pass two samples through every network and compare the shapes with the contracts."""
+    count = 2
+    with (
+        evaluation_mode(*(network for _, network in networks.items())),
+        torch.no_grad(),
+        isolated_randomness(0),
+    ):
+        labels = torch.zeros(count, dtype=torch.int64, device=networks.device) if spec.classes else None
+        samples = torch.zeros(count, *spec.shape, device=networks.device)
+        latents = torch.zeros(count, experiment.latent.dim, device=networks.device)
+
+        with _blaming(experiment.generator, "latents", latents):
+            fake = networks.generate(latents, labels)
+            _require(fake, (count, *spec.shape), f"samples for {spec}")
+            if fake.abs().max() > 1 + 1e-3 and len(spec.shape) == 3:
+                raise ComponentError("its images leave [-1, 1]; end the network with tanh")
+        if experiment.discriminator is not None:
+            with _blaming(experiment.discriminator, "samples", samples):
+                logits = networks.judge(samples, labels).logits
+                _require(logits, (count, *logits.shape[1:]), "logits (N,) or (N, …)")
+        if experiment.encoder is not None:
+            with _blaming(experiment.encoder, "samples", samples):
+                for part, name in zip(networks.encode(samples), ("mean", "log-variance"), strict=True):
+                    _require(part, (count, experiment.latent.dim), f"the {name} of the latents")
+
+
+def _require(tensor: torch.Tensor, shape: tuple[int, ...], what: str) -> None:
+    if tuple(tensor.shape) != shape:
+        raise ComponentError(f"it returns shape {tuple(tensor.shape)} where {shape} is due: {what}")
+
+
+@contextmanager
+def _blaming(selection: Selection[Component], what: str, given: torch.Tensor) -> Iterator[None]:
+    """Turn whatever a network's first forward raises into an error that names the network."""
+    name = f"the {selection.component.kind} {selection.component.name!r}"
+    try:
+        yield
+    except ComponentError as error:
+        raise selection.refusal(ComponentError(f"{name} breaks its contract: {error}")) from error
+    except Exception as error:
+        message = f"{name} cannot take {what} of shape {tuple(given.shape)}: {type(error).__name__}: {error}"
+        raise selection.refusal(ComponentError(message)) from error
+
+
+@contextmanager
+def evaluation_mode(*networks: nn.Module) -> Iterator[None]:
+    """Put networks into evaluation mode for a block, and every submodule back as it was."""
+    modes = [(module, module.training) for network in networks for module in network.modules()]
+    try:
+        for network in networks:
+            network.eval()
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training

@@ -1,0 +1,77 @@
+"""The pictures of a run: the same latents again and again, real samples, and a walk between latents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ganlab.components import ImageSpec
+from ganlab.data.convert import quantise
+from ganlab.data.preparation import Data
+from ganlab.tracking.pictures import grid, scatter
+from ganlab.training.engine import Engine
+from ganlab.training.latents import draw_latents, interpolate
+from ganlab.training.sampling import run_generator
+from ganlab.training.streams import Streams
+
+__all__ = ["Pictures"]
+
+WALK = 8
+"""Images from one end of an interpolation to the other."""
+
+POINTS = 2000
+"""Vectors in a scatter, where one for each sample of a grid would show nothing."""
+
+
+class Pictures:
+    """Draws what a run's generators make of latents that never change.
+
+    Args:
+        engine: what trains.
+        data: what it trains on.
+        count: samples in a picture of images.
+    """
+
+    def __init__(self, engine: Engine, data: Data, count: int) -> None:
+        self._engine = engine
+        self._store = data.store
+        self._images = isinstance(engine.spec, ImageSpec)
+        count = count if self._images else max(count, POINTS)
+        generator = Streams(engine.experiment.settings.seed)["pictures"]
+        latent = engine.experiment.latent
+        self._latents = draw_latents(latent, count, generator)
+        self._labels = engine.labels.cycle(count)
+        walks = max(count // WALK, 1)
+        ends = draw_latents(latent, 2 * walks, generator)
+        self._walks = interpolate(latent, ends[:walks], ends[walks:], WALK)
+        walk_labels = engine.labels.cycle(walks)
+        self._walk_labels = None if walk_labels is None else walk_labels.repeat_interleave(WALK)
+        chosen = data.split.training
+        order = torch.randperm(len(chosen), generator=generator)[:count].numpy()
+        self._real = self._store.gather(np.sort(chosen[order]))
+
+    def real(self) -> NDArray[np.uint8]:
+        """Return a picture of real samples, `(H, W, 1 or 3)`."""
+        return self._draw(self._real)
+
+    def generated(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+        """Yield (name, picture) of what the generators make now."""
+        engine = self._engine
+        yield "fixed", self._draw(self._make(engine.networks.generator, self._latents, self._labels))
+        if engine.average is not None:
+            yield "fixed_ema", self._draw(self._make(engine.average.network, self._latents, self._labels))
+        if self._images:
+            walks = self._make(engine.generator, self._walks, self._walk_labels)
+            yield "interpolation", grid(walks, columns=WALK)
+
+    def _make(self, network: nn.Module, latents: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+        labels = labels if self._engine.networks.generator_takes_labels else None
+        samples = torch.cat(list(run_generator(network, latents, labels)))
+        return quantise(samples).cpu() if self._images else samples.cpu()
+
+    def _draw(self, samples: torch.Tensor) -> NDArray[np.uint8]:
+        return grid(samples) if self._images else scatter(samples, self._real)

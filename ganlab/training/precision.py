@@ -1,0 +1,55 @@
+"""Which device to train on, and in which precision."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Literal
+
+import torch
+
+from ganlab.errors import UsageError
+
+__all__ = ["autocast", "choose_device", "choose_precision", "has_native_bf16"]
+
+
+def choose_device(wish: str) -> torch.device:
+    """Return the device that `[training] device` means: for `auto`, an accelerator if there is one.
+
+    Raises:
+        UsageError: the device that was asked for is not there.
+    """
+    if wish == "auto":
+        wish = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    device = torch.device(wish)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UsageError(
+            f"training.device is {wish!r}, but torch {torch.__version__} finds "
+            f'{torch.cuda.device_count()} CUDA devices here; use "auto" or "cpu"'
+        )
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise UsageError('training.device is "mps", but there is none here; use "auto" or "cpu"')
+    return device
+
+
+def has_native_bf16(device: torch.device) -> bool:
+    """Return whether the hardware multiplies bfloat16 itself, rather than emulating it slowly."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        if not hasattr(torch.cpu, "get_capabilities"):  # torch < 2.11
+            return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        capabilities = torch.cpu.get_capabilities()
+        return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "sve_bf16", "bf16"))
+    return False
+
+
+def choose_precision(wish: Literal["auto", "fp32", "bf16"], device: torch.device) -> torch.dtype:
+    """Return the type that networks compute in; weights, losses and metrics are float32 always."""
+    if wish == "auto":
+        wish = "bf16" if has_native_bf16(device) else "fp32"
+    return torch.bfloat16 if wish == "bf16" else torch.float32
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractContextManager[object]:
+    """Return a context in which networks compute in `dtype`."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16)

@@ -1,0 +1,53 @@
+"""Samples out of a generator, in evaluation mode and the same for the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from ganlab.components import LatentSpec
+from ganlab.data.convert import quantise
+from ganlab.training.latents import draw_latents
+from ganlab.training.networks import evaluation_mode
+from ganlab.training.streams import isolated_randomness
+
+__all__ = ["BATCH", "generate", "run_generator"]
+
+BATCH = 64
+"""Samples made at once. Fixed, since a network's last bits depend on the size of its batch."""
+
+
+def run_generator(
+    network: nn.Module, latents: torch.Tensor, labels: torch.Tensor | None = None, *, seed: int = 0
+) -> Iterator[torch.Tensor]:
+    """Yield float32 samples batch by batch, on the network's device.
+
+    The network runs in evaluation mode and float32, and is left in the mode it was in;
+    torch's global random state is left alone.
+
+    Args:
+        network: a generator.
+        latents: `(N, dim)`.
+        labels: `(N,)`, for a generator that takes them.
+        seed: of whatever randomness the network has of its own, such as noise inputs.
+    """
+    device = next((tensor.device for tensor in network.state_dict().values()), torch.device("cpu"))
+    for start in range(0, len(latents), BATCH):
+        rows = slice(start, start + BATCH)
+        arguments = [latents[rows].to(device)]
+        if labels is not None:
+            arguments.append(labels[rows].to(device))
+        with torch.no_grad(), evaluation_mode(network), isolated_randomness(seed + start):
+            samples: torch.Tensor = network(*arguments)
+        yield samples.float()
+
+
+def generate(
+    network: nn.Module, latent: LatentSpec, count: int, *, seed: int, labels: torch.Tensor | None = None
+) -> Iterator[torch.Tensor]:
+    """Yield `count` samples as they are at rest: uint8 images `(n, C, H, W)`, float32 vectors `(n, d)`."""
+    latents = draw_latents(latent, count, torch.Generator().manual_seed(seed))
+    for samples in run_generator(network, latents, labels, seed=seed):
+        yield quantise(samples) if samples.dim() == 4 else samples.cpu()

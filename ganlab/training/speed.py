@@ -1,0 +1,63 @@
+"""How fast training goes, and what it takes."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from types import TracebackType
+
+import torch
+
+from ganlab.data.feed import Feed
+
+__all__ = ["Speed", "memory"]
+
+
+class Speed:
+    """Times what is done inside it: the steps, and not evaluations, pictures and checkpoints.
+
+    Args:
+        feed: where batches come from, and where waiting for them is counted.
+        batch_size: images of a step.
+        step: completed steps at the start.
+    """
+
+    def __init__(self, feed: Feed, batch_size: int, step: int = 0) -> None:
+        self._feed = feed
+        self._batch_size = batch_size
+        self._seconds = 0.0
+        self._step = step
+        self._waited = feed.wait_seconds
+        self._entered = 0.0
+
+    def __enter__(self) -> None:
+        self._entered = time.perf_counter()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._seconds += time.perf_counter() - self._entered
+
+    def read(self, step: int) -> dict[str, float]:
+        """Return images a second, and the share of time waited for data, since the last reading."""
+        seconds = max(self._seconds, 1e-9)
+        waited = self._feed.wait_seconds - self._waited
+        values = {
+            "speed/images_per_second": (step - self._step) * self._batch_size / seconds,
+            "speed/data_wait": waited / seconds,
+        }
+        self._step, self._seconds, self._waited = step, 0.0, self._feed.wait_seconds
+        return values
+
+
+def memory(device: torch.device) -> dict[str, float]:
+    """Return the peak memory of the process, and of the accelerator, in MiB."""
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    values = {"memory/process_peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit}
+    if device.type == "cuda":
+        values["memory/device_peak_mib"] = torch.cuda.max_memory_allocated(device) / 2**20
+    return values

@@ -1,0 +1,132 @@
+"""DCGAN (Radford et al., 2016): the convolutional generator and discriminator, and an encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from ganlab import (
+    ComponentError,
+    DiscriminatorComponent,
+    EncoderComponent,
+    GeneratorComponent,
+    ImageSpec,
+    LatentSpec,
+    Options,
+    hookimpl,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+SMALLEST, LARGEST = 16, 256
+
+
+class GeneratorOptions(Options):
+    """Options of the DCGAN generator."""
+
+    width: int = Field(64, ge=1)
+    """Channels before the last convolution; they double towards the latents."""
+    widest: int = Field(8, ge=1)
+    """Largest multiple of `width`."""
+    normalisation: Literal["batch", "instance", "layer", "none"] = "batch"
+    """What follows every hidden convolution."""
+    upsampling: Literal["transposed", "nearest"] = "transposed"
+    """Transposed convolutions, or nearest-neighbour resizing and a convolution (Odena et al., 2016)."""
+
+
+class DiscriminatorOptions(Options):
+    """Options of the DCGAN discriminator."""
+
+    width: int = Field(64, ge=1)
+    """Channels after the first convolution; they double at every stride."""
+    widest: int = Field(8, ge=1)
+    """Largest multiple of `width`."""
+    normalisation: Literal["batch", "instance", "layer", "spectral", "none"] = "batch"
+    """What follows every hidden convolution but the first; `spectral` normalises all weights instead."""
+    slope: float = Field(0.2, ge=0)
+    """Slope of the leaky ReLU below zero."""
+
+
+class EncoderOptions(Options):
+    """Options of the convolutional encoder."""
+
+    width: int = Field(64, ge=1)
+    """Channels after the first convolution; they double at every stride."""
+    widest: int = Field(8, ge=1)
+    """Largest multiple of `width`."""
+    normalisation: Literal["batch", "instance", "layer", "none"] = "batch"
+    """What follows every hidden convolution but the first."""
+    slope: float = Field(0.2, ge=0)
+    """Slope of the leaky ReLU below zero."""
+
+
+def _check_size(image: ImageSpec) -> None:
+    if not all(SMALLEST <= side <= LARGEST for side in (image.height, image.width)):
+        raise ComponentError(
+            f"dcgan makes images from {SMALLEST} to {LARGEST} pixels a side, and [image] asks for "
+            f"{image.height}×{image.width}"
+        )
+
+
+def build_generator(options: GeneratorOptions, image: ImageSpec, latent: LatentSpec) -> nn.Module:
+    """Return the generator, `(N, latent.dim) [, labels] -> (N, C, H, W)` in [-1, 1]."""
+    from ganlab_dcgan.networks import Generator
+
+    _check_size(image)
+    return Generator(
+        image, latent.dim, options.width, options.widest, options.normalisation, options.upsampling
+    )
+
+
+def build_discriminator(options: DiscriminatorOptions, image: ImageSpec) -> nn.Module:
+    """Return the discriminator, `(N, C, H, W) [, labels] -> (N,)`."""
+    from ganlab_dcgan.networks import Discriminator
+
+    _check_size(image)
+    return Discriminator(image, options.width, options.widest, options.normalisation, options.slope)
+
+
+def build_encoder(options: EncoderOptions, image: ImageSpec, latent: LatentSpec) -> nn.Module:
+    """Return the encoder, `(N, C, H, W) -> (mean, log_variance)`, each `(N, latent.dim)`."""
+    from ganlab_dcgan.networks import Encoder
+
+    _check_size(image)
+    return Encoder(image, latent.dim, options.width, options.widest, options.normalisation, options.slope)
+
+
+@hookimpl
+def ganlab_generators() -> Iterator[GeneratorComponent]:
+    """Offer the generator."""
+    yield GeneratorComponent(
+        name="dcgan",
+        summary="Transposed convolutions from a latent to 16–256 pixels (Radford et al., 2016)",
+        options=GeneratorOptions,
+        build=build_generator,
+        takes_labels=True,
+    )
+
+
+@hookimpl
+def ganlab_discriminators() -> Iterator[DiscriminatorComponent]:
+    """Offer the discriminator."""
+    yield DiscriminatorComponent(
+        name="dcgan",
+        summary="Strided convolutions to one logit (Radford et al., 2016)",
+        options=DiscriminatorOptions,
+        build=build_discriminator,
+        takes_labels=True,
+    )
+
+
+@hookimpl
+def ganlab_encoders() -> Iterator[EncoderComponent]:
+    """Offer the encoder."""
+    yield EncoderComponent(
+        name="dcgan",
+        summary="The discriminator's body with a mean and a log-variance, for a VAE of the same generator",
+        options=EncoderOptions,
+        build=build_encoder,
+    )

@@ -1,0 +1,96 @@
+"""The DCGAN networks: shapes for any size, the paper's layers at 64×64, labels."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from ganlab import ComponentError, ImageSpec, LatentSpec
+from ganlab_dcgan import (
+    DiscriminatorOptions,
+    EncoderOptions,
+    GeneratorOptions,
+    build_discriminator,
+    build_encoder,
+    build_generator,
+)
+
+
+def parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+@settings(max_examples=25, deadline=None)
+@given(height=st.integers(16, 256), width=st.integers(16, 256), channels=st.sampled_from([1, 3, 4]))
+def test_any_size_and_channel_count(height: int, width: int, channels: int) -> None:
+    image, latent = ImageSpec(channels, height, width), LatentSpec(5)
+    latents = torch.randn(2, 5)
+    images = build_generator(GeneratorOptions(width=2), image, latent)(latents)
+    assert images.shape == (2, channels, height, width)
+    assert images.abs().max() <= 1
+    assert build_discriminator(DiscriminatorOptions(width=2), image)(images).shape == (2,)
+    mean, log_variance = build_encoder(EncoderOptions(width=2), image, latent)(images)
+    assert mean.shape == log_variance.shape == (2, 5)
+
+
+def test_the_papers_layers_at_64() -> None:
+    image = ImageSpec(3, 64, 64)
+    generator = build_generator(GeneratorOptions(), image, LatentSpec(100))
+    discriminator = build_discriminator(DiscriminatorOptions(), image)
+    shapes = [tuple(m.weight.shape) for m in generator.modules() if isinstance(m, nn.ConvTranspose2d)]
+    assert shapes == [
+        (100, 512, 4, 4),
+        (512, 256, 4, 4),
+        (256, 128, 4, 4),
+        (128, 64, 4, 4),
+        (64, 3, 4, 4),
+    ]
+    shapes = [tuple(m.weight.shape) for m in discriminator.modules() if isinstance(m, nn.Conv2d)]
+    assert shapes == [(64, 3, 4, 4), (128, 64, 4, 4), (256, 128, 4, 4), (512, 256, 4, 4), (1, 512, 4, 4)]
+    # The widely used PyTorch example has 3,576,704 and 2,765,568: these biases come on top.
+    assert parameters(generator) == 3_576_704 + 3
+    assert parameters(discriminator) == 2_765_568 + 64 + 1
+
+
+@pytest.mark.parametrize("side", [15, 257])
+def test_a_size_it_cannot_make_is_named(side: int) -> None:
+    with pytest.raises(ComponentError, match=rf"16 to 256 .* {side}×64"):
+        build_generator(GeneratorOptions(), ImageSpec(3, side, 64), LatentSpec(10))
+
+
+@pytest.mark.parametrize("normalisation", ["batch", "instance", "layer", "none", "spectral"])
+def test_every_normalisation_learns(normalisation: str) -> None:
+    image = ImageSpec(3, 16, 16)
+    network = build_discriminator(DiscriminatorOptions(width=4, normalisation=normalisation), image)  # type: ignore[arg-type]
+    network(torch.randn(4, 3, 16, 16)).sum().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+    expected = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d, "layer": nn.GroupNorm}
+    if normalisation in expected:
+        assert any(isinstance(module, expected[normalisation]) for module in network.modules())
+
+
+def test_spectral_norm_bounds_every_layer() -> None:
+    network = build_discriminator(
+        DiscriminatorOptions(width=4, normalisation="spectral"), ImageSpec(3, 16, 16)
+    )
+    for _ in range(50):
+        network(torch.randn(2, 3, 16, 16))
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            norm = torch.linalg.matrix_norm(module.weight.detach().flatten(1), 2)
+            assert float(norm) == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.parametrize("upsampling", ["transposed", "nearest"])
+def test_labels_change_what_is_made_and_judged(upsampling: str) -> None:
+    image = ImageSpec(1, 16, 16, classes=3)
+    generator = build_generator(GeneratorOptions(width=4, upsampling=upsampling), image, LatentSpec(8)).eval()  # type: ignore[arg-type]
+    discriminator = build_discriminator(DiscriminatorOptions(width=4), image).eval()
+    latents = torch.randn(1, 8).expand(3, 8)
+    images = generator(latents, torch.arange(3))
+    assert not torch.allclose(images[0], images[1])
+    same = images[:1].expand(3, 1, 16, 16)
+    assert discriminator(same, torch.arange(3)).unique().numel() == 3

@@ -1,0 +1,123 @@
+"""The game: laziness, sharing, and what gradients flow where."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from ganlab.data.feed import Batch
+from ganlab.training.game import Game, TurnSamples
+from ganlab.training.networks import Networks
+
+
+class Counting(nn.Module):
+    """A linear network that counts its forward passes."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs)
+        self.calls = 0
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        answer: torch.Tensor = self.linear(samples)
+        return answer
+
+
+def make_networks() -> Networks:
+    torch.manual_seed(0)
+    return Networks(
+        generator=Counting(4, 3),
+        discriminator=Counting(3, 1),
+        encoder=None,
+        generator_takes_labels=False,
+        discriminator_takes_labels=False,
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+    )
+
+
+def make_game(
+    networks: Networks, player: Literal["discriminator", "generator"], **options: Any
+) -> tuple[Game, TurnSamples, list[str]]:
+    fetched: list[str] = []
+
+    def next_batch() -> Batch:
+        fetched.append("real")
+        return Batch(torch.ones(6, 3), None)
+
+    def latents() -> torch.Tensor:
+        fetched.append("latents")
+        return torch.ones(6, 4)
+
+    samples = TurnSamples(next_batch, latents, lambda: None)
+    options = {"rows": slice(0, 6), "step": 0, "rng": torch.Generator(), **options}
+    return Game(player, networks, samples, **options), samples, fetched
+
+
+def test_nothing_is_computed_before_it_is_asked_for() -> None:
+    networks = make_networks()
+    game, _, fetched = make_game(networks, "generator")
+    assert fetched == []
+    game.fake_logits.sum().backward()
+    game.fake_logits.sum()
+    assert fetched == ["latents"], "a generator's turn that ignores real data took a batch"
+    assert networks.generator.calls == 1
+    assert networks.discriminator is not None
+    assert networks.discriminator.calls == 1
+
+
+def test_fakes_carry_gradients_in_the_generators_turn_only() -> None:
+    assert make_game(make_networks(), "generator")[0].fake.requires_grad
+    assert not make_game(make_networks(), "discriminator")[0].fake.requires_grad
+
+
+def test_shared_fakes_spare_a_generator_pass_and_keep_their_graph() -> None:
+    networks = make_networks()
+    first, samples, _ = make_game(networks, "discriminator")
+    samples.fake = networks.generate(samples.latents, None)
+    second = Game("generator", networks, samples, rows=slice(0, 6), step=0, rng=torch.Generator())
+    assert torch.equal(first.fake, second.fake)
+    assert not first.fake.requires_grad
+    second.fake_logits.mean().backward()
+    assert networks.generator.linear.weight.grad is not None
+    assert networks.generator.calls == 1
+
+
+def test_leaves_are_handed_out_to_losses_that_differentiate() -> None:
+    game, _, _ = make_game(make_networks(), "discriminator", leaves={"real", "fake"})
+    assert game.real.is_leaf
+    assert game.real.requires_grad
+    assert game.fake.is_leaf
+    assert game.fake.requires_grad
+    gradient = game.input_gradient(game.real_logits, game.real)
+    assert game._networks.discriminator is not None
+    weight = game._networks.discriminator.linear.weight
+    torch.testing.assert_close(gradient, weight.expand(6, 3))
+
+
+def test_rows_are_the_microbatch() -> None:
+    game, samples, _ = make_game(make_networks(), "discriminator", rows=slice(2, 4))
+    assert game.real.shape == (2, 3)
+    assert game.fake.shape == (2, 3)
+    assert samples.latents.shape == (6, 4)
+
+
+def test_joint_batch_is_one_forward_pass() -> None:
+    networks = make_networks()
+    game, _, _ = make_game(networks, "discriminator", joint_batch=True)
+    apart, _, _ = make_game(networks, "discriminator")
+    torch.testing.assert_close(game.real_logits, apart.real_logits)
+    torch.testing.assert_close(game.fake_logits, apart.fake_logits)
+    assert networks.discriminator is not None
+    assert networks.discriminator.calls == 3
+
+
+def test_judged_only_tells_what_was_computed_anyway() -> None:
+    game, _, _ = make_game(make_networks(), "discriminator")
+    assert game.judged is None
+    game.real_logits, game.fake_logits  # noqa: B018
+    assert game.judged is not None
+    assert not game.judged[0].requires_grad

@@ -1,0 +1,198 @@
+"""The engine's small parts, one by one, against closed forms."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from ganlab import LatentSpec
+from ganlab.config.settings import AdamSettings, EmaSettings, RmspropSettings, SgdSettings
+from ganlab.errors import DivergedError, UsageError
+from ganlab.training.ema import MovingAverage
+from ganlab.training.guard import Guard
+from ganlab.training.latents import draw_latents, interpolate
+from ganlab.training.meter import Meter
+from ganlab.training.networks import evaluation_mode
+from ganlab.training.optimizers import make_optimizer, schedule_factor
+from ganlab.training.precision import choose_device, choose_precision
+from ganlab.training.sampling import generate
+from ganlab.training.streams import Streams, derive_seed, isolated_randomness
+
+
+def test_streams_are_independent_and_resumable() -> None:
+    one, two = Streams(7), Streams(7)
+    torch.rand(1000, generator=one["evaluation"])
+    assert torch.equal(torch.rand(5, generator=one["latents"]), torch.rand(5, generator=two["latents"]))
+    assert not torch.equal(torch.rand(5, generator=one["a"]), torch.rand(5, generator=one["b"]))
+    position = one.state_dict()
+    expected = torch.rand(5, generator=one["latents"])
+    three = Streams(7)
+    three.load_state_dict(position)
+    assert torch.equal(torch.rand(5, generator=three["latents"]), expected)
+
+
+def test_seeds_of_streams_fit_every_generator() -> None:
+    seeds = {derive_seed(seed, name) for seed in range(50) for name in ("latents", "data", "labels")}
+    assert len(seeds) == 150
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_isolated_randomness_gives_the_global_state_back() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    with isolated_randomness(11):
+        first = torch.rand(4)
+    with isolated_randomness(11):
+        assert torch.equal(torch.rand(4), first)
+    assert torch.equal(torch.rand(4), expected)
+
+
+def test_latents_follow_their_distribution() -> None:
+    generator = torch.Generator().manual_seed(0)
+    normal = draw_latents(LatentSpec(32), 4000, generator)
+    assert normal.shape == (4000, 32)
+    assert abs(normal.mean()) < 0.01
+    assert abs(normal.std() - 1) < 0.01
+    uniform = draw_latents(LatentSpec(32, "uniform"), 4000, generator)
+    assert uniform.abs().max() <= 1
+    assert abs(uniform.var() - 1 / 3) < 0.01
+    sphere = draw_latents(LatentSpec(32, "sphere"), 100, generator)
+    torch.testing.assert_close(sphere.norm(dim=1), torch.full((100,), math.sqrt(32)))
+
+
+@pytest.mark.parametrize("distribution", ["normal", "uniform", "sphere"])
+def test_interpolation_starts_and_ends_where_it_should(distribution: str) -> None:
+    latent = LatentSpec(16, distribution)  # type: ignore[arg-type]
+    ends = draw_latents(latent, 6, torch.Generator().manual_seed(1))
+    walks = interpolate(latent, ends[:3], ends[3:], 5).view(3, 5, 16)
+    torch.testing.assert_close(walks[:, 0], ends[:3])
+    torch.testing.assert_close(walks[:, -1], ends[3:])
+    if distribution == "sphere":
+        torch.testing.assert_close(walks.norm(dim=2), torch.full((3, 5), 4.0))
+
+
+@given(
+    half_life=st.floats(1, 1e6), images=st.integers(1, 512), seen=st.integers(1, 10**7), ramp=st.floats(0, 1)
+)
+def test_ema_halves_after_its_half_life(half_life: float, images: int, seen: int, ramp: float) -> None:
+    average = MovingAverage(nn.Linear(1, 1), EmaSettings(half_life_images=half_life, ramp_up=ramp))
+    effective = min(half_life, ramp * seen) if ramp else half_life
+    assert average.decay(images, seen) == pytest.approx(0.5 ** (images / effective))
+
+
+def test_ema_averages_weights_and_copies_buffers() -> None:
+    network = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    average = MovingAverage(network, EmaSettings(half_life_images=100, ramp_up=0))
+    before = network[0].weight.detach().clone()
+    with torch.no_grad():
+        network[0].weight.add_(1.0)
+        network[1].running_mean.fill_(5.0)
+        network[1].num_batches_tracked.fill_(9)
+    average.update(100, 100)
+    torch.testing.assert_close(average.network[0].weight, before + 0.5)
+    assert average.network[1].running_mean.tolist() == [5.0, 5.0]
+    assert average.network[1].num_batches_tracked.item() == 9
+    assert not any(parameter.requires_grad for parameter in average.network.parameters())
+
+
+def test_meter_means_since_last_read() -> None:
+    meter = Meter()
+    meter.add({"a": torch.tensor(1.0), "b": torch.tensor(4.0)})
+    meter.add({"a": torch.tensor(2.0)})
+    assert meter.read() == {"a": 1.5, "b": 4.0}
+    assert meter.read() == {}
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_guard_stops_before_the_update_and_names_the_term(bad: float) -> None:
+    weight = nn.Parameter(torch.ones(3))
+    optimizer = make_optimizer(AdamSettings(), [weight])
+    meter = Meter()
+    guard = Guard(torch.device("cpu"), meter)
+    values = {"loss/generator/fine": torch.tensor(1.0), "loss/generator/broken": torch.tensor(bad)}
+    meter.add(values)
+    with pytest.raises(DivergedError, match=r"step 8: not finite: loss/generator/broken\."):
+        guard.check(optimizer, list(values.values()), player="generator", step=7)
+
+
+def test_guard_holds_fused_optimizers_still_without_asking_the_device() -> None:
+    weight = nn.Parameter(torch.ones(3))
+    optimizer = make_optimizer(AdamSettings(learning_rate=0.5), [weight])
+    meter = Meter()
+    guard = Guard(torch.device("cpu"), meter)
+    guard._synchronous = False  # as on an accelerator
+
+    def turn(gradient: float, step: int) -> None:
+        weight.grad = torch.full((3,), gradient)
+        norm = weight.grad.norm()
+        meter.add({"gradient_norm/generator": norm})
+        guard.check(optimizer, [norm], player="generator", step=step)
+        optimizer.step()
+
+    turn(1.0, 0)
+    after_good_step = weight.detach().clone()
+    assert not torch.equal(after_good_step, torch.ones(3))
+    turn(math.nan, 1)
+    turn(1.0, 2)
+    assert torch.equal(weight, after_good_step), "weights moved after a gradient that was not finite"
+    with pytest.raises(DivergedError, match="step 2: not finite: gradient_norm/generator"):
+        guard.verify()
+
+
+def test_guard_checks_unfused_optimizers_at_once_wherever_they_are() -> None:
+    optimizer = make_optimizer(RmspropSettings(name="rmsprop"), [nn.Parameter(torch.ones(1))])
+    guard = Guard(torch.device("cpu"), Meter())
+    guard._synchronous = False
+    with pytest.raises(DivergedError):
+        guard.check(optimizer, [torch.tensor(math.nan)], player="generator", step=0)
+
+
+def test_schedules() -> None:
+    constant = schedule_factor(AdamSettings(warmup_steps=4), 100)
+    assert [constant(done) for done in (0, 1, 3, 4, 99)] == [0.25, 0.5, 1.0, 1.0, 1.0]
+    linear = schedule_factor(AdamSettings(schedule="linear", final_fraction=0.5), 10)
+    assert [linear(done) for done in (0, 5, 10, 20)] == [1.0, 0.75, 0.5, 0.5]
+    cosine = schedule_factor(SgdSettings(name="sgd", schedule="cosine"), 10)
+    assert [cosine(done) for done in (0, 5, 10)] == pytest.approx([1.0, 0.5, 0.0])
+
+
+def test_device_and_precision() -> None:
+    cpu = torch.device("cpu")
+    assert choose_device("cpu") == cpu
+    assert choose_precision("fp32", cpu) is torch.float32
+    assert choose_precision("bf16", cpu) is torch.bfloat16
+    if not torch.cuda.is_available():
+        with pytest.raises(UsageError, match=r"0 CUDA devices"):
+            choose_device("cuda")
+
+
+def test_evaluation_mode_restores_each_module() -> None:
+    network = nn.Sequential(nn.Dropout(), nn.BatchNorm1d(3)).train()
+    network[1].eval()
+    with pytest.raises(ZeroDivisionError), evaluation_mode(network):
+        assert not network.training
+        assert not network[0].training
+        raise ZeroDivisionError
+    assert network.training
+    assert network[0].training
+    assert not network[1].training
+
+
+def test_generation_is_a_function_of_the_seed_and_leaves_no_trace() -> None:
+    network = nn.Sequential(nn.Linear(4, 8), nn.Dropout(), nn.Unflatten(1, (2, 2, 2)), nn.Tanh()).train()
+    state = torch.get_rng_state()
+    first = torch.cat(list(generate(network, LatentSpec(4), 70, seed=5)))
+    again = torch.cat(list(generate(network, LatentSpec(4), 70, seed=5)))
+    prefix = torch.cat(list(generate(network, LatentSpec(4), 64, seed=6)))
+    assert first.shape == (70, 2, 2, 2)
+    assert first.dtype == torch.uint8
+    assert torch.equal(first, again)
+    assert not torch.equal(first[:64], prefix)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert network.training

@@ -1,0 +1,258 @@
+"""Whole runs through the command line, on drawn faces and toy vectors."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+FACES = """
+title = "Tiny faces"
+seed = 3
+[image]
+size = 16
+[dataset]
+name = "faces"
+count = 200
+[latent]
+dim = 8
+[generator]
+name = "dcgan"
+width = 4
+[discriminator]
+name = "dcgan"
+width = 4
+[[losses]]
+name = "non-saturating"
+[training]
+steps = 6
+batch_size = 16
+log_every = 2
+[samples]
+every = 3
+count = 4
+[[evaluators]]
+name = "mmd"
+every = 3
+samples = 32
+[checkpoint]
+every = 2
+keep = 2
+"""
+
+
+def ganlab(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ganlab", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+
+
+def run(tmp_path: Path, text: str, *arguments: str, name: str = "x") -> Path:
+    """Run an experiment and return its run directory."""
+    (tmp_path / f"{name}.toml").write_text(text)
+    result = ganlab("run", f"{name}.toml", "--runs", f"runs-{name}", *arguments, cwd=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    (directory,) = (tmp_path / f"runs-{name}").glob("*/*/")
+    return directory
+
+
+def weights(run_directory: Path, name: str = "generator") -> bytes:
+    last = (run_directory / "LAST").read_text().strip()
+    return (run_directory / "checkpoints" / last / f"{name}.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def faces_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run(tmp_path_factory.mktemp("faces"), FACES)
+
+
+def test_a_run_leaves_what_the_manual_promises(faces_run: Path) -> None:
+    state = json.loads((faces_run / "run.json").read_text())
+    assert (state["status"], state["step"]) == ("completed", 6)
+    assert state["best"]["metric"] == "mmd.mmd2"
+    steps = [json.loads(line)["step"] for line in (faces_run / "metrics.jsonl").read_text().splitlines()]
+    assert steps == [2, 4, 6]
+    evaluations = [json.loads(line) for line in (faces_run / "evaluations.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in evaluations] == [0, 3, 6]
+    assert all(record["floor"] is not None for record in evaluations)
+    pictures = {path.name for path in (faces_run / "samples").iterdir()}
+    assert {"real-00000000.png", "fixed-00000006.png", "fixed_ema-00000003.png"} <= pictures
+    assert {"experiment.toml", "resolved.toml", "environment.json", "tensorboard", "LAST", "BEST"} <= {
+        path.name for path in faces_run.iterdir()
+    }
+
+
+def test_best_checkpoint_has_the_lowest_mmd(faces_run: Path) -> None:
+    evaluations = [json.loads(line) for line in (faces_run / "evaluations.jsonl").read_text().splitlines()]
+    trained = [record for record in evaluations if record["step"] > 0]
+    best = min(trained, key=lambda record: record["value"])
+    assert int((faces_run / "BEST").read_text().strip().removeprefix("step-")) == best["step"]
+
+
+def test_the_same_seed_gives_the_same_bytes(faces_run: Path, tmp_path: Path) -> None:
+    again = run(tmp_path, FACES)
+    assert weights(again) == weights(faces_run)
+    assert weights(again, "generator-ema") == weights(faces_run, "generator-ema")
+    other = run(tmp_path, FACES, "--set", "seed=4", name="other")
+    assert weights(other) != weights(faces_run)
+
+
+def test_evaluating_and_drawing_more_often_changes_no_weight(faces_run: Path, tmp_path: Path) -> None:
+    often = run(tmp_path, FACES, "--set", "evaluators.0.every=1", "--set", "samples.every=1")
+    assert weights(often) == weights(faces_run)
+
+
+def test_resolved_experiment_repeats_the_run(faces_run: Path, tmp_path: Path) -> None:
+    again = run(tmp_path, (faces_run / "resolved.toml").read_text())
+    assert weights(again) == weights(faces_run)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["training.discriminator_steps=2"],
+        ["training.reuse_fakes=false", "training.precision=fp32"],
+        ["training.joint_batch=true"],
+        ["optimizer.generator.clip_gradient_norm=0.1", "ema.half_life_images=0"],
+        ["losses.0.name=hinge", "image.channels=1"],
+        ["losses.0.name=least-squares", "image.channels=4"],
+        ["losses.0.name=minimax", "latent.distribution=uniform"],
+        ["dataset.labels=glasses"],
+    ],
+    ids=" ".join,
+)
+def test_variants_of_the_game_train(tmp_path: Path, changes: list[str]) -> None:
+    arguments = [part for change in changes for part in ("--set", change)]
+    directory = run(tmp_path, FACES, *arguments)
+    logged = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+    turns = 2 if changes[0].endswith("steps=2") else 1
+    assert logged[-1]["progress/discriminator_updates"] == 6 * turns
+    assert logged[-1]["progress/generator_updates"] == 6
+
+
+def test_wasserstein_with_penalties_and_several_turns(tmp_path: Path) -> None:
+    text = FACES.replace(
+        'name = "non-saturating"',
+        'name = "wasserstein"\n[[losses]]\nname = "gradient-penalty"\nweight = 10\n'
+        '[[losses]]\nname = "r1"\nevery = 4',
+    ).replace('[discriminator]\nname = "dcgan"', '[discriminator]\nname = "dcgan"\nnormalisation = "layer"')
+    directory = run(tmp_path, text, "--set", "training.discriminator_steps=5")
+    logged = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+    assert "loss/discriminator/gradient-penalty" in logged[0]
+    assert "balance/accuracy" not in logged[0], "the logits of a critic are no log-odds"
+
+
+def test_generator_only(tmp_path: Path) -> None:
+    text = FACES.replace('[discriminator]\nname = "dcgan"\nwidth = 4\n', "").replace("non-saturating", "mmd")
+    directory = run(tmp_path, text)
+    logged = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+    assert not any("discriminator" in tag for record in logged for tag in record)
+
+
+def test_vae(tmp_path: Path) -> None:
+    text = FACES.replace("[discriminator]", "[encoder]").replace("non-saturating", "elbo")
+    directory = run(tmp_path, text)
+    logged = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+    assert {"loss/generator/elbo/kl", "loss/generator/elbo/reconstruction"} <= set(logged[0])
+
+
+def test_vectors(tmp_path: Path) -> None:
+    text = """
+title = "Ring"
+[dataset]
+name = "gaussians"
+count = 500
+[latent]
+dim = 2
+[generator]
+name = "mlp"
+[discriminator]
+name = "mlp"
+[[losses]]
+name = "non-saturating"
+[[losses]]
+name = "r1"
+every = 2
+[training]
+steps = 4
+batch_size = 32
+[[evaluators]]
+name = "mmd"
+every = 2
+samples = 64
+"""
+    directory = run(tmp_path, text)
+    assert (directory / "samples" / "fixed-00000004.png").is_file()
+    record = json.loads((directory / "evaluations.jsonl").read_text().splitlines()[0])
+    assert record["features"] == "coordinates"
+
+
+def test_microbatches_add_up_to_the_batch(tmp_path: Path) -> None:
+    text = (
+        FACES.replace("width = 4", 'width = 4\nnormalisation = "none"')
+        + '\n[optimizer.generator]\nname = "sgd"'
+    )
+    text += '\n[optimizer.discriminator]\nname = "sgd"\n'
+    whole = run(tmp_path, text, "--set", "training.precision=fp32", "--set", "training.reuse_fakes=false")
+    parts = run(
+        tmp_path,
+        text,
+        *("--set", "training.precision=fp32", "--set", "training.microbatch_size=4"),
+        name="parts",
+    )
+    last = (whole / "LAST").read_text().strip()
+    one = load_file(whole / "checkpoints" / last / "generator.safetensors")
+    two = load_file(parts / "checkpoints" / last / "generator.safetensors")
+    for name, tensor in one.items():
+        torch.testing.assert_close(tensor, two[name], rtol=1e-4, atol=1e-6)
+
+
+BROKEN_LOSS = """
+from ganlab import LossComponent, hookimpl
+
+def build(options):
+    from broken_loss_network import Breaks
+    return Breaks()
+
+@hookimpl
+def ganlab_losses():
+    yield LossComponent(name="breaks", summary="Not a number at the fourth step", build=build)
+"""
+BROKEN_LOSS_NETWORK = """
+from ganlab import Loss
+
+class Breaks(Loss):
+    def generator(self, game):
+        return game.fake.mean() * (float("nan") if game.step == 3 else 1.0)
+"""
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_before_the_weights_move(tmp_path: Path) -> None:
+    (tmp_path / "broken_loss.py").write_text(BROKEN_LOSS)
+    (tmp_path / "broken_loss_network.py").write_text(BROKEN_LOSS_NETWORK)
+    text = 'plugins = ["./broken_loss.py"]\n' + FACES + '\n[[losses]]\nname = "breaks"\n'
+    (tmp_path / "x.toml").write_text(text)
+    result = ganlab("run", "x.toml", cwd=tmp_path)
+    assert result.returncode == 3, result.stderr
+    assert "step 4" in result.stderr
+    assert "loss/generator/breaks" in result.stderr
+    assert "Traceback" not in result.stderr
+    (directory,) = (tmp_path / "runs").glob("*/*/")
+    state = json.loads((directory / "run.json").read_text())
+    assert state["status"] == "diverged"
+    assert "loss/generator/breaks" in state["reason"]
+    assert (directory / "LAST").read_text().strip() == "step-00000003"
+
+
+def test_validate_says_what_there_is_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text(FACES)
+    result = ganlab("validate", "x.toml", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "200 samples" in result.stdout
+    assert "parameters" in result.stdout
+    assert "discriminator/total" in result.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["x.toml"]
