@@ -1,0 +1,143 @@
+"""The `ganlab` command: its verbs, loaded when called, and what an error looks like."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+import ganlab
+from ganlab.errors import ExperimentError, GanlabError
+
+__all__ = ["VERBS", "Session", "cli", "main", "run"]
+
+VERBS: dict[str, tuple[str, str]] = {
+    "run": ("ganlab.commands.run", "Train what an experiment file describes."),
+    "validate": ("ganlab.commands.validate", "Build everything and try one batch; train nothing."),
+    "sample": ("ganlab.commands.sample", "Generate samples from a run."),
+    "runs": ("ganlab.commands.runs", "List runs and how they fared."),
+    "tensorboard": ("ganlab.commands.tensorboard", "Watch runs in TensorBoard."),
+    "plugins": ("ganlab.commands.plugins", "List plugins, their components and their failures."),
+    "describe": ("ganlab.commands.describe", "Explain one component and its options."),
+    "schema": ("ganlab.commands.schema", "Print a JSON Schema of experiment files."),
+}
+"""Verb -> (module with a click command named `command`, one line of help).
+
+Help is written here a second time so that `ganlab --help` imports no verb.
+"""
+
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+
+
+@dataclass
+class Session:
+    """What options say about the whole call, whether they stand before or after the verb."""
+
+    traceback: bool = False
+
+
+def _remember_traceback(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        context.ensure_object(Session).traceback = True
+
+
+def _traceback_option() -> click.Option:
+    return click.Option(
+        ["--traceback"],
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_remember_traceback,
+        help="Show where in the code an error arose.",
+    )
+
+
+class _LazyGroup(click.Group):
+    """A group that imports a verb's module when the verb is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command = import_module(VERBS[cmd_name][0]).command
+        assert isinstance(command, click.Command)
+        if not any(parameter.name == "traceback" for parameter in command.params):
+            command.params.append(_traceback_option())
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in VERBS.items()])
+
+
+cli = _LazyGroup(
+    "ganlab",
+    params=[_traceback_option()],
+    help="GAN experiments from one TOML file; a new network, loss or metric is one Python file.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+cli = click.version_option(ganlab.__version__, prog_name="ganlab")(cli)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command line (the process's own if none is given) and exit with its code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit code; errors are told on standard error."""
+    session, output = Session(), sys.stdout
+    try:
+        code = cli.main(args=list(arguments), prog_name="ganlab", obj=session, standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except BrokenPipeError:
+        return _leave_broken_pipe()
+    except SystemExit:
+        # click answers a broken pipe so, with the code of a bug; it has put a wrapper over stdout.
+        if sys.stdout is output:
+            raise
+        sys.stdout = output
+        return _leave_broken_pipe()
+    except Exception as error:
+        return _tell(error, session)
+    except KeyboardInterrupt:
+        return _tell(click.Abort(), session)
+
+
+def _leave_broken_pipe() -> int:
+    """Whoever read the output has gone (`| head`); the interpreter's last flush must not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _BROKEN_PIPE
+
+
+def _tell(error: Exception, session: Session) -> int:
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if session.traceback and not isinstance(error, click.Abort):
+        traceback.print_exception(error)
+    if isinstance(error, click.Abort):
+        click.echo("interrupted", err=True)
+        return _INTERRUPTED
+    if isinstance(error, GanlabError):
+        problems = error.problems if isinstance(error, ExperimentError) else [error]
+        for problem in problems:
+            click.echo(f"error: {problem}", err=True)
+        return error.exit_code
+    what = f"{type(error).__name__}: {error}"
+    click.echo(f"error: this is a bug in ganlab or in a plugin: {what}", err=True)
+    if not session.traceback:
+        click.echo("    --traceback shows where it arose", err=True)
+    return 1

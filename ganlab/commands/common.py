@@ -1,0 +1,92 @@
+"""Options that several verbs share, and what all of them say about plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from ganlab.config import Experiment
+    from ganlab.registry import Registry
+
+__all__ = [
+    "experiment_options",
+    "load",
+    "plugin_options",
+    "runs_option",
+    "tell_failures",
+]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def experiment_options(function: _Function) -> _Function:
+    """Add `--set`, as `overrides: tuple[str, ...]`, and the options of `plugin_options`."""
+    override = click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Replace one key, as in training.steps=100 or evaluators.0.every=5. Repeatable.",
+    )
+    return override(plugin_options(function))
+
+
+def plugin_options(function: _Function) -> _Function:
+    """Add `--plugin` and `--no-plugin`, as `plugins` and `disabled`, each `tuple[str, ...]`."""
+    without = click.option(
+        "--no-plugin",
+        "disabled",
+        multiple=True,
+        metavar="NAME",
+        help="Do not import this plugin: its name, distribution:name, or distribution. Repeatable.",
+    )
+    with_local = click.option(
+        "--plugin",
+        "plugins",
+        multiple=True,
+        metavar="PATH|MODULE",
+        help="Load this local plugin too. Repeatable.",
+    )
+    return with_local(without(function))
+
+
+def runs_option(function: _Function) -> _Function:
+    """Add `--runs DIR`, as `runs: Path`."""
+    return click.option(
+        "--runs",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("runs"),
+        show_default=True,
+        metavar="DIR",
+        help="Directory that holds the runs.",
+    )(function)
+
+
+def tell_failures(registry: Registry) -> None:
+    """Print one line on standard error for each failure of a plugin."""
+    for failure in registry.failures:
+        click.echo(f"warning: {failure}", err=True)
+    if registry.failures:
+        click.echo("    `ganlab plugins --errors` shows the whole of it", err=True)
+
+
+def load(
+    file: Path, overrides: tuple[str, ...], plugins: tuple[str, ...], disabled: tuple[str, ...]
+) -> Experiment:
+    """Load an experiment, and tell of plugins that failed and of what changed since it was resolved.
+
+    Raises:
+        ExperimentError: every problem that was found.
+        UsageError: `disabled` names a plugin that is not there.
+    """
+    from ganlab.config import load_experiment
+
+    experiment = load_experiment(file, overrides=overrides, plugins=plugins, disabled=disabled)
+    tell_failures(experiment.registry)
+    for warning in experiment.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    return experiment

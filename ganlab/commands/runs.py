@@ -1,0 +1,83 @@
+"""`ganlab runs`: what has been run, and how it fares."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganlab.commands.common import runs_option
+
+if TYPE_CHECKING:
+    from ganlab.runs.reading import Run
+
+__all__ = ["command"]
+
+_COLOURS = {
+    "running": "cyan",
+    "completed": "green",
+    "interrupted": "yellow",
+    "diverged": "red",
+    "failed": "red",
+}
+
+
+@click.command("runs")
+@runs_option
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array, the newest run first.")
+def command(runs: Path, as_json: bool) -> None:
+    """List runs, the newest first."""
+    from ganlab.runs.reading import list_runs
+
+    found = list_runs(runs, report=lambda problem: click.echo(f"warning: {problem}", err=True))
+    if as_json:
+        from ganlab.runs.files import to_json
+
+        click.echo(to_json([_record(run) for run in found], indent=2))
+    elif found:
+        _print_table(found)
+    else:
+        click.echo(f"there are no runs in {runs}; `ganlab run` makes one, `--runs` looks elsewhere")
+
+
+def _record(run: Run) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {"path": run.path, **asdict(run.state), "metrics": run.last_metrics()}
+
+
+def _print_table(runs: list[Run]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("title", "id", "status"):
+        table.add_column(name, no_wrap=name != "title")
+    table.add_column("step", justify="right", no_wrap=True)
+    table.add_column("best", no_wrap=True)
+    table.add_column("age", justify="right", no_wrap=True)
+    for run in runs:
+        state = run.state
+        best = state.best
+        table.add_row(
+            Text(state.title),
+            state.id,
+            Text(state.status, style=_COLOURS.get(state.status, "")),
+            f"{state.step:,}/{state.steps:,}",
+            f"{best.metric} {best.value:.4g} at {best.step:,}" if best else "",
+            _age(state.created),
+        )
+    console = Console()
+    # In a pipe nothing is cut or wrapped to the width of a terminal that is not there.
+    console.print(table, width=None if console.is_terminal else 240)
+
+
+def _age(created: str) -> str:
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds()
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"

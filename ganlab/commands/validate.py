@@ -1,0 +1,91 @@
+"""`ganlab validate`: build everything, try it on one batch, and leave no run behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ganlab.commands.common import experiment_options
+
+if TYPE_CHECKING:
+    from ganlab.data.preparation import Data
+    from ganlab.training.engine import Engine
+
+__all__ = ["command"]
+
+
+@click.command("validate")
+@click.argument("experiment", type=click.Path(path_type=Path))
+@experiment_options
+def command(
+    experiment: Path, overrides: tuple[str, ...], plugins: tuple[str, ...], disabled: tuple[str, ...]
+) -> None:
+    """Build all that EXPERIMENT asks for, and try every network and loss on one batch.
+
+    Prints sizes, shapes and parameter counts; writes no run directory.
+    """
+    from ganlab.commands.common import load
+    from ganlab.data.preparation import prepare
+    from ganlab.training.interrupt import StopRequest
+    from ganlab.training.session import build_engine, build_evaluation
+
+    validated = load(experiment, overrides, plugins, disabled)
+    data = prepare(validated)
+    engine = build_engine(validated, data)
+    with StopRequest() as stop:
+        build_evaluation(validated, data, engine, stop)
+    for heading, text in [*_describe_data(data), *_describe_networks(engine), *_describe_play(engine)]:
+        click.echo(f"{heading:<15}{text}")
+    click.echo("valid")
+
+
+def _describe_data(data: Data) -> list[tuple[str, str]]:
+    store, split = data.store, data.split
+    size = store.samples.nbytes / 2**20
+    lines = [
+        (
+            "data",
+            f"{len(store):,} samples, {store.spec}: {len(split.training):,} for training, "
+            f"{len(split.holdout):,} held out; {size:,.1f} MiB packed",
+        )
+    ]
+    if store.skipped:
+        lines.append(("", f"{len(store.skipped)} unreadable files were left out"))
+    return lines
+
+
+def _describe_networks(engine: Engine) -> list[tuple[str, str]]:
+    from ganlab.training.summary import count_parameters
+
+    latents, samples = (
+        f"(N, {engine.experiment.latent.dim})",
+        f"(N, {', '.join(map(str, engine.spec.shape))})",
+    )
+    ways = {
+        "generator": f"{latents} -> {samples}",
+        "discriminator": f"{samples} -> logits",
+        "encoder": f"{samples} -> mean and log-variance {latents}",
+    }
+    return [
+        (kind, f"{count_parameters(network):,} parameters, {ways[kind]}")
+        for kind, network in engine.networks.items()
+    ]
+
+
+def _describe_play(engine: Engine) -> list[tuple[str, str]]:
+    experiment = engine.experiment
+    values = {tag: value for tag, value in engine.rehearse().items() if tag.startswith("loss/")}
+    lines = [
+        ("losses" if not number else "", f"{tag[5:]} = {value:.4g}")
+        for number, (tag, value) in enumerate(values.items())
+    ]
+    measures = [f"{choice.selection.label} on {choice.features.label}" for choice in experiment.evaluators]
+    lines.append(("evaluators", ", ".join(measures) or "none"))
+    training = experiment.settings.training
+    precision = str(engine.dtype).removeprefix("torch.")
+    lines.append(
+        ("training", f"{training.steps:,} steps of {training.batch_size} on {engine.device} in {precision}")
+    )
+    return lines

@@ -1,0 +1,276 @@
+"""`ganlab`, `ganlab plugins`, `describe` and `schema`, as a shell sees them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ganlab import __version__
+from ganlab.commands.cli import VERBS, run
+from ganlab.components import KINDS
+from ganlab.registry import load_registry
+
+HEAVY = ("torch", "numpy", "PIL", "scipy", "rich", "tensorboard")
+
+PLUGIN = '''
+from pathlib import Path
+from typing import Literal
+from ganlab import ComponentError, DatasetComponent, LossComponent, Options, hookimpl
+
+class DataOptions(Options):
+    root: Path
+    """Where the files are."""
+    layout: Literal["ring", "grid"] = "ring"
+    """Where they lie."""
+    limit: int | None = None
+    """At most so many."""
+
+@hookimpl
+def ganlab_datasets():
+    yield DatasetComponent(name="mine", summary="My data.", build=print, options=DataOptions)
+
+@hookimpl
+def ganlab_losses():
+    yield LossComponent(name="plain", summary="Has no options.", build=print)
+
+def ganlab_trackers():
+    return []
+'''
+
+Shell = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """Run a command line in a directory with the plugin `mine.py`; no built-in is loaded."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANLAB_DISABLE_PLUGINS", "ganlab")
+    (tmp_path / "mine.py").write_text(PLUGIN)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = run(arguments)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def test_help_lists_every_verb(shell: Shell) -> None:
+    code, out, _ = shell("--help")
+    assert code == 0
+    for verb, (_, summary) in VERBS.items():
+        assert f"  {verb} " in out
+        assert summary in out
+
+
+def test_version(shell: Shell) -> None:
+    assert shell("--version") == (0, f"ganlab, version {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("no-such-verb",), ("plugins", "--no-such-option"), ("describe", "loss")]
+)
+def test_wrong_usage_exits_2(shell: Shell, arguments: tuple[str, ...]) -> None:
+    code, out, err = shell(*arguments)
+    assert code == 2
+    assert "Usage: ganlab" in err
+    assert "Traceback" not in out + err
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_help_imports_nothing_heavy(verb: str) -> None:
+    code = textwrap.dedent(f"""
+        import sys
+        from ganlab.commands.cli import run
+        code = run({[verb, "--help"] if verb else ["--help"]!r})
+        print("HEAVY", code, [name for name in {HEAVY!r} if name in sys.modules])
+    """)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.endswith("HEAVY 0 []\n"), result.stdout + result.stderr
+
+
+def test_help_of_all_imports_no_verb() -> None:
+    code = "import sys; from ganlab.commands.cli import run; run(['--help']); print(sorted(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    modules = result.stdout.splitlines()[-1]
+    assert "ganlab.commands.cli" in modules
+    for module, _ in VERBS.values():
+        assert repr(module) not in modules
+
+
+def test_listing_plugins_imports_nothing_heavy() -> None:
+    code = textwrap.dedent(f"""
+        import sys
+        from ganlab.commands.cli import run
+        run(["plugins"])
+        print("HEAVY", [name for name in {HEAVY!r} if name in sys.modules])
+    """)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.endswith("HEAVY []\n"), result.stdout + result.stderr
+    assert "hinge" in result.stdout
+
+
+def test_plugins_in_a_pipe_are_whole_lines(shell: Shell) -> None:
+    code, out, err = shell("plugins", "--plugin", "mine.py")
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0].split() == ["KIND", "NAME", "FROM", "SUMMARY"]
+    assert [line.split()[:2] for line in lines[1:]] == [["dataset", "mine"], ["loss", "plain"]]
+    assert lines[1].endswith("mine.py  My data.")
+    assert err.splitlines()[0].startswith("warning: plugin mine.py: ganlab_trackers() has no @hookimpl")
+    assert len(err.splitlines()) == 2
+
+
+def test_plugins_as_json(shell: Shell) -> None:
+    code, out, _ = shell("plugins", "--plugin", "mine.py", "--json")
+    listing = json.loads(out)
+    assert code == 0
+    assert [plugin["id"] for plugin in listing["plugins"]] == ["mine.py"]
+    assert [component["qualified_name"] for component in listing["components"]] == ["mine/mine", "mine/plain"]
+    assert [failure["stage"] for failure in listing["failures"]] == ["hooks"]
+
+
+def test_errors_shows_the_whole_traceback(shell: Shell, tmp_path: Path) -> None:
+    assert shell("plugins", "--errors") == (0, "no plugin failed\n", "")
+    (tmp_path / "sick.py").write_text("def f():\n    return 1 / 0\nf()\n")
+    _, out, _ = shell("plugins", "--plugin", "sick.py", "--errors")
+    assert out.startswith(f"plugin sick.py: {tmp_path}/sick.py:2: ZeroDivisionError: division by zero\n")
+    assert "    Traceback (most recent call last):\n" in out
+    assert "return 1 / 0" in out
+
+
+def test_strict_mode_fails_the_command(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANLAB_STRICT_PLUGINS", "1")
+    code, out, err = shell("plugins", "--plugin", "mine.py")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: plugin mine.py: ganlab_trackers() has no @hookimpl")
+
+
+def test_describe_shows_options_and_a_table_to_paste(shell: Shell, tmp_path: Path) -> None:
+    code, out, _ = shell("describe", "dataset", "mine", "--plugin", "mine.py")
+    assert code == 0
+    assert out == textwrap.dedent(f"""\
+        dataset mine
+        My data.
+        from        {tmp_path}/mine.py (mine.py)
+        yields      images
+
+        OPTION  TYPE              DEFAULT   MEANING
+        root    path              required  Where the files are.
+        layout  "ring" or "grid"  "ring"    Where they lie.
+        limit   whole number                At most so many.
+
+        [dataset]
+        name = "mine"
+        root = "path/to/root"  # required
+        layout = "ring"
+        # limit = 1
+        """)
+
+
+def test_describe_as_json(shell: Shell) -> None:
+    _, out, _ = shell("describe", "dataset", "mine/mine", "--plugin", "mine.py", "--json")
+    description = json.loads(out)
+    assert description["qualified_name"] == "mine/mine"
+    assert description["options"][0] == {
+        "name": "root",
+        "type": "path",
+        "required": True,
+        "default": "required",
+        "description": "Where the files are.",
+    }
+    assert tomllib.loads(description["toml"])["dataset"]["name"] == "mine/mine"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_installed_component_can_be_described(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    offers = load_registry().components(kind)
+    assert offers or kind == "dataset"
+    for offer in offers:
+        assert run(["describe", kind, offer.component.name]) == 0
+        assert offer.component.summary in capsys.readouterr().out
+
+
+def test_describe_of_the_unknown(shell: Shell) -> None:
+    code, out, err = shell("describe", "loss", "plane", "--plugin", "mine.py")
+    assert (code, out) == (2, "")
+    assert err.splitlines()[:3] == [
+        "error: there is no loss `plane`",
+        "    did you mean `plain`?",
+        "    installed: plain",
+    ]
+    assert "no kind of component `los`\n    did you mean `loss`?" in shell("describe", "los", "x")[2]
+
+
+def test_schema_prints_json(shell: Shell) -> None:
+    code, out, _ = shell("schema", "--plugin", "mine.py")
+    assert code == 0
+    assert json.loads(out)["$defs"]["dataset"]["oneOf"][0]["properties"]["name"]["enum"] == [
+        "mine",
+        "mine/mine",
+    ]
+
+
+def test_disabling_by_option(shell: Shell) -> None:
+    assert "mine" not in shell("plugins", "--plugin", "mine.py", "--no-plugin", "mine")[1]
+    code, _, err = shell("plugins", "--no-plugin", "adversariall")
+    assert code == 2
+    assert "error: there is no plugin `adversariall` to turn off" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("plugins", "--plugin", "bug.py"),
+        ("--traceback", "plugins", "--plugin", "bug.py"),
+        ("plugins", "--plugin", "bug.py", "--traceback"),
+    ],
+)
+def test_a_bug_is_told_in_a_line_and_traced_on_request(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    def broken(**_: object) -> None:
+        raise RuntimeError("a bolt is loose")
+
+    monkeypatch.setattr("ganlab.commands.plugins.load_registry", broken)
+    code, out, err = shell(*arguments)
+    assert (code, out) == (1, "")
+    assert "error: this is a bug in ganlab or in a plugin: RuntimeError: a bolt is loose" in err
+    assert ("Traceback" in err) == ("--traceback" in arguments)
+
+
+def test_an_explained_error_is_traced_on_request(shell: Shell) -> None:
+    _, _, err = shell("--traceback", "describe", "loss", "nothing")
+    assert "Traceback" in err
+    assert "error: there is no loss `nothing`" in err
+
+
+def test_an_interrupt_exits_130(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ganlab.commands.plugins.load_registry", interrupted)
+    code, _, err = shell("plugins")
+    assert code == 130
+    assert "interrupted" in err
+    assert "Traceback" not in err
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    result = subprocess.run(
+        [sys.executable, "-m", "ganlab", "schema"], stdout=writing, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writing)
+    assert result.returncode == 141
+    assert "Broken" not in result.stderr
+    assert "Traceback" not in result.stderr
