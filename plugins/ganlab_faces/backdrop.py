@@ -6,23 +6,18 @@ import numpy as np
 
 from ganlab_faces.canvas import Canvas, Frame, Patch, Plane, centres
 from ganlab_faces.palette import darker, lighter
-from ganlab_faces.shapes import ellipse, glow, wave
+from ganlab_faces.shapes import ellipse, wave
 from ganlab_faces.traits import Head, Scene
 
 __all__ = ["draw_background", "draw_body"]
 
 
-def draw_background(canvas: Canvas, scene: Scene, head: Frame) -> None:
-    """Fill the canvas with a gradient, and a light around the head."""
+def draw_background(canvas: Canvas, scene: Scene) -> None:
+    """Fill the canvas with a gradient, from `near` in an upper corner to `far` opposite to it."""
     _, height, width = canvas.pixels.shape
     across = centres(width) * (0.5 * scene.slope / width)
     down = centres(height) * (0.5 / height) + (0.25 - 0.25 * scene.slope)
     share = across + down[:, None]
-    np.maximum(share, 0.0, out=share)
-    shade = glow(head.x, head.y, 1.9, 1.9)
-    shade *= -scene.glow
-    shade += 1.0
-    share *= shade
     near = np.array(scene.near, dtype=np.float32).reshape(3, 1, 1)
     far = np.array(scene.far, dtype=np.float32).reshape(3, 1, 1)
     np.multiply(share, far - near, out=canvas.pixels)
@@ -59,7 +54,9 @@ def draw_body(frame: Frame, scene: Scene, head: Head) -> None:
     np.maximum(column, neck.y - 1.2, out=column)
     throat = neck.cover(np.minimum(column, cut))
     # The chin's shadow falls on the neck.
-    shade = glow(neck.x, neck.y - 0.86, 0.75, 0.5)
+    shade = 1.3 - neck.y
+    shade *= 1.9
+    np.maximum(shade, 0.0, out=shade)
     neck.paint_between(throat, shade, head.skin, darker(head.skin, 0.38))
 
 

@@ -32,7 +32,7 @@ def draw_face(face: Face, height: int, width: int) -> NDArray[np.uint8]:
     features = head.turned(pose.turn, pose.nod)
     covered = hat.style in ("beanie", "cap")
 
-    draw_background(canvas, face.scene, head)
+    draw_background(canvas, face.scene)
     draw_hair_behind(head, hair, face.head, covered)
     draw_body(body, face.scene, face.head)
     draw_ears(head, face.head, pose.turn)

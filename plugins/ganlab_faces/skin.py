@@ -32,9 +32,8 @@ def draw_ears(frame: Frame, head: Head, turn: float) -> None:
     side -= head.width - 0.01
     height = patch.y - 0.08
     ear = ellipse(side, height, head.ear * 0.8, head.ear * 1.25)
-    inner = ear + 0.42 * head.ear
-    patch.fill(ear, darker(head.skin, 0.06))
-    patch.fill(inner, darker(head.skin, 0.18))
+    shade = ear * (-2.2 / head.ear)
+    patch.paint_between(patch.cover(ear), shade, head.skin, darker(head.skin, 0.2))
     if head.earrings:
         patch.fill(disc(side, patch.y - 0.34, 0.065), ACCENTS[2])
 
@@ -44,11 +43,10 @@ def draw_head(patch: Patch, head: Head, outline: Plane) -> None:
     shade = patch.x * (0.3 / head.width)
     shade += 0.22 * patch.y
     shade += outline * 0.4
-    shade += 0.28
-    np.maximum(shade, 0.0, out=shade)
-    np.minimum(shade, 1.0, out=shade)
+    # Between 0 and 1 wherever there is skin.
+    shade += 0.4
     shadow = mix(darker(head.skin, 0.25), (150, 60, 50), 0.25)
-    patch.paint_between(patch.cover(outline.copy()), shade, lighter(head.skin, 0.06), shadow)
+    patch.paint_between(patch.cover(outline.copy()), shade, lighter(head.skin, 0.1), shadow)
 
 
 def draw_cheeks(frame: Frame, head: Head) -> None:
@@ -69,4 +67,4 @@ def draw_nose(frame: Frame, head: Head) -> None:
     patch = frame.patch(-0.2, 0.2, 0.2, 0.42)
     under = parabola(patch.x, -3.0)
     under += patch.y - 0.31
-    patch.fill(band(patch.x, under, width * 1.15, 0.034), darker(head.skin, 0.38), 0.85)
+    patch.fill(band(patch.x, under, width * 1.15, 0.034), darker(head.skin, 0.33))

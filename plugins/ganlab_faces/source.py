@@ -12,7 +12,8 @@ import numpy as np
 from ganlab import ImageSource
 from ganlab_faces.attributes import ATTRIBUTES
 from ganlab_faces.drawing import VERSION, draw_face
-from ganlab_faces.traits import Face, sample_face
+from ganlab_faces.sampling import sample_face
+from ganlab_faces.traits import Face
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

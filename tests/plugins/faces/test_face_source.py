@@ -14,7 +14,7 @@ from ganlab import ImageSource, ImageSpec
 from ganlab.data.images import to_channels
 from ganlab_faces import FacesOptions, build, ganlab_datasets
 from ganlab_faces.attributes import ATTRIBUTES
-from ganlab_faces.traits import sample_face
+from ganlab_faces.sampling import sample_face
 
 SQUARE = ImageSpec(channels=3, height=32, width=32)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ganlab_faces import FacesOptions
 from ganlab_faces.attributes import ATTRIBUTES
 from ganlab_faces.draws import Draws, _uniforms
-from ganlab_faces.traits import sample_face
+from ganlab_faces.sampling import sample_face
 
 
 def test_uniforms_are_those_of_splitmix64() -> None:
