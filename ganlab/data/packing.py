@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from errno import ENOSPC
-from os import strerror
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -153,7 +153,7 @@ def _write(
     """Write a whole store into an empty directory."""
     path, needed = directory / SAMPLES, plan.count * plan.row_bytes
     if shutil.disk_usage(directory).free < needed:
-        raise OSError(ENOSPC, strerror(ENOSPC))
+        raise OSError(ENOSPC, os.strerror(ENOSPC))
     header = _header(plan.spec, plan.count)
     with path.open("wb") as file:
         file.write(header)
@@ -188,8 +188,11 @@ def _write_rows(
     with (
         finished_chunks(write, plan.count, workers) as chunks,
         counting(what, plan.count, progress) as advance,
+        write.path.open("rb+") as file,
     ):
         for chunk in chunks:
+            # This process has nothing else to do, and the disk is busy before the end comes.
+            os.fsync(file.fileno())
             bad += chunk.bad
             done += chunk.rows
             if bad and on_bad_image == "fail":

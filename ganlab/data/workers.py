@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import multiprocessing
@@ -127,6 +128,7 @@ def _begin_forked(write: RowWriter) -> None:
     _write = write
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent hears it too, and ends its workers.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    gc.freeze()  # What was inherited is nobody's garbage; looking at it would copy its pages.
     threading.Thread(target=_die_with_parent, daemon=True).start()
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)  # OpenMP's threads do not survive a fork.
