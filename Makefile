@@ -14,7 +14,7 @@ quickstart: $(INSTALLED)
 	$(BIN)/ganlab run docs/experiments/quickstart.toml
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check ganlab plugins tests

@@ -19,7 +19,7 @@ from ganlab.registry.loader import failure_from
 from ganlab.registry.records import LoadedPlugin, Offer, PluginFailure, Provenance
 from ganlab.registry.suggest import did_you_mean
 
-__all__ = ["CORE_KEYS", "HOOKS", "Contribution", "classify"]
+__all__ = ["CORE_KEYS", "HOOKS", "Contribution", "classify", "record_fault"]
 
 HOOKS: dict[str, str] = {
     "ganlab_datasets": "dataset",
@@ -143,13 +143,12 @@ def _record_fault(hook: str, record: Any, offers: list[Offer]) -> str:
     expected = KINDS[HOOKS[hook]]
     if not isinstance(record, expected):
         return f"must yield {expected.__name__} records, but yielded {_what(record)}"
-    faults = (
-        _name_fault(record),
-        _content_fault(record),
-        _options_fault(record),
-        _duplicate_fault(record, offers),
-    )
-    return next((fault for fault in faults if fault), "")
+    return record_fault(record) or _duplicate_fault(record, offers)
+
+
+def record_fault(record: Component) -> str:
+    """Return what is wrong with a record by itself, in words; empty if nothing is."""
+    return _name_fault(record) or _content_fault(record) or _options_fault(record)
 
 
 def _name_fault(record: Component) -> str:

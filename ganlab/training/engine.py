@@ -203,7 +203,7 @@ class Engine:
 
 def _make_term(choice: LossChoice) -> Term:
     return Term(
-        label=choice.selection.label,
+        selection=choice.selection,
         loss=choice.selection.build(),
         weight=choice.settings.weight,
         every=choice.settings.every,

@@ -45,4 +45,5 @@ def interpolate(latent: LatentSpec, starts: torch.Tensor, ends: torch.Tensor, st
 
 
 def _onto_sphere(vectors: torch.Tensor) -> torch.Tensor:
-    return vectors / torch.linalg.vector_norm(vectors, dim=1, keepdim=True) * math.sqrt(vectors.shape[1])
+    lengths: torch.Tensor = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+    return vectors * (math.sqrt(vectors.shape[1]) / lengths)

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 import torch
 
+from ganlab.components import LossComponent
+from ganlab.config.experiment import Selection
+from ganlab.errors import ComponentError
 from ganlab.training.game import Game, TurnSamples
 from ganlab.training.guard import Guard
 from ganlab.training.loss import Loss
@@ -23,24 +26,36 @@ class Term:
     """A loss with its place in the objective.
 
     Attributes:
-        label: what tags call it.
-        loss: returns the tensors.
+        selection: the experiment's entry.
+        loss: what its component built; returns the tensors.
         weight: its factor in the sum.
         every: it applies on every n-th step, n times as strongly.
     """
 
-    label: str
+    selection: Selection[LossComponent]
     loss: Loss
     weight: float = 1.0
     every: int = 1
+
+    @property
+    def label(self) -> str:
+        """What tags call it."""
+        return self.selection.label
 
     def due(self, step: int) -> bool:
         """Return whether the term applies after `step` completed steps."""
         return step % self.every == 0
 
     def evaluate(self, game: Game) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Return the weighted sum of the loss's parts, and the unweighted parts by tag."""
-        value = getattr(self.loss, game.player)(game)
+        """Return the weighted sum of the loss's parts, and the unweighted parts by tag.
+
+        Raises:
+            ExperimentError: the loss refuses these samples; its entry's file and line are named.
+        """
+        try:
+            value = getattr(self.loss, game.player)(game)
+        except ComponentError as error:
+            raise self.selection.refusal(error) from error
         tag = f"loss/{game.player}/{self.label}"
         parts = value if isinstance(value, Mapping) else {"": value}
         named = {f"{tag}/{name}" if name else tag: part for name, part in parts.items()}

@@ -15,7 +15,9 @@ import pytest
 
 from ganlab import __version__
 from ganlab.commands.cli import VERBS, run
+from ganlab.commands.common import load
 from ganlab.components import KINDS
+from ganlab.errors import ExperimentError
 from ganlab.registry import load_registry
 
 HEAVY = ("torch", "numpy", "PIL", "scipy", "rich", "tensorboard")
@@ -193,7 +195,7 @@ def test_describe_as_json(shell: Shell) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_installed_component_can_be_described(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     offers = load_registry().components(kind)
-    assert offers or kind == "dataset"
+    assert offers
     for offer in offers:
         assert run(["describe", kind, offer.component.name]) == 0
         assert offer.component.summary in capsys.readouterr().out
@@ -274,3 +276,29 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     assert result.returncode == 141
     assert "Broken" not in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_loading_tells_of_failed_plugins_and_of_changes(
+    tmp_path: Path, shell: Shell, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANLAB_DISABLE_PLUGINS", "")
+    (tmp_path / "sick.py").write_text("1/0\n")
+    (tmp_path / "experiment.toml").write_text(
+        'title = "x"\n[dataset]\nname = "gaussians"\n[generator]\nname = "mlp"\n[[losses]]\nname = "mmd"\n'
+        '[training]\nsteps = 1\n[provenance]\nganlab = "0.0.0"\n'
+    )
+    experiment = load(Path("experiment.toml"), ("training.steps=2",), (), ())
+    assert experiment.settings.training.steps == 2
+    assert f"warning: resolved by ganlab 0.0.0; this is {__version__}\n" in capsys.readouterr().err
+    with pytest.raises(ExperimentError, match="ZeroDivisionError"):
+        load(Path("experiment.toml"), (), ("sick.py",), ())
+
+
+def test_every_problem_of_an_experiment_is_one_error_line(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "experiment.toml").write_text('titel = "x"\n[training]\nsteps = 0\n')
+    code, out, err = shell("validate", "experiment.toml", "--plugin", "mine.py")
+    assert (code, out) == (2, "")
+    errors = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert "error: experiment.toml:1: titel: there is no such key" in errors
+    assert "error: experiment.toml:3: training.steps: must be a whole number ≥ 1, not 0" in errors
+    assert "Traceback" not in err
