@@ -7,6 +7,7 @@ is a bug.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,9 +83,20 @@ class ExperimentError(GanlabError):
 
 
 class DivergedError(GanlabError):
-    """A loss or gradient stopped being finite; the weights were left as they were."""
+    """A loss or gradient stopped being finite; the weights were left as they were.
+
+    Args:
+        message: which terms, and at which step.
+        step: the step that was not taken, counted from 1.
+        values: losses and gradient norms by tag, as they were then.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, *, step: int, values: Mapping[str, float]) -> None:
+        super().__init__(message)
+        self.step = step
+        self.values = dict(values)
 
 
 class InterruptedRunError(GanlabError):

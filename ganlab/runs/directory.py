@@ -6,6 +6,7 @@ import dataclasses
 import json
 import secrets
 import shutil
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -164,9 +165,11 @@ class RunDirectory:
         """Return where a picture goes: `samples/<name>-00001000.png`."""
         return _made(self._layout.samples) / f"{name}-{step:08d}{suffix}"
 
-    def log_path(self, name: str) -> Path:
-        """Return where a diagnostic file goes: `logs/<name>`."""
-        return _made(self._layout.logs) / name
+    def write_log(self, name: str, content: Mapping[str, Any]) -> None:
+        """Write a diagnostic file, `logs/<name>`, as JSON."""
+        path = _made(self._layout.logs) / name
+        with explained(f"cannot write {path}"):
+            write_atomically(path, to_json(content, indent=2) + "\n")
 
     def environment(self) -> dict[str, Any]:
         """Return the machine and the versions that the run was started with."""

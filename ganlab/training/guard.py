@@ -54,10 +54,13 @@ class Guard:
         """
         if not self._tripped.item():
             return
-        step = int(self._tripped_at.item())
-        names = [name for name, mean in self._meter.read().items() if not math.isfinite(mean)]
+        step = int(self._tripped_at.item()) + 1
+        values = self._meter.read()
+        names = [name for name, mean in values.items() if not math.isfinite(mean)]
         raise DivergedError(
-            f"step {step + 1}: not finite: {', '.join(names) or f'the {self._player} objective'}. "
+            f"step {step}: not finite: {', '.join(names) or f'the {self._player} objective'}. "
             "The weights were left as they were before this step. Lower the learning rate, clip the "
-            'gradient norm, or try precision = "fp32"'
+            'gradient norm, or try precision = "fp32"',
+            step=step,
+            values=values,
         )

@@ -96,6 +96,7 @@ def _train_in(
         status = "completed"
     except DivergedError as error:
         status, reason = "diverged", str(error)
+        run.write_log("divergence.json", {"step": error.step, "values": error.values, "reason": reason})
         raise
     except InterruptedRunError as error:
         status, reason = "interrupted", str(error)

@@ -99,10 +99,8 @@ def test_a_killed_run_is_interrupted_even_while_its_forked_workers_live(
         "from pathlib import Path\n"
         "from ganlab.runs.directory import RunDirectory\n"
         "run = RunDirectory.open(Path(sys.argv[1]))\n"
-        "child = os.fork()\n"
-        "if child == 0:\n"
-        "    time.sleep(60)\n"
-        "print(child, flush=True)\n"
+        "if os.fork() == 0:\n"
+        "    print(os.getpid(), flush=True)\n"
         "time.sleep(60)\n"
     )
     holder = subprocess.Popen(
@@ -143,7 +141,8 @@ def test_places_inside(run: RunDirectory) -> None:
     assert run.tracker_directory("samples") == run.path / "trackers" / "samples"
     assert run.sample_path("fixed", 1000) == run.path / "samples" / "fixed-00001000.png"
     assert run.tracker_directory("tensorboard").is_dir()
-    assert run.log_path("divergence.json").parent.is_dir()
+    run.write_log("divergence.json", {"step": 4})
+    assert json.loads((run.path / "logs" / "divergence.json").read_text()) == {"step": 4}
 
 
 def test_opening_what_is_no_run(tmp_path: Path) -> None:

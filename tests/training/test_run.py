@@ -246,6 +246,9 @@ def test_a_loss_that_is_not_finite_stops_the_run_before_the_weights_move(tmp_pat
     assert state["status"] == "diverged"
     assert "loss/generator/breaks" in state["reason"]
     assert (directory / "LAST").read_text().strip() == "step-00000003"
+    bundle = json.loads((directory / "logs" / "divergence.json").read_text())
+    assert bundle["step"] == 4
+    assert bundle["values"]["loss/generator/breaks"] == "NaN"
 
 
 def test_validate_says_what_there_is_and_leaves_nothing(tmp_path: Path) -> None:
