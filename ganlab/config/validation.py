@@ -18,7 +18,7 @@ from ganlab.config.settings import Settings
 from ganlab.config.wording import validation_problems
 from ganlab.errors import ComponentError, Problem
 
-__all__ = ["check_options", "check_settings", "check_values"]
+__all__ = ["check_options", "check_settings", "check_values", "default_values"]
 
 
 def check_values(values: Any, origin: Origin, path: str = "") -> Iterator[Problem]:
@@ -66,7 +66,7 @@ def check_options(
         core_keys: the table's other keys, for suggestions.
         directories: what relative paths start from, by option.
     """
-    complete = {**_defaults(options), **values}
+    complete = {**default_values(options), **values}
     try:
         checked = options.model_validate_json(_json(complete), context={"directories": directories})
     except ValidationError as error:
@@ -82,8 +82,8 @@ def check_options(
     return checked, []
 
 
-def _defaults(options: type[Options]) -> dict[str, Any]:
-    """Return defaults as if the experiment had given them.
+def default_values(options: type[Options]) -> dict[str, Any]:
+    """Return defaults, but for `None`, as if the experiment had given them.
 
     Left to themselves they fail: strict validation of JSON refuses a `Path` that is one already.
     """

@@ -1,1 +1,12 @@
-"""The conformance kit: checks that plugin authors run on their own components."""
+"""The conformance kit: plugin authors hold their components against the promises of their kind.
+
+from ganlab.testing import check_component
+
+def test_my_discriminator():
+    check_component(component, options={"width": 8})
+"""
+
+from ganlab.testing.conformance import check_component
+from ganlab.testing.subject import ConformanceError
+
+__all__ = ["ConformanceError", "check_component"]

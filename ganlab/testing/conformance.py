@@ -1,0 +1,65 @@
+"""`check_component`: one call for every kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from ganlab.components import KINDS, Component, DatasetComponent, ImageSpec, LatentSpec, SampleSpec
+from ganlab.testing.record import check_record
+from ganlab.testing.subject import SMALL, ConformanceError, Subject
+
+__all__ = ["check_component"]
+
+
+def check_component(
+    component: Component,
+    *,
+    options: Mapping[str, Any] | None = None,
+    spec: SampleSpec | None = None,
+    latent: LatentSpec | None = None,
+) -> None:
+    """Hold a component against every promise that its kind makes.
+
+    The record is checked first, then what it builds: on small random samples, on the CPU, in
+    seconds. Torch's global randomness is left as it was.
+
+    Args:
+        component: a record as a hook yields it.
+        options: options as a TOML table would give them; defaults for the rest.
+        spec: the samples to try it on. If left out, 3×32×32 images, 2-dimensional vectors, or
+            both, as `accepts` says; for a dataset, its own `image`. Networks and losses are
+            tried on samples with classes too, where the spec has none.
+        latent: the noise for generators, encoders and losses; 16 normal elements if left out.
+
+    Raises:
+        ConformanceError: a promise is broken; the message says which, and what would be right.
+    """
+    kind = getattr(component, "kind", None)
+    if kind not in KINDS or not isinstance(component, KINDS[kind]):
+        records = ", ".join(record.__name__ for record in KINDS.values())
+        raise ConformanceError(
+            f"check_component() takes a record, not {component!r:.80}; the records are {records}"
+        )
+    checked = check_record(component, options or {})
+    subject = Subject(component, checked, _specs(component, spec), latent or LatentSpec(dim=16))
+    for each in subject.specs:
+        subject.require(
+            isinstance(each, component.accepts),
+            f"`spec` is {each}, but `accepts` has only "
+            f"{', '.join(accepted.__name__ for accepted in component.accepts)}; test it on what it accepts",
+        )
+    from ganlab.training.streams import isolated_randomness
+
+    check = import_module(f"ganlab.testing.kinds.{kind}").check
+    with isolated_randomness(0):
+        check(subject)
+
+
+def _specs(component: Component, spec: SampleSpec | None) -> tuple[SampleSpec, ...]:
+    if spec is not None:
+        return (spec,)
+    if isinstance(component, DatasetComponent) and component.accepts == (ImageSpec,):
+        return (component.image,)
+    return tuple(SMALL[accepted] for accepted in component.accepts)

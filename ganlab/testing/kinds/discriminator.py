@@ -1,0 +1,129 @@
+"""Promises of discriminators."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ganlab.components import DiscriminatorComponent, SampleSpec
+from ganlab.testing.networks import (
+    COUNTS,
+    build_network,
+    check_gradients,
+    check_restoring,
+    draw_labels,
+    draw_samples,
+    require_finite,
+)
+from ganlab.testing.subject import Subject
+from ganlab.training.loss import Verdict
+from ganlab.training.networks import evaluation_mode
+
+__all__ = ["check"]
+
+RESHAPING = (
+    "View",
+    "UnsafeView",
+    "Reshape",
+    "Squeeze",
+    "Unsqueeze",
+    "Select",
+    "Permute",
+    "Transpose",
+    "Slice",
+)
+"""Names of what may stand between a sigmoid and the logits in autograd's graph."""
+
+
+def check(subject: Subject[DiscriminatorComponent]) -> None:
+    """Check `(samples[, labels]) -> logits` for all samples that it accepts."""
+    for spec in subject.labelled_specs:
+        _check_on(subject, spec)
+
+
+def _check_on(subject: Subject[DiscriminatorComponent], spec: SampleSpec) -> None:
+    network = build_network(subject, spec)
+    for count in COUNTS:
+        samples = draw_samples(spec, count)
+        given = samples.clone()
+        with evaluation_mode(network), torch.no_grad():
+            _require_verdict(subject, _judge(subject, network, samples, spec), spec, count)
+        subject.require(
+            torch.equal(samples, given),
+            "forward() changes the samples that it is given, and losses look at them too; copy them first",
+        )
+    samples = draw_samples(spec, COUNTS[-1])
+    _check_input_gradient(subject, network, samples, spec)
+    check_gradients(subject, network, lambda each: _tensors(_judge(subject, each, samples, spec)))
+    check_restoring(subject, network, lambda each: _tensors(_judge(subject, each, samples, spec)), spec)
+
+
+def _judge(
+    subject: Subject[DiscriminatorComponent], network: nn.Module, samples: torch.Tensor, spec: SampleSpec
+) -> Verdict:
+    labels = draw_labels(spec, len(samples)) if subject.component.takes_labels else None
+    arguments = (samples,) if labels is None else (samples, labels)
+    what = f"samples of shape {tuple(samples.shape)}{'' if labels is None else ' and labels'}"
+    with subject.during(f"forward() on {what}"):
+        answer = network(*arguments)
+    subject.require(
+        isinstance(answer, torch.Tensor | Verdict),
+        f"it must return logits or a ganlab.Verdict, not a {type(answer).__name__}",
+    )
+    return answer if isinstance(answer, Verdict) else Verdict(answer)
+
+
+def _tensors(verdict: Verdict) -> tuple[torch.Tensor, ...]:
+    parts = (verdict.logits, verdict.features, verdict.class_logits)
+    return tuple(part for part in parts if part is not None)
+
+
+def _require_verdict(
+    subject: Subject[DiscriminatorComponent], verdict: Verdict, spec: SampleSpec, count: int
+) -> None:
+    names = ("logits", "features", "class_logits")
+    for name in names:
+        part = getattr(verdict, name)
+        if part is None and name != "logits":
+            continue
+        require_finite(subject, part, f"its {name}")
+        subject.require(
+            part.ndim > 0 and len(part) == count,
+            f"{count} samples gave {name} of shape {tuple(part.shape)}; it must be ({count},) or "
+            f"({count}, …): a row for each sample",
+        )
+    if verdict.class_logits is not None:
+        shape = tuple(verdict.class_logits.shape)
+        subject.require(
+            shape == (count, spec.classes),
+            f"class_logits have shape {shape}; for {spec} it must be ({count}, {spec.classes})",
+        )
+
+
+def _check_input_gradient(
+    subject: Subject[DiscriminatorComponent], network: nn.Module, samples: torch.Tensor, spec: SampleSpec
+) -> None:
+    leaves = samples.clone().requires_grad_()
+    network.train()
+    logits = _judge(subject, network, leaves, spec).logits
+    subject.require(
+        not _ends_in_sigmoid(logits),
+        "its logits come out of a sigmoid; return what goes into it: losses take logits, not probabilities",
+    )
+    gradient = None
+    if logits.requires_grad:
+        (gradient,) = torch.autograd.grad(logits.sum(), leaves, allow_unused=True)
+    subject.require(
+        gradient is not None,
+        "no gradient reaches the samples, and the generator learns from nothing else; leave out detach(), "
+        "torch.no_grad() and numpy inside forward()",
+    )
+    assert gradient is not None
+    require_finite(subject, gradient, "the gradient by the samples")
+
+
+def _ends_in_sigmoid(logits: torch.Tensor) -> bool:
+    node = logits.grad_fn
+    while node is not None and node.name().startswith(RESHAPING):
+        node = node.next_functions[0][0]
+    return node is not None and node.name().startswith("Sigmoid")

@@ -1,0 +1,55 @@
+"""Promises of encoders."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ganlab.components import EncoderComponent
+from ganlab.testing.networks import (
+    COUNTS,
+    build_network,
+    check_gradients,
+    check_restoring,
+    draw_samples,
+    require_finite,
+)
+from ganlab.testing.subject import Subject
+from ganlab.training.networks import evaluation_mode
+
+__all__ = ["check"]
+
+
+def check(subject: Subject[EncoderComponent]) -> None:
+    """Check `samples -> (mean, log_variance)` for all samples that it accepts."""
+    for spec in subject.labelled_specs:
+        network = build_network(subject, spec, subject.latent)
+        for count in COUNTS:
+            with evaluation_mode(network), torch.no_grad():
+                _encode(subject, network, draw_samples(spec, count))
+        samples = draw_samples(spec, COUNTS[-1])
+
+        def call(each: nn.Module, samples: torch.Tensor = samples) -> tuple[torch.Tensor, ...]:
+            return _encode(subject, each, samples)
+
+        check_gradients(subject, network, call)
+        check_restoring(subject, network, call, spec, subject.latent)
+
+
+def _encode(
+    subject: Subject[EncoderComponent], network: nn.Module, samples: torch.Tensor
+) -> tuple[torch.Tensor, ...]:
+    with subject.during(f"forward() on samples of shape {tuple(samples.shape)}"):
+        answer = network(samples)
+    subject.require(
+        isinstance(answer, tuple) and len(answer) == 2,
+        "it must return a tuple (mean, log_variance)",
+    )
+    due = (len(samples), subject.latent.dim)
+    for part, name in zip(answer, ("mean", "log-variance"), strict=True):
+        require_finite(subject, part, f"the {name} of the latents")
+        subject.require(
+            tuple(part.shape) == due, f"the {name} of the latents has shape {tuple(part.shape)}, not {due}"
+        )
+    encoded: tuple[torch.Tensor, ...] = answer
+    return encoded

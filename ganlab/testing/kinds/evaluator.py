@@ -1,0 +1,122 @@
+"""Promises of evaluators."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+
+from ganlab.components import EvaluatorComponent, SampleSpec
+from ganlab.evaluation.banks import FeatureBank, Moments
+from ganlab.evaluation.evaluator import Estimate, Evaluator
+from ganlab.evaluation.extraction import exact_arithmetic
+from ganlab.testing.state import saved
+from ganlab.testing.subject import Subject
+from ganlab.training.streams import isolated_randomness
+
+__all__ = ["check"]
+
+COUNT, DIMENSION = 128, 8
+
+
+def check(subject: Subject[EvaluatorComponent]) -> None:
+    """Check an evaluator on banks of normal features, for all samples that it accepts."""
+    for spec in subject.specs:
+        _check_on(subject, spec)
+
+
+def _check_on(subject: Subject[EvaluatorComponent], spec: SampleSpec) -> None:
+    real, held_out, other, fake = (_bank(subject, shift) for shift in (0.0, 0.0, 1.0, 0.5))
+    before = [_content(bank) for bank in (real, held_out, fake)]
+    evaluator = _build(subject, spec)
+    with subject.during("prepare()"):
+        evaluator.prepare(real)
+    estimates = _evaluate(subject, evaluator, real, fake)
+    _evaluate(subject, evaluator, real, held_out)
+    subject.require(
+        _evaluate(subject, evaluator, real, fake, seed=1) == estimates,
+        "the same banks give other estimates the second time; evaluate() must be a function of them alone, "
+        "with randomness from a torch.Generator of a fixed seed",
+    )
+    subject.require(
+        all(map(torch.equal, before, [_content(bank) for bank in (real, held_out, fake)])),
+        "it changes the banks, which other evaluators share; copy first",
+    )
+    restored = _build(subject, spec)
+    with subject.during("load_state_dict() of what state_dict() returned"):
+        # Whatever is fixed at the first look must come from the state, not from this look.
+        restored.prepare(other)
+        restored.load_state_dict(saved(subject, evaluator.state_dict()))
+    subject.require(
+        _evaluate(subject, restored, real, fake) == estimates,
+        "restored from its state_dict(), it gives other estimates; the state must hold what prepare() fixes",
+    )
+
+
+def _build(subject: Subject[EvaluatorComponent], spec: SampleSpec) -> Evaluator:
+    evaluator = subject.build(spec)
+    subject.require(
+        isinstance(evaluator, Evaluator),
+        f"`build` returned a {type(evaluator).__name__}, not a ganlab.Evaluator",
+    )
+    built: Evaluator = evaluator
+    return built
+
+
+def _bank(subject: Subject[EvaluatorComponent], shift: float) -> FeatureBank:
+    """Return a bank as the core hands it out: without features where moments are asked for."""
+    features = torch.randn(COUNT, DIMENSION) + shift
+    if subject.component.needs == "moments":
+        return FeatureBank(moments=Moments.of(features))
+    return FeatureBank(features)
+
+
+def _content(bank: FeatureBank) -> torch.Tensor:
+    return (bank.moments.mean if bank.features is None else bank.features).clone()
+
+
+def _evaluate(
+    subject: Subject[EvaluatorComponent],
+    evaluator: Evaluator,
+    real: FeatureBank,
+    fake: FeatureBank,
+    seed: int = 0,
+) -> Mapping[str, Estimate]:
+    with (
+        exact_arithmetic(torch.device("cpu")),
+        isolated_randomness(seed),
+        subject.during(f"evaluate() on {subject.component.needs} of {COUNT} samples"),
+    ):
+        estimates = evaluator.evaluate(real, fake)
+    subject.require(
+        isinstance(estimates, Mapping), f"evaluate() must return a dict, not a {type(estimates).__name__}"
+    )
+    declared = {metric.name for metric in subject.component.metrics}
+    subject.require(
+        set(estimates) == declared,
+        f"it declares the metrics {sorted(declared)} but yields {sorted(estimates)}; `metrics` must name "
+        "each number",
+    )
+    for name, estimate in estimates.items():
+        _require_sound(subject, name, estimate)
+    return dict(estimates)
+
+
+def _require_sound(subject: Subject[EvaluatorComponent], name: str, estimate: Estimate) -> None:
+    subject.require(
+        isinstance(estimate, Estimate),
+        f"`{name}` is a {type(estimate).__name__}, not a ganlab.Estimate; return Estimate(value)",
+    )
+    numbers = (
+        [estimate.value] if estimate.standard_error is None else [estimate.value, estimate.standard_error]
+    )
+    for number in numbers:
+        subject.require(
+            isinstance(number, int | float),
+            f"`{name}` holds a {type(number).__name__}, not a float: use .item()",
+        )
+        subject.require(math.isfinite(number), f"`{name}` is {number} for random features; it must be finite")
+    subject.require(
+        isinstance(estimate.warnings, tuple), f"the warnings of `{name}` must be a tuple of strings"
+    )

@@ -1,0 +1,94 @@
+"""Promises of feature extractors."""
+
+from __future__ import annotations
+
+import torch
+
+from ganlab.components import FeaturesComponent, ImageSpec, SampleSpec
+from ganlab.evaluation.evaluator import FeatureExtractor
+from ganlab.evaluation.extraction import exact_arithmetic
+from ganlab.testing.subject import Subject
+from ganlab.training.streams import isolated_randomness
+
+__all__ = ["check"]
+
+COUNT = 6
+TOLERANCE = 1e-4
+"""Relative to the largest feature: convolutions of other batch sizes differ in their last bits."""
+
+
+def check(subject: Subject[FeaturesComponent]) -> None:
+    """Check `samples -> features` for all samples that it accepts."""
+    for spec in subject.specs:
+        _check_on(subject, spec)
+
+
+def _check_on(subject: Subject[FeaturesComponent], spec: SampleSpec) -> None:
+    extractor = _build(subject, spec)
+    samples = _draw(spec)
+    features = _extract(subject, extractor, samples)
+    subject.require(
+        torch.equal(features, _extract(subject, extractor, samples, seed=1)),
+        "the same samples have other features the second time; extract() must not be random",
+    )
+    alone = torch.cat([_extract(subject, extractor, samples[row : row + 1]) for row in range(COUNT)])
+    subject.require(
+        bool(((alone - features).abs() <= TOLERANCE * features.abs().max()).all()),
+        "a sample's features depend on the rest of its batch; put networks into evaluation mode, and "
+        "normalise nothing over the batch",
+    )
+    with isolated_randomness(1):
+        again = _build(subject, spec)
+    subject.require(
+        again.fingerprint() == extractor.fingerprint(),
+        "fingerprint() differs from one build to the next; compute it from definition, options and weights",
+    )
+    subject.require(
+        torch.equal(features, _extract(subject, again, samples)),
+        "two builds of equal fingerprint give other features; seed random weights from the options, or "
+        "digest them into fingerprint()",
+    )
+
+
+def _build(subject: Subject[FeaturesComponent], spec: SampleSpec) -> FeatureExtractor:
+    extractor = subject.build(spec)
+    subject.require(
+        isinstance(extractor, FeatureExtractor),
+        f"`build` returned a {type(extractor).__name__}, not a ganlab.FeatureExtractor",
+    )
+    built: FeatureExtractor = extractor
+    with subject.during("fingerprint()"):
+        fingerprint = built.fingerprint()
+    subject.require(
+        isinstance(fingerprint, str) and bool(fingerprint), "fingerprint() must return a hex digest, a string"
+    )
+    return built
+
+
+def _draw(spec: SampleSpec) -> torch.Tensor:
+    shape = (COUNT, *spec.shape)
+    if isinstance(spec, ImageSpec):
+        return torch.randint(0, 256, shape, dtype=torch.uint8)
+    return torch.randn(shape)
+
+
+def _extract(
+    subject: Subject[FeaturesComponent], extractor: FeatureExtractor, samples: torch.Tensor, seed: int = 0
+) -> torch.Tensor:
+    given = samples.clone()
+    what = f"extract() on {samples.dtype} of shape {tuple(samples.shape)}"
+    with exact_arithmetic(samples.device), isolated_randomness(seed), subject.during(what):
+        features = extractor.extract(samples)
+    subject.require(
+        torch.equal(samples, given), "extract() changes the samples that it is given; copy them first"
+    )
+    subject.require(
+        isinstance(features, torch.Tensor)
+        and features.dtype == torch.float32
+        and features.ndim == 2
+        and len(features) == len(samples),
+        f"{what} gave {getattr(features, 'dtype', type(features).__name__)} of shape "
+        f"{tuple(getattr(features, 'shape', ()))}; it must be float32 of shape ({len(samples)}, d)",
+    )
+    subject.require(bool(torch.isfinite(features).all()), "features must be finite, and some are not")
+    return features

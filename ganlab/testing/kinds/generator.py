@@ -1,0 +1,79 @@
+"""Promises of generators."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ganlab.components import GeneratorComponent, SampleSpec
+from ganlab.testing.networks import (
+    COUNTS,
+    build_network,
+    check_gradients,
+    check_restoring,
+    draw_labels,
+    require_finite,
+)
+from ganlab.testing.subject import Subject
+from ganlab.training.latents import draw_latents
+from ganlab.training.networks import evaluation_mode
+
+__all__ = ["check"]
+
+EXTREME = 100.0
+"""Factor on latents that drives a network without bounds out of [-1, 1]."""
+
+
+def check(subject: Subject[GeneratorComponent]) -> None:
+    """Check `(latents[, labels]) -> samples` for all samples that it accepts."""
+    for spec in subject.labelled_specs:
+        _check_on(subject, spec)
+
+
+def _check_on(subject: Subject[GeneratorComponent], spec: SampleSpec) -> None:
+    network = build_network(subject, spec, subject.latent)
+    for count in COUNTS:
+        with evaluation_mode(network), torch.no_grad():
+            _require_samples(subject, _generate(subject, network, spec, count), spec, count)
+    if len(spec.shape) == 3:
+        with evaluation_mode(network), torch.no_grad():
+            largest = _generate(subject, network, spec, COUNTS[-1], scale=EXTREME).abs().max()
+        subject.require(
+            not largest > 1 + 1e-3,
+            f"its images leave [-1, 1] (they reach {largest:.3g} for latents {EXTREME:g} times as long); "
+            "end the network with tanh",
+        )
+    check_gradients(subject, network, lambda each: (_generate(subject, each, spec, COUNTS[-1]),))
+    latents, labels = draw_latents(subject.latent, 3, torch.default_generator), draw_labels(spec, 3)
+    arguments = _arguments(subject, latents, labels)
+    check_restoring(subject, network, lambda each: (each(*arguments),), spec, subject.latent)
+
+
+def _generate(
+    subject: Subject[GeneratorComponent], network: nn.Module, spec: SampleSpec, count: int, scale: float = 1.0
+) -> torch.Tensor:
+    latents = scale * draw_latents(subject.latent, count, torch.default_generator)
+    arguments = _arguments(subject, latents, draw_labels(spec, count))
+    shapes = " and ".join(str(tuple(argument.shape)) for argument in arguments)
+    with subject.during(
+        f"forward() on latents{' and labels' if len(arguments) > 1 else ''} of shape {shapes}"
+    ):
+        samples: torch.Tensor = network(*arguments)
+    return samples
+
+
+def _arguments(
+    subject: Subject[GeneratorComponent], latents: torch.Tensor, labels: torch.Tensor | None
+) -> tuple[torch.Tensor, ...]:
+    return (latents,) if labels is None or not subject.component.takes_labels else (latents, labels)
+
+
+def _require_samples(
+    subject: Subject[GeneratorComponent], samples: torch.Tensor, spec: SampleSpec, count: int
+) -> None:
+    require_finite(subject, samples, "its samples")
+    due = (count, *spec.shape)
+    subject.require(
+        tuple(samples.shape) == due,
+        f"{count} latents gave samples of shape {tuple(samples.shape)}; for {spec} it must be {due}",
+    )

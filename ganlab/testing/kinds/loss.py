@@ -1,0 +1,175 @@
+"""Promises of losses."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from ganlab.components import LossComponent, SampleSpec
+from ganlab.errors import ComponentError
+from ganlab.testing.networks import require_finite
+from ganlab.testing.state import same_state, saved
+from ganlab.testing.subject import Subject
+from ganlab.testing.table import BATCH, Table
+from ganlab.training.loss import Loss
+from ganlab.training.player import PlayerName
+from ganlab.training.turn import speaks_to
+
+__all__ = ["check"]
+
+VERDICTS: tuple[tuple[int, ...], ...] = ((), (2, 2))
+DRAWS = 24
+"""Games over which a loss that draws from `game.rng` is averaged."""
+TOLERANCE = 1e-3
+PLAYERS: tuple[PlayerName, ...] = ("discriminator", "generator")
+
+
+def check(subject: Subject[LossComponent]) -> None:
+    """Check a loss in every turn that it speaks in, on all samples that it accepts."""
+    loss = _build(subject)
+    players = [player for player in PLAYERS if speaks_to(loss, player)]
+    subject.require(bool(players), "it speaks to no player; override discriminator(), generator() or both")
+    for spec in subject.labelled_specs:
+        for verdicts in VERDICTS if "discriminator" in subject.component.needs else VERDICTS[:1]:
+            table = Table(spec, subject.latent, verdicts)
+            for player in players:
+                _Turn(subject, spec, table, player).check()
+
+
+def _build(subject: Subject[LossComponent]) -> Loss:
+    loss = subject.build()
+    subject.require(isinstance(loss, Loss), f"`build` returned a {type(loss).__name__}, not a ganlab.Loss")
+    subject.require(
+        isinstance(loss.differentiates, frozenset | set) and loss.differentiates <= {"real", "fake"},
+        'its `differentiates` must be a frozenset of "real", "fake" or both',
+    )
+    built: Loss = loss
+    return built
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """One player's turn at one table."""
+
+    subject: Subject[LossComponent]
+    spec: SampleSpec
+    table: Table
+    player: PlayerName
+
+    def check(self) -> None:
+        loss = self._loss()
+        before = torch.get_rng_state()
+        total = self._total(loss)
+        self.subject.require(
+            torch.equal(before, torch.get_rng_state()),
+            f"{self.player}() draws from torch's global generator, which no checkpoint restores; "
+            "pass generator=game.rng",
+        )
+        self._check_gradients(total)
+        if not loss.couples_samples:
+            self._check_mean()
+        self._check_state(loss)
+
+    def _loss(self) -> Loss:
+        return _build(self.subject)
+
+    def _total(self, loss: Loss, rows: slice = slice(0, BATCH), seed: int = 0) -> torch.Tensor:
+        """Return the sum of what the loss returns, after a look at each part."""
+        game = self.table.game(self.player, self.subject.component.needs, loss.differentiates, rows, seed)
+        try:
+            value = getattr(loss, self.player)(game)
+        except Exception as error:
+            self.subject.fail(self._diagnosis(loss, error), error)
+        parts = value if isinstance(value, Mapping) else {"": value}
+        self.subject.require(bool(parts), f"{self.player}() returned no tensor at all")
+        for name, part in parts.items():
+            what = f"what {self.player}() returns" + (f" as `{name}`" if name else "")
+            require_finite(self.subject, part, what)
+            self.subject.require(
+                part.ndim == 0,
+                f"{what} has shape {tuple(part.shape)}; it must be a scalar: take mean() over the samples",
+            )
+        return torch.stack(list(parts.values())).sum()
+
+    def _diagnosis(self, loss: Loss, error: Exception) -> str:
+        """Say what the loss forgot to declare, if with it the game can be played."""
+        needs, leaves = self.subject.component.needs, loss.differentiates
+        for missing in sorted({"discriminator", "encoder"} - needs):
+            if self._playable({*needs, missing}, leaves):
+                return (
+                    f"{self.player}() asks for the {missing}, which the record does not declare; "
+                    f'set needs=frozenset({{"{missing}"}})'
+                )
+        for samples in ("real", "fake"):
+            if samples not in leaves and self._playable(needs, {*leaves, samples}):
+                return (
+                    f"{self.player}() differentiates by the {samples} samples, which the loss does not "
+                    f'declare; set differentiates = frozenset({{"{samples}"}})'
+                )
+        if isinstance(error, ComponentError):
+            return (
+                f"{self.player}() refuses to play with {self.spec}: {error}; give check_component() "
+                "`options` and a `spec` that it accepts"
+            )
+        return f"{self.player}() raises {type(error).__name__} with {self.spec}: {error}"
+
+    def _playable(self, present: Collection[str], leaves: Collection[str]) -> bool:
+        try:
+            getattr(self._loss(), self.player)(self.table.game(self.player, present, leaves))
+        except Exception:
+            return False
+        return True
+
+    def _check_gradients(self, total: torch.Tensor) -> None:
+        parameters = self.table.parameters(self.player)
+        self.subject.require(
+            all(parameter.grad is None for parameter in parameters),
+            f"{self.player}() calls backward(); return the loss and leave that to the engine",
+        )
+        gradients: list[torch.Tensor | None] = [None]
+        if total.requires_grad:
+            gradients = list(torch.autograd.grad(total, parameters, allow_unused=True))
+        reached = [gradient for gradient in gradients if gradient is not None]
+        self.subject.require(
+            bool(reached),
+            f"no gradient of {self.player}() reaches the {self.player}, so that it learns nothing; compute "
+            "from the game's tensors without detach() or torch.no_grad()",
+        )
+        for gradient in reached:
+            require_finite(self.subject, gradient, f"the gradient of {self.player}()")
+
+    def _check_mean(self) -> None:
+        """Require that the halves of a batch average to the whole, as microbatches must."""
+        whole = [self._value(slice(0, BATCH), seed) for seed in (0, 1)]
+        seeds = range(1) if whole[0] == whole[1] else range(DRAWS)
+        gaps = [self._gap(seed) for seed in seeds]
+        error = statistics.stdev(gaps) / len(gaps) ** 0.5 if len(gaps) > 1 else 0.0
+        scale = max(abs(value) for value in whole)
+        self.subject.require(
+            abs(statistics.fmean(gaps)) <= 5 * error + TOLERANCE * scale + 1e-6,
+            f"{self.player}() of a batch is not the average of {self.player}() of its halves; take mean() "
+            "over the samples, not sum(), or set couples_samples = True if they depend on each other",
+        )
+
+    def _gap(self, seed: int) -> float:
+        half = BATCH // 2
+        # A seed for each part: nothing is said about the order in which a loss draws.
+        first = self._value(slice(0, half), 1000 + seed)
+        second = self._value(slice(half, BATCH), 2000 + seed)
+        return self._value(slice(0, BATCH), seed) - (first + second) / 2
+
+    def _value(self, rows: slice, seed: int) -> float:
+        return self._total(self._loss(), rows, seed).item()
+
+    def _check_state(self, loss: Loss) -> None:
+        state = saved(self.subject, loss.state_dict())
+        fresh = self._loss()
+        with self.subject.during("load_state_dict()"):
+            fresh.load_state_dict(state)
+        self.subject.require(
+            same_state(fresh.state_dict(), state),
+            "load_state_dict() does not restore what state_dict() returned",
+        )

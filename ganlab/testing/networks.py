@@ -1,0 +1,118 @@
+"""What generators, discriminators and encoders promise alike."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import torch
+from torch import nn
+
+from ganlab.components import Component, SampleSpec
+from ganlab.testing.subject import Subject
+from ganlab.training.networks import evaluation_mode
+from ganlab.training.streams import isolated_randomness
+
+__all__ = [
+    "COUNTS",
+    "build_network",
+    "check_gradients",
+    "check_restoring",
+    "draw_labels",
+    "draw_samples",
+    "require_finite",
+]
+
+COUNTS = (1, 3)
+"""Batch sizes that a network is tried with in evaluation mode."""
+
+Call: TypeAlias = Callable[[nn.Module], tuple[torch.Tensor, ...]]
+"""Calls a network, and returns its answer as a tuple of tensors."""
+
+
+def build_network(subject: Subject[Component], *context: Any) -> nn.Module:
+    """Build the network; it must be a module."""
+    network = subject.build(*context)
+    subject.require(
+        isinstance(network, nn.Module), f"`build` returned a {type(network).__name__}, not a torch.nn.Module"
+    )
+    module: nn.Module = network
+    return module
+
+
+def draw_samples(spec: SampleSpec, count: int) -> torch.Tensor:
+    """Return float32 samples: images uniform on [-1, 1], vectors normal."""
+    shape = (count, *spec.shape)
+    return torch.rand(shape) * 2 - 1 if len(spec.shape) == 3 else torch.randn(shape)
+
+
+def draw_labels(spec: SampleSpec, count: int) -> torch.Tensor | None:
+    """Return labels `(count,)` that run through the classes, or `None`."""
+    return torch.arange(count) % spec.classes if spec.classes else None
+
+
+def require_finite(subject: Subject[Component], answer: torch.Tensor, what: str) -> None:
+    """Require a finite float tensor."""
+    subject.require(
+        isinstance(answer, torch.Tensor) and answer.is_floating_point(),
+        f"{what} must be a float tensor, not {getattr(answer, 'dtype', type(answer).__name__)}",
+    )
+    subject.require(bool(torch.isfinite(answer).all()), f"{what} must be finite, and some are not")
+
+
+def check_gradients(subject: Subject[Component], network: nn.Module, call: Call) -> None:
+    """Require that a backward pass in training mode reaches every parameter with finite gradients."""
+    network.train()
+    with subject.during("a forward pass in training mode"):
+        answer = call(network)
+    subject.require(
+        any(part.requires_grad for part in answer),
+        "what it returns has no gradient; leave out detach(), torch.no_grad() and numpy inside forward()",
+    )
+    with subject.during("a backward pass"):
+        torch.stack([part.sum() for part in answer]).sum().backward()  # type: ignore[no-untyped-call]
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            subject.require(
+                parameter.grad is not None,
+                f"no gradient reaches the parameter `{name}`; use it in forward(), or do not make it",
+            )
+            assert parameter.grad is not None
+            require_finite(subject, parameter.grad, f"the gradient of the parameter `{name}`")
+
+
+def check_restoring(subject: Subject[Component], network: nn.Module, call: Call, *context: Any) -> None:
+    """Require that checkpoints bring the network back: same state, same answers in evaluation mode.
+
+    The network should have been through a training pass, so that buffers have moved.
+    """
+    state = network.state_dict()
+    subject.require(
+        all(isinstance(value, torch.Tensor) for value in state.values()),
+        "its state_dict() holds more than tensors; keep other things in options, since checkpoints are "
+        "files of tensors",
+    )
+    with isolated_randomness(1):
+        other = build_network(subject, *context)
+    with subject.during("loading its state_dict() into another one built the same"):
+        other.load_state_dict(state)
+    with subject.during("copy.deepcopy() of the network, as the moving average makes one,"):
+        copied = copy.deepcopy(network)
+    before = _answer(network, call)
+    broken = (
+        "gives other outputs in evaluation mode; what it keeps must be parameters or buffers "
+        "(register_buffer), and evaluation mode must not be random"
+    )
+    subject.require(_equal(before, _answer(network, call)), f"the same network, called again, {broken}")
+    subject.require(_equal(before, _answer(other, call)), f"restored from its state_dict(), it {broken}")
+    subject.require(_equal(before, _answer(copied, call)), f"a deep copy of it {broken}")
+
+
+def _answer(network: nn.Module, call: Call) -> tuple[torch.Tensor, ...]:
+    with evaluation_mode(network), torch.no_grad(), isolated_randomness(2):
+        return call(network)
+
+
+def _equal(one: tuple[torch.Tensor, ...], other: tuple[torch.Tensor, ...]) -> bool:
+    return all(torch.allclose(a, b, rtol=1e-5, atol=1e-6) for a, b in zip(one, other, strict=True))

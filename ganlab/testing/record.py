@@ -1,0 +1,73 @@
+"""Promises of the record itself: its name, its summary, its options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pydantic_core import to_jsonable_python
+
+from ganlab.components import Component, EvaluatorComponent, Metric, Options
+from ganlab.config.experiment import Origin
+from ganlab.config.options import option_descriptions
+from ganlab.config.validation import check_options, default_values
+from ganlab.registry.classifier import CORE_KEYS, record_fault
+from ganlab.testing.subject import ConformanceError
+
+__all__ = ["check_record"]
+
+
+def check_record(component: Component, options: Mapping[str, Any]) -> Options:
+    """Check a record, and return its options validated as those of an experiment are.
+
+    Raises:
+        ConformanceError: the record, an option's declaration, or `options` are at fault.
+    """
+    if fault := record_fault(component):
+        _fail(component, fault)
+    if "\n" in component.summary:
+        _fail(component, "`summary` has several lines; `ganlab plugins` has room for one")
+    undocumented = set(component.options.model_fields) - set(option_descriptions(component.options))
+    if undocumented:
+        _fail(
+            component,
+            f"option `{min(undocumented)}` has no description; put a string literal under the field",
+        )
+    if isinstance(component, EvaluatorComponent):
+        _check_metrics(component)
+    return _validated(component, options)
+
+
+def _check_metrics(component: EvaluatorComponent) -> None:
+    metrics = component.metrics
+    if not metrics or not all(isinstance(metric, Metric) for metric in metrics):
+        _fail(component, "`metrics` must be a tuple of ganlab.Metric, one for each number it yields")
+    names = [metric.name for metric in metrics]
+    if len(set(names)) < len(names):
+        _fail(component, f"`metrics` has two of one name: {', '.join(names)}")
+
+
+def _validated(component: Component, options: Mapping[str, Any]) -> Options:
+    fields = component.options.model_fields
+    missing = [name for name, field in fields.items() if field.is_required() and name not in options]
+    if missing:
+        _fail(component, f"option `{missing[0]}` has no default; give check_component() a value for it")
+    checked, problems = check_options(
+        component.options,
+        {**default_values(component.options), **to_jsonable_python(dict(options))},
+        path="",
+        origin=Origin({}),
+        core_keys=CORE_KEYS[component.kind],
+        directories=dict.fromkeys(fields, Path.cwd()),
+    )
+    if checked is None:
+        problem = problems[0]
+        option = problem.path.strip(".")
+        whose = "the value given for" if option.partition(".")[0] in options else "the default of"
+        _fail(component, f"{whose} option `{option}` is not valid: it {problem.message}. {problem.hint}")
+    return checked
+
+
+def _fail(component: Component, broken: str) -> NoReturn:
+    raise ConformanceError(f"{component.kind} `{component.name}`: {broken.rstrip('. ')}")

@@ -1,0 +1,109 @@
+"""A table for one loss to play at: the real game with small stand-ins for the networks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+import torch
+from torch import nn
+
+from ganlab.components import LatentSpec, SampleSpec
+from ganlab.data.feed import Batch
+from ganlab.testing.networks import draw_labels, draw_samples
+from ganlab.training.game import Game, TurnSamples
+from ganlab.training.latents import draw_latents
+from ganlab.training.loss import Verdict
+from ganlab.training.networks import Networks
+from ganlab.training.player import NETWORKS_OF, PlayerName
+
+__all__ = ["BATCH", "Table"]
+
+BATCH = 8
+HIDDEN = 8
+
+
+class Table:
+    """Networks and one batch, on which a loss can be tried again and again.
+
+    The networks are smooth and treat every sample by itself, so that whatever is not so
+    is the loss's doing.
+
+    Args:
+        spec: the samples.
+        latent: the noise.
+        verdicts: shape of a sample's logits: `()`, or `(4, 4)` as a PatchGAN would give.
+    """
+
+    def __init__(self, spec: SampleSpec, latent: LatentSpec, verdicts: tuple[int, ...]) -> None:
+        self._networks: dict[str, nn.Module] = {
+            "generator": _Generator(spec, latent),
+            "discriminator": _Discriminator(spec, verdicts),
+            "encoder": _Encoder(spec, latent),
+        }
+        labels = draw_labels(spec, BATCH)
+        real = Batch(draw_samples(spec, BATCH), labels)
+        latents = draw_latents(latent, BATCH, torch.default_generator)
+        self._samples = TurnSamples(lambda: real, lambda: latents, lambda: labels)
+
+    def game(
+        self,
+        player: PlayerName,
+        present: Collection[str],
+        leaves: Collection[str],
+        rows: slice = slice(0, BATCH),
+        seed: int = 0,
+    ) -> Game:
+        """Return a game with only the networks that are present; the player's own take gradients."""
+        for name, network in self._networks.items():
+            network.requires_grad_(name in NETWORKS_OF[player])
+            network.zero_grad(set_to_none=True)
+        networks = Networks(
+            generator=self._networks["generator"],
+            discriminator=self._networks["discriminator"] if "discriminator" in present else None,
+            encoder=self._networks["encoder"] if "encoder" in present else None,
+            generator_takes_labels=False,
+            discriminator_takes_labels=False,
+            device=torch.device("cpu"),
+            dtype=torch.float32,
+        )
+        rng = torch.Generator().manual_seed(seed)
+        return Game(player, networks, self._samples, rows=rows, step=0, rng=rng, leaves=leaves)
+
+    def parameters(self, player: PlayerName) -> list[nn.Parameter]:
+        """Return what learns in a player's turn."""
+        return [parameter for name in NETWORKS_OF[player] for parameter in self._networks[name].parameters()]
+
+
+class _Generator(nn.Module):
+    def __init__(self, spec: SampleSpec, latent: LatentSpec) -> None:
+        super().__init__()
+        self.shape = spec.shape
+        self.layer = nn.Linear(latent.dim, math.prod(spec.shape))
+
+    def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(self.layer(latents)).view(-1, *self.shape)
+
+
+class _Discriminator(nn.Module):
+    def __init__(self, spec: SampleSpec, verdicts: tuple[int, ...]) -> None:
+        super().__init__()
+        self.verdicts = verdicts
+        self.body = nn.Linear(math.prod(spec.shape), HIDDEN)
+        self.head = nn.Linear(HIDDEN, math.prod(verdicts))
+        self.classifier = nn.Linear(HIDDEN, spec.classes) if spec.classes else None
+
+    def forward(self, samples: torch.Tensor) -> Verdict:
+        features = torch.tanh(self.body(samples.flatten(1)))
+        logits = self.head(features).view(len(samples), *self.verdicts)
+        return Verdict(logits, features, self.classifier(features) if self.classifier else None)
+
+
+class _Encoder(nn.Module):
+    def __init__(self, spec: SampleSpec, latent: LatentSpec) -> None:
+        super().__init__()
+        self.layer = nn.Linear(math.prod(spec.shape), 2 * latent.dim)
+
+    def forward(self, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        mean, log_variance = self.layer(samples.flatten(1)).chunk(2, dim=1)
+        return mean, log_variance
