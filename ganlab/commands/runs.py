@@ -15,14 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_COLOURS = {
-    "running": "cyan",
-    "completed": "green",
-    "interrupted": "yellow",
-    "diverged": "red",
-    "failed": "red",
-}
-
 
 @click.command("runs")
 @runs_option
@@ -49,30 +41,27 @@ def _record(run: Run) -> dict[str, Any]:
 
 
 def _print_table(runs: list[Run]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from ganlab.commands.tables import print_table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("title", "id", "status"):
-        table.add_column(name, no_wrap=name != "title")
-    table.add_column("step", justify="right", no_wrap=True)
-    table.add_column("best", no_wrap=True)
-    table.add_column("age", justify="right", no_wrap=True)
-    for run in runs:
-        state = run.state
-        best = state.best
-        table.add_row(
-            Text(state.title),
-            state.id,
-            Text(state.status, style=_COLOURS.get(state.status, "")),
-            f"{state.step:,}/{state.steps:,}",
-            f"{best.metric} {best.value:.4g} at {best.step:,}" if best else "",
-            _age(state.created),
-        )
-    console = Console()
-    # In a pipe nothing is cut or wrapped to the width of a terminal that is not there.
-    console.print(table, width=None if console.is_terminal else 240)
+    print_table(
+        ("ID", "STATUS", "STEP", "BEST", "AGE", "TITLE"),
+        [
+            (
+                run.state.id,
+                run.state.status,
+                f"{run.state.step:,}/{run.state.steps:,}",
+                _best(run),
+                _age(run.state.created),
+                run.state.title,
+            )
+            for run in runs
+        ],
+    )
+
+
+def _best(run: Run) -> str:
+    best = run.state.best
+    return f"{best.metric} {best.value:.4g} at {best.step:,}" if best else ""
 
 
 def _age(created: str) -> str:

@@ -94,7 +94,12 @@ def test_runs_as_a_table_and_as_json(root: Path) -> None:
     runner = CliRunner()
     (root / "faces" / "20260101-030405-0a1b" / "metrics.jsonl").write_text('{"step": 150, "loss": 0.5}\n')
     table = runner.invoke(runs_command.command, ["--runs", str(root)]).output
-    assert [line.split()[2] for line in table.splitlines()[1:]] == ["diverged", "interrupted", "completed"]
+    rows = [line.split() for line in table.splitlines()[1:]]
+    assert [(row[1], row[-1]) for row in rows] == [
+        ("diverged", "Rings"),
+        ("interrupted", "Faces"),
+        ("completed", "Faces"),
+    ]
     assert "150/200" in table
     records = json.loads(runner.invoke(runs_command.command, ["--runs", str(root), "--json"]).output)
     assert [record["title"] for record in records] == ["Rings", "Faces", "Faces"]
