@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = [
+    "ComponentCrashError",
     "ComponentError",
     "DivergedError",
     "ExperimentError",
@@ -82,12 +83,18 @@ class ExperimentError(GanlabError):
         super().__init__("\n".join(str(problem) for problem in problems))
 
 
+class ComponentCrashError(GanlabError):
+    """A component raised something that it does not explain: a bug, and the plugin's own."""
+
+    exit_code = 1
+
+
 class DivergedError(GanlabError):
-    """A loss or gradient stopped being finite; the weights were left as they were.
+    """A loss or gradient stopped being finite; the turn that it happened in moved no weight.
 
     Args:
         message: which terms, and at which step.
-        step: the step that was not taken, counted from 1.
+        step: the step that was not completed, counted from 1.
         values: losses and gradient norms by tag, as they were then.
     """
 

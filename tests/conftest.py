@@ -9,7 +9,12 @@ from pathlib import Path
 # only lose by sharing each operation between threads. Subprocesses inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import hypothesis
 import pytest
+
+# A busy machine makes no test fail.
+hypothesis.settings.register_profile("ganlab", deadline=None)
+hypothesis.settings.load_profile("ganlab")
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +27,7 @@ def real_data() -> Path:
     return directory
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep packed data and reference statistics of tests away from the user's cache."""
-    monkeypatch.setenv("GANLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    os.environ["GANLAB_CACHE"] = str(tmp_path_factory.getbasetemp() / "cache")

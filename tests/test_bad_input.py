@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -166,4 +167,115 @@ def test_a_network_that_breaks_its_contract_is_named(tmp_path: Path) -> None:
     )
     message = refused(tmp_path, text)
     assert "discriminator 'odd'" in message
-    assert "(2, 3, 16, 16)" in message
+    assert "(4, 3, 16, 16)" in message
+
+
+PLUGIN = """\
+from ganlab import DiscriminatorComponent, EvaluatorComponent, LossComponent, Metric, hookimpl
+
+
+def crashing(options, image):
+    return 1 / 0
+
+
+def lazy(options, image):
+    from torch import nn
+
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(1))
+
+
+def not_finite(options):
+    from ganlab import Loss
+
+    class NotFinite(Loss):
+        def generator(self, game):
+            return game.fake.mean() / 0
+
+    return NotFinite()
+
+
+def detached(options):
+    from ganlab import Loss
+
+    class Detached(Loss):
+        def generator(self, game):
+            return game.fake.mean().detach()
+
+    return Detached()
+
+
+def late(options, image):
+    from ganlab import Estimate, Evaluator
+
+    class Late(Evaluator):
+        calls = 0
+
+        def evaluate(self, real, fake):
+            self.calls += 1
+            return {"late": Estimate(1 / (4 - self.calls))}
+
+    return Late()
+
+
+@hookimpl
+def ganlab_discriminators():
+    yield DiscriminatorComponent(name="crashing", summary="Divides by zero", build=crashing)
+    yield DiscriminatorComponent(name="lazy", summary="Leaves its sizes open", build=lazy)
+
+
+@hookimpl
+def ganlab_losses():
+    yield LossComponent(name="not-finite", summary="Divides by zero", build=not_finite)
+    yield LossComponent(name="detached", summary="Has no gradient", build=detached)
+
+
+@hookimpl
+def ganlab_evaluators():
+    metrics = (Metric("late"),)
+    yield EvaluatorComponent(name="late", summary="Fails the fourth time", build=late, metrics=metrics)
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "expected"),
+    [
+        (
+            ('"dcgan"\nwidth = 2\n[[', '"crashing"\n[['),
+            1,
+            ["'crashing' raised ZeroDivisionError", "mine.py:5"],
+        ),
+        (('"dcgan"\nwidth = 2\n[[', '"lazy"\n[['), 2, ["discriminator", "lazy modules"]),
+        (
+            ("[training]", '[[losses]]\nname = "not-finite"\n[training]'),
+            2,
+            ["not finite", "generator/not-finite"],
+        ),
+        (("[training]", '[[losses]]\nname = "detached"\n[training]'), 2, ["losses.1", "detached"]),
+    ],
+    ids=["crashing", "lazy", "not-finite", "detached"],
+)
+def test_validate_names_a_plugin_that_does_not_work(
+    tmp_path: Path, change: tuple[str, str], code: int, expected: list[str]
+) -> None:
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    assert change[0] in EXPERIMENT
+    (tmp_path / "x.toml").write_text('plugins = ["./mine.py"]\n' + EXPERIMENT.replace(*change, 1))
+    result = ganlab("validate", "x.toml", cwd=tmp_path)
+    assert result.returncode == code, result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    for words in expected:
+        assert words in result.stderr
+
+
+def test_an_evaluator_that_crashes_costs_no_training(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    text = 'plugins = ["./mine.py"]\n' + EXPERIMENT.replace('name = "mmd"\n', 'name = "late"\nevery = 2\n')
+    (tmp_path / "x.toml").write_text(text)
+    # Measured three times before the crash: the floor, step 0, and step 2.
+    result = ganlab("run", "x.toml", "--set", "training.steps=10", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "the evaluator 'late' raised ZeroDivisionError" in result.stderr
+    (run,) = tmp_path.glob("runs/*/*/")
+    assert (run / "LAST").read_text().strip() == "step-00000004"
+    state = json.loads((run / "run.json").read_text())
+    assert (state["status"], state["step"]) == ("failed", 4)

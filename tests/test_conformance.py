@@ -346,11 +346,7 @@ LOSSES: dict[str, Case] = {
         r"take mean\(\) over the samples, not sum",
     ),
     "noisy sum": (
-        loss(
-            generator=lambda game: (
-                (game.fake + torch.randn(game.fake.shape, generator=game.rng)).square().sum()
-            )
-        ),
+        loss(generator=lambda game: (game.fake + game.randn(*game.fake.shape[1:])).square().sum()),
         "is not the average",
     ),
     "coupled": (loss(generator=lambda game: game.fake.var(0).mean()), "or set couples_samples = True"),
@@ -372,7 +368,7 @@ LOSSES: dict[str, Case] = {
     "backward": (loss(generator=backwards), r"calls backward\(\)"),
     "randomness": (
         loss(generator=lambda game: (game.fake * torch.rand(())).mean()),
-        "torch's global generator, .* pass generator=game.rng",
+        "torch's global generator, .* draw from game.rand or game.randn",
     ),
     "patches": (
         loss(
@@ -692,9 +688,7 @@ SOUND: dict[str, Component] = {
     "discriminator": discriminator(),
     "encoder": encoder(2, 1),
     "loss": loss(generator=lambda game: (game.fake - game.real).square().mean()),
-    "noisy loss": loss(
-        generator=lambda game: (game.fake + torch.randn(game.fake.shape, generator=game.rng)).square().mean()
-    ),
+    "noisy loss": loss(generator=lambda game: (game.fake + game.randn(*game.fake.shape[1:])).square().mean()),
     "coupled loss": loss(generator=lambda game: game.fake.var(0).mean(), couples=True),
     "dataset": dataset(Points),
     "features": features(Means),

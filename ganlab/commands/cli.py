@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import NoReturn
@@ -97,7 +100,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code; errors are told on standard error."""
     session, output = Session(), sys.stdout
     try:
-        code = cli.main(args=list(arguments), prog_name="ganlab", obj=session, standalone_mode=False)
+        with _terminated_like_interrupted():
+            code = cli.main(args=list(arguments), prog_name="ganlab", obj=session, standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except BrokenPipeError:
@@ -112,6 +116,22 @@ def run(arguments: Sequence[str]) -> int:
         return _tell(error, session)
     except KeyboardInterrupt:
         return _tell(click.Abort(), session)
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does, so that work in progress cleans up behind itself.
+
+    Training listens by itself while it lasts.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Only the main thread may install handlers.
+        return
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous if previous is not None else signal.SIG_DFL)
 
 
 def _leave_broken_pipe() -> int:

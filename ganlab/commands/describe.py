@@ -72,6 +72,18 @@ def _facts(offer: Offer) -> Iterator[tuple[str, str]]:
             ),
         )
         yield "features", f"{', '.join(component.features)} (the first that fits the dataset)"
+    if also := _core_keys(component):
+        yield "also", ", ".join(also)
+
+
+def _core_keys(component: Component) -> list[str]:
+    """Return the keys that the core itself knows in such a table, each with its default."""
+    from ganlab.config.example import default_text
+    from ganlab.config.settings import COMPONENT_TABLES
+
+    fields = COMPONENT_TABLES[component.kind].model_fields
+    defaults = {key: default_text(field) for key, field in fields.items() if key != "name"}
+    return [f"{key} = {default}" if default else key for key, default in defaults.items()]
 
 
 def _options(component: Component) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import click
 
 from ganlab.commands.common import plugin_options, tell_failures
 from ganlab.commands.tables import print_table
+from ganlab.errors import GanlabError
 from ganlab.registry import Registry, load_registry
 
 __all__ = ["command"]
@@ -20,7 +21,7 @@ __all__ = ["command"]
 @click.option("--errors", is_flag=True, help="Print the traceback of every failure.")
 @plugin_options
 def command(as_json: bool, errors: bool, plugins: tuple[str, ...], disabled: tuple[str, ...]) -> None:
-    """List plugins, their components and their failures."""
+    """List plugins, their components and their failures; one asked for by name must not fail."""
     registry = load_registry(plugins=plugins, disabled=disabled, relative_to=Path.cwd())
     if as_json:
         click.echo(json.dumps(_as_json(registry), indent=2, ensure_ascii=False))
@@ -33,6 +34,8 @@ def command(as_json: bool, errors: bool, plugins: tuple[str, ...], disabled: tup
         ]
         print_table(("KIND", "NAME", "FROM", "SUMMARY"), rows)
         tell_failures(registry)
+    if any(failure.requested in plugins for failure in registry.failures):
+        click.get_current_context().exit(GanlabError.exit_code)
 
 
 def _print_errors(registry: Registry) -> None:

@@ -25,7 +25,7 @@ def command(runs: Path, as_json: bool) -> None:
 
     found = list_runs(runs, report=lambda problem: click.echo(f"warning: {problem}", err=True))
     if as_json:
-        from ganlab.runs.files import to_json
+        from ganlab.runs.encoding import to_json
 
         click.echo(to_json([_record(run) for run in found], indent=2))
     elif found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from ganlab.components import SampleSpec
 
 __all__ = ["command"]
+
+_NUMBERED = re.compile(r"[0-9]{6,}\.png")
 
 
 @click.command("sample")
@@ -146,7 +149,7 @@ def _write_grid(path: Path, batches: Iterable[torch.Tensor]) -> None:
 @contextmanager
 def _arriving_whole(out: Path) -> Iterator[Path]:
     """Yield a directory whose files are moved to `out` when the block has ended well."""
-    from ganlab.runs.files import explained
+    from ganlab.files import explained
 
     temporary = out.with_name(f".{out.resolve().name}.writing")
     with explained(f"cannot write {out}"):
@@ -155,12 +158,20 @@ def _arriving_whole(out: Path) -> Iterator[Path]:
         try:
             yield temporary
             if out.is_dir() and any(out.iterdir()):
+                _remove_earlier_pictures(out)
                 for file in sorted(temporary.iterdir()):
                     file.replace(out / file.name)
             else:
                 temporary.replace(out)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _remove_earlier_pictures(directory: Path) -> None:
+    """Remove what an earlier call numbered, so that pictures of two calls never mix."""
+    for file in directory.iterdir():
+        if _NUMBERED.fullmatch(file.name) and not file.is_dir():
+            file.unlink()
 
 
 @contextmanager

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ganlab.commands.common import experiment_options
+from ganlab.errors import GanlabError
 
 if TYPE_CHECKING:
     from ganlab.data.preparation import Data
@@ -52,7 +54,7 @@ def _describe_data(data: Data) -> list[tuple[str, str]]:
         )
     ]
     if store.skipped:
-        lines.append(("", f"{len(store.skipped)} unreadable files were left out"))
+        lines.append(("", f"left out as unreadable: {len(store.skipped):,}"))
     return lines
 
 
@@ -76,7 +78,11 @@ def _describe_networks(engine: Engine) -> list[tuple[str, str]]:
 
 def _describe_play(engine: Engine) -> list[tuple[str, str]]:
     experiment = engine.experiment
-    values = {tag: value for tag, value in engine.rehearse().items() if tag.startswith("loss/")}
+    values = engine.rehearse()
+    broken = [tag for tag, value in values.items() if not math.isfinite(value)]
+    if broken:
+        raise GanlabError(f"not finite on the first batch: {', '.join(broken)}")
+    values = {tag: value for tag, value in values.items() if tag.startswith("loss/")}
     lines = [
         ("losses" if not number else "", f"{tag[5:]} = {value:.4g}")
         for number, (tag, value) in enumerate(values.items())

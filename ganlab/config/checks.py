@@ -108,11 +108,12 @@ def _losses_have_their_networks(draft: Draft) -> Iterator[Problem]:
         assert isinstance(component, LossComponent)
         for network in sorted(component.needs):
             if network not in draft.values:
+                article = "an" if network == "encoder" else "a"
                 names = listing(offer.component.name for offer in draft.registry.components(network))
                 yield draft.origin.problem(
                     chosen.path,
-                    f"the loss `{component.name}` needs a{'n' if network == 'encoder' else ''} {network}",
-                    f"add a [{network}] table; {network}s: {names}",
+                    f"the loss `{component.name}` needs {article} {network}",
+                    f"add {article} [{network}] table; {network}s: {names}",
                 )
 
 
@@ -130,7 +131,8 @@ def _networks_have_their_losses(draft: Draft) -> Iterator[Problem]:
             yield draft.origin.problem(
                 network,
                 f"no loss asks for the {network}: it would never learn",
-                f"remove the table, or add a loss that needs it: {names}",
+                f"remove the table, or add a loss that needs it: {names}\n"
+                f'a loss of your own says so in its record: needs=frozenset({{"{network}"}})',
             )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -23,7 +25,7 @@ from ganlab.components import (
     TrackerComponent,
 )
 from ganlab.config.settings import EvaluatorSettings, LossSettings, Settings
-from ganlab.errors import ComponentError, ExperimentError, Problem
+from ganlab.errors import ComponentCrashError, ComponentError, ExperimentError, GanlabError, Problem
 from ganlab.registry import Registry
 
 __all__ = ["BestMetric", "EvaluatorChoice", "Experiment", "LossChoice", "Origin", "Selection"]
@@ -78,11 +80,35 @@ class Selection(Generic[ComponentT]):
 
         Raises:
             ExperimentError: the component refused, with the file and line of the option at fault.
+            ComponentCrashError: it raised anything else.
+        """
+        with self.blamed():
+            return self.component.build(self.options, *context)
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Name the component in whatever its code raises inside the block.
+
+        Raises:
+            ExperimentError: a `ComponentError`, with the file and line of the option at fault.
+            ComponentCrashError: any exception that is not meant for people.
         """
         try:
-            return self.component.build(self.options, *context)
+            yield
         except ComponentError as error:
             raise self.refusal(error) from error
+        except GanlabError:
+            raise
+        except Exception as error:
+            raise self.crash(error) from error
+
+    def crash(self, error: Exception) -> ComponentCrashError:
+        """Return an exception of the component's own with its name, and where it arose."""
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        who = f"the {self.component.kind} {self.component.name!r}"
+        what = f"{who} raised {type(error).__name__}: {error} (at {frame.filename}:{frame.lineno})"
+        hint = "this is a bug in its plugin; --traceback shows the way there"
+        return ComponentCrashError(str(self.origin.problem(self.path, what, hint)))
 
     def refusal(self, error: ComponentError) -> ExperimentError:
         """Return a component's refusal with the place of the option at fault."""

@@ -107,7 +107,7 @@ def _blaming_override(problem: Problem, document: Document, overrides: Sequence[
         return problem
     for override in reversed(overrides):
         path = override.partition("=")[0].strip()
-        if problem.path == path or problem.path.startswith(f"{path}."):
+        if f"{problem.path}.".startswith(f"{path}.") or path.startswith(f"{problem.path}."):
             return replace(problem, hint="\n".join(filter(None, (problem.hint, f"from --set {override}"))))
     return problem
 

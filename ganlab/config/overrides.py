@@ -38,6 +38,7 @@ def apply_overrides(document: Document, overrides: Sequence[str]) -> Document:
     for override in overrides:
         path, _, text = override.partition("=")
         path = path.strip()
+        made = _missing_tables(values, path)
         try:
             _assign(values, path, _value(override, text.strip()))
         except _BadOverrideError as error:
@@ -45,10 +46,21 @@ def apply_overrides(document: Document, overrides: Sequence[str]) -> Document:
             continue
         for place in [place for place in places if place == path or place.startswith(f"{path}.")]:
             del places[place]
-        places[path] = (None, None)
+        places |= dict.fromkeys((*made, path), (None, None))
     if problems:
         raise ExperimentError(problems)
     return Document(document.file, values, places)
+
+
+def _missing_tables(values: dict[str, Any], path: str) -> list[str]:
+    """Return the tables around a key that the experiment does not have."""
+    parts, holder, missing = path.split("."), values, []
+    for depth, part in enumerate(parts[:-1], 1):
+        inner = holder.get(part) if isinstance(holder, dict) else None
+        if isinstance(holder, dict) and inner is None:
+            missing.append(".".join(parts[:depth]))
+        holder = {} if inner is None else inner
+    return missing
 
 
 def _copied(value: Any) -> Any:

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel
-
 from ganlab.config.options import options_schema
-from ganlab.config.settings import (
-    ComponentSettings,
-    DatasetSettings,
-    EvaluatorSettings,
-    LossSettings,
-    Settings,
-    TrackerSettings,
-)
+from ganlab.config.settings import COMPONENT_TABLES, Settings
 from ganlab.registry import Offer, Registry
 
 __all__ = ["experiment_schema"]
@@ -22,26 +13,17 @@ __all__ = ["experiment_schema"]
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE = "#/$defs/"
 
-_TABLES: dict[str, type[BaseModel]] = {
-    "dataset": DatasetSettings,
-    "generator": ComponentSettings,
-    "discriminator": ComponentSettings,
-    "encoder": ComponentSettings,
-    "loss": LossSettings,
-    "evaluator": EvaluatorSettings,
-    "features": ComponentSettings,
-    "tracker": TrackerSettings,
-}
-
 
 def experiment_schema(registry: Registry) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of experiment files.
 
     Each component's table is closed: its `name`, the core's keys and the component's options.
+    What must be there may stand in the base of an experiment that `extends` one, and so
+    is asked for only where there is none.
     """
     schema = Settings.model_json_schema()
     definitions: dict[str, Any] = schema["$defs"]
-    for kind in _TABLES:
+    for kind in COMPONENT_TABLES:
         definitions[kind] = {
             "oneOf": [_table(offer, registry, definitions) for offer in registry.components(kind)]
         }
@@ -49,15 +31,28 @@ def experiment_schema(registry: Registry) -> dict[str, Any]:
             definitions[kind] = {"not": {}, "description": f"No {kind} is installed."}
     properties = schema["properties"]
     for kind in ("dataset", "generator", "discriminator", "encoder"):
-        properties[kind] = {"$ref": _REFERENCE + kind, "description": properties[kind]["description"]}
+        properties[kind] = {
+            "description": properties[kind]["description"],
+            "type": "object",
+            "if": {"required": ["name"]},
+            "then": {"$ref": _REFERENCE + kind},
+        }
     for section, kind in (("losses", "loss"), ("evaluators", "evaluator"), ("trackers", "tracker")):
         properties[section] = {**properties[section], "items": {"$ref": _REFERENCE + kind}}
     properties["extends"] = {
         "type": "string",
         "description": "An experiment file to start from: tables are merged, arrays replaced.",
     }
+    schema |= _unless_extended(schema.pop("required"), definitions)
     schema |= {"$schema": _DRAFT, "title": "ganlab experiment", "$defs": _used(schema, definitions)}
     return _without_null(schema)  # type: ignore[no-any-return]
+
+
+def _unless_extended(required: list[str], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Return the rule that asks for keys where there is no base that could have them."""
+    inner = {kind: {"required": ["name"]} for kind in ("dataset", "generator", "discriminator", "encoder")}
+    inner["training"] = {"required": definitions["TrainingSettings"].pop("required")}
+    return {"if": {"not": {"required": ["extends"]}}, "then": {"required": required, "properties": inner}}
 
 
 def _table(offer: Offer, registry: Registry, definitions: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +63,7 @@ def _table(offer: Offer, registry: Registry, definitions: dict[str, Any]) -> dic
     own = options_schema(component.options, reference=template)
     for name, definition in own.pop("$defs", {}).items():
         definitions[f"{prefix}.{name}"] = definition
-    core = _TABLES[component.kind].model_json_schema()
+    core = COMPONENT_TABLES[component.kind].model_json_schema()
     properties = {**core["properties"], **own.get("properties", {})}
     properties["name"] = {"enum": _names(offer, registry), "description": component.summary}
     if component.kind == "evaluator":

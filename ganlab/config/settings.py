@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 __all__ = [
+    "COMPONENT_TABLES",
     "AdamSettings",
     "CheckpointSettings",
     "ComponentProvenance",
@@ -50,6 +51,12 @@ class Table(BaseModel):
 
 class ImageSettings(Table):
     """`[image]`: what every image becomes. Left out, it is what the dataset suggests."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "not": {"anyOf": [{"required": ["size", "height"]}, {"required": ["size", "width"]}]}
+        }
+    )
 
     size: int | None = Field(None, ge=1)
     """Height and width in one."""
@@ -136,6 +143,19 @@ class TrackerSettings(ComponentSettings):
 
     label: Label | None = None
     """What files call this entry; its name if left out."""
+
+
+COMPONENT_TABLES: dict[str, type[ComponentSettings]] = {
+    "dataset": DatasetSettings,
+    "generator": ComponentSettings,
+    "discriminator": ComponentSettings,
+    "encoder": ComponentSettings,
+    "loss": LossSettings,
+    "evaluator": EvaluatorSettings,
+    "features": ComponentSettings,
+    "tracker": TrackerSettings,
+}
+"""Kind of component -> what the core knows of the table that chooses one."""
 
 
 class OptimizerBase(Table):

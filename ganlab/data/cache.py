@@ -7,7 +7,6 @@ with a key's name is complete, and a partial one whose key nobody holds is a lef
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import sys
@@ -15,9 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ganlab.errors import GanlabError
-
-__all__ = ["cache_directory", "explained", "locked", "publish", "remove_leftovers"]
+__all__ = ["cache_directory", "locked", "publish", "remove_leftovers"]
 
 _PARTIAL = ".partial"
 
@@ -31,25 +28,6 @@ def cache_directory() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "ganlab"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganlab"
-
-
-@contextmanager
-def explained(cache: Path, needed: int = 0) -> Iterator[None]:
-    """Turn errors of the file system under `cache` into a `GanlabError` that says what to do.
-
-    Args:
-        cache: the cache directory.
-        needed: bytes that are to be written there, for the message.
-    """
-    try:
-        yield
-    except OSError as error:
-        remedy = "GANLAB_CACHE can name another directory"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            message = f"no space left for packed data in {cache}: it needs {needed / 1e6:,.1f} MB; {remedy}"
-            raise GanlabError(message) from error
-        reason = error.strerror or str(error)
-        raise GanlabError(f"the cache directory {cache} cannot be used: {reason}; {remedy}") from error
 
 
 @contextmanager

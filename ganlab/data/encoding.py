@@ -37,8 +37,8 @@ class ImageEncoder:
         try:
             image = self.source.read(index)
         except OSError as error:
-            raise BadImageError(f"image {index}", f"cannot be read: {error}") from error
-        return render(image, self.spec, self.fit, self.resample, f"image {index}")
+            raise BadImageError(self.source.place(index), f"cannot be read: {error}") from error
+        return render(image, self.spec, self.fit, self.resample, self.source.place(index))
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,12 @@ class VectorEncoder:
         """Encode vector `index`.
 
         Raises:
-            ComponentError: it has another shape than the source declares, or is not finite.
+            ComponentError: it cannot be read, has another shape than the source declares, or is not finite.
         """
-        vector = np.asarray(self.source.read(index), dtype="<f4")
+        try:
+            vector = np.asarray(self.source.read(index), dtype="<f4")
+        except OSError as error:
+            raise ComponentError(f"vector {index} cannot be read: {error}") from error
         if vector.shape != (self.source.dimension,):
             message = f"vector {index} has shape {vector.shape}, not ({self.source.dimension},)"
             raise ComponentError(message)

@@ -17,6 +17,7 @@ from ganlab.data.archive import Archive
 from ganlab.data.cache import cache_directory
 from ganlab.data.source import BadImageError
 from ganlab.errors import ComponentError
+from ganlab.files import write_atomically
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -165,15 +166,10 @@ def _remembered(root: Path, names: Sequence[str]) -> str:
 
 
 def _remember(memory: Path, value: str) -> None:
-    partial_file = memory.with_name(f"{memory.name}.{os.getpid()}.partial")
-    try:
+    # Only a convenience: a cache that cannot be written is the packer's to complain about.
+    with suppress(OSError):
         memory.parent.mkdir(parents=True, exist_ok=True)
-        partial_file.write_text(value)
-        partial_file.replace(memory)
-    except OSError:
-        # Only a convenience: a cache that cannot be written is the packer's to complain about.
-        with suppress(OSError):
-            partial_file.unlink(missing_ok=True)
+        write_atomically(memory, value, durable=False)
 
 
 def _state(root: Path, name: str) -> str:

@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganlab.components import ImageSpec, SampleSpec, VectorSpec
-from ganlab.data.cache import cache_directory, explained, locked, publish, remove_leftovers
+from ganlab.data.cache import cache_directory, locked, publish, remove_leftovers
 from ganlab.data.encoding import ImageEncoder, VectorEncoder
 from ganlab.data.progress import counting, say
 from ganlab.data.source import ImageSource, Source, VectorSource
 from ganlab.data.store import LABELS, NOTE, SAMPLES, DamagedStoreError, Store, describe, row_layout
 from ganlab.data.workers import RowWriter, available_cores, finished_chunks
 from ganlab.errors import ComponentError, GanlabError
+from ganlab.files import explained
 
 if TYPE_CHECKING:
     from ganlab.data.images import Fit, Resample
@@ -73,8 +74,9 @@ def pack(
     entry = cache / plan.key
     store = _reusable(entry)
     if store is None:
-        needed = plan.count * plan.row_bytes
-        with explained(cache, needed):
+        needed = plan.count * plan.row_bytes / 1e6
+        action = f"cannot keep {needed:,.1f} MB of packed data in the cache directory {cache}"
+        with explained(action, "GANLAB_CACHE can name another directory"):
             cache.mkdir(parents=True, exist_ok=True)
             remove_leftovers(cache)
             wait = "waiting for another process that is packing this data"
@@ -88,7 +90,8 @@ def pack(
     if store.skipped and on_bad_image == "fail":
         raise _bad_images(store.skipped, "")
     if store.skipped:
-        say(f"left out {len(store.skipped):,} bad images, the first: {store.skipped[0]}", progress)
+        images = "image" if len(store.skipped) == 1 else "images"
+        say(f"left out {len(store.skipped):,} bad {images}, the first: {store.skipped[0]}", progress)
     return store
 
 

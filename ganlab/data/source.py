@@ -72,6 +72,10 @@ class ImageSource(Source):
             BadImageError: the image cannot be decoded.
         """
 
+    def place(self, index: int) -> str:
+        """Return what errors call image `index`: its file's path, or `archive.zip/member`."""
+        return f"number {index}"
+
 
 class VectorSource(Source):
     """A source of float32 vectors of one dimension."""

@@ -88,20 +88,12 @@ class FeatureBank:
         features: `(n, d)` float32 on the CPU. `None` in a bank made for an evaluator that
             needs moments only, unless the features take no more room than the covariance.
         moments: computed from the features on first use if left out.
-        labels: `(n,)` int64, where samples have labels.
     """
 
-    def __init__(
-        self,
-        features: torch.Tensor | None = None,
-        *,
-        moments: Moments | None = None,
-        labels: torch.Tensor | None = None,
-    ) -> None:
+    def __init__(self, features: torch.Tensor | None = None, *, moments: Moments | None = None) -> None:
         if features is None and moments is None:
             raise ValueError("a feature bank needs features or moments")
         self.features = features
-        self.labels = labels
         self._moments = moments
 
     @property

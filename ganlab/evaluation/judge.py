@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ganlab.config.experiment import EvaluatorChoice
-from ganlab.errors import ComponentError, GanlabError
+from ganlab.errors import GanlabError
 from ganlab.evaluation.banks import FeatureBank
 from ganlab.evaluation.collector import Collector
 from ganlab.evaluation.evaluator import Estimate, Evaluator, FeatureExtractor
@@ -110,6 +110,8 @@ class Judge:
         with self._working():
             estimates = self._evaluator.evaluate(real, other)
         declared = {metric.name for metric in self.choice.selection.component.metrics}
+        if not all(isinstance(estimate, Estimate) for estimate in estimates.values()):
+            raise GanlabError(f"evaluator `{self.label}` must return `ganlab.Estimate`s, not {estimates!r}")
         if set(estimates) != declared:
             raise GanlabError(
                 f"evaluator `{self.label}` declares {sorted(declared)} but measured {sorted(estimates)}"
@@ -127,9 +129,6 @@ class Judge:
 
     @contextmanager
     def _working(self) -> Iterator[None]:
-        """Compute exactly; a refusal becomes an error with the place of the option at fault."""
-        try:
-            with exact_arithmetic(torch.device("cpu")):
-                yield
-        except ComponentError as error:
-            raise self.choice.selection.refusal(error) from error
+        """Compute exactly; whatever the evaluator raises names its entry."""
+        with self.choice.selection.blamed(), exact_arithmetic(torch.device("cpu")):
+            yield

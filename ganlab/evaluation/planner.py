@@ -14,6 +14,7 @@ from ganlab.data.convert import quantise
 from ganlab.errors import GanlabError
 from ganlab.evaluation.cache import StatisticsCache
 from ganlab.evaluation.collector import Collector
+from ganlab.evaluation.evaluator import Evaluator
 from ganlab.evaluation.extraction import rebatch
 from ganlab.evaluation.feature_pass import FeaturePass, Progress, group_by_features
 from ganlab.evaluation.judge import Judge
@@ -46,6 +47,7 @@ class Evaluation:
 
     Raises:
         ExperimentError: a component refused its options.
+        GanlabError: a component built something else than its kind.
     """
 
     def __init__(
@@ -59,6 +61,8 @@ class Evaluation:
         batch_size: int = 256,
         progress: Progress | None = None,
     ) -> None:
+        if choices and len(data.training) < 2:
+            raise GanlabError("there are fewer than 2 training samples to compare generated ones with")
         self._spec = spec
         self._data = data
         self._batch_size = batch_size
@@ -68,10 +72,15 @@ class Evaluation:
         extractor = {label: each.extractor for each in self._passes for label in each.labels}
         self._judges = {
             choice.selection.label: Judge(
-                choice, choice.selection.build(spec), extractor[choice.selection.label]
+                choice, _built_evaluator(choice, spec), extractor[choice.selection.label]
             )
             for choice in choices
         }
+
+    @property
+    def greediest(self) -> int:
+        """The most generated samples that an evaluator asks for; 0 where there is none."""
+        return max((judge.choice.settings.samples for judge in self._judges.values()), default=0)
 
     def prepare(self) -> None:
         """Read the real samples, freeze what is frozen, and measure the floors; once.
@@ -81,8 +90,6 @@ class Evaluation:
         """
         if all(judge.ready for judge in self._judges.values()):
             return
-        if len(self._data.training) < 2:
-            raise GanlabError("there are fewer than 2 training samples to compare generated ones with")
         for each in self._passes:
             reference = self._collect_real(each, "real")
             held_out = self._collect_real(each, "held-out") if len(self._data.held_out) >= 2 else None
@@ -157,3 +164,13 @@ class Evaluation:
             raise GanlabError("the generator made samples that are not finite; nothing can be measured")
         samples = samples.detach().float()
         return quantise(samples) if isinstance(self._spec, ImageSpec) else samples
+
+
+def _built_evaluator(choice: EvaluatorChoice, spec: SampleSpec) -> Evaluator:
+    evaluator = choice.selection.build(spec)
+    if not isinstance(evaluator, Evaluator):
+        raise GanlabError(
+            f"evaluator `{choice.selection.label}`: `build` returned a "
+            f"{type(evaluator).__name__}, not a ganlab.Evaluator"
+        )
+    return evaluator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import pluggy
 
 from ganlab import hookspecs
-from ganlab.components import KINDS, Component, ImageSpec, Options, VectorSpec
+from ganlab.components import KINDS, Component, ImageSpec, LossComponent, Options, VectorSpec
 from ganlab.errors import GanlabError
 from ganlab.hookspecs import PROJECT
 from ganlab.registry.loader import failure_from
@@ -45,6 +45,7 @@ CORE_KEYS: dict[str, frozenset[str]] = {
 }
 """Kind -> the keys of its table that are the core's own, so that no option can bear their names."""
 
+_NETWORKS = frozenset({"discriminator", "encoder"})
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -165,7 +166,16 @@ def _content_fault(record: Component) -> str:
     allowed = (ImageSpec, VectorSpec)
     if not isinstance(record.accepts, tuple) or not record.accepts or not set(record.accepts) <= {*allowed}:
         return f"`accepts` of `{record.name}` must be a tuple of ImageSpec, VectorSpec or both"
-    return ""
+    return _needs_fault(record) if isinstance(record, LossComponent) else ""
+
+
+def _needs_fault(record: LossComponent) -> str:
+    if isinstance(record.needs, Set) and record.needs <= _NETWORKS:
+        return ""
+    given = sorted(map(str, record.needs)) if isinstance(record.needs, Set) else _what(record.needs)
+    return (
+        f'`needs` of `{record.name}` must be a frozenset of "discriminator", "encoder" or both, not {given}'
+    )
 
 
 def _options_fault(record: Component) -> str:

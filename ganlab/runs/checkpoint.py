@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from ganlab.components import ImageSpec, SampleSpec, VectorSpec
 from ganlab.errors import GanlabError
-from ganlab.runs.files import explained, fsync_path, to_json
+from ganlab.files import explained, fsync_path
+from ganlab.runs.encoding import to_json
 from ganlab.runs.state import utc_now
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Checkpoint", "read_checkpoint", "write_checkpoint"]
+__all__ = ["Checkpoint", "is_regular", "read_checkpoint", "write_checkpoint"]
 
 _STATE = "state.pt"
 _GENERATOR = "generator.safetensors"
@@ -34,12 +35,14 @@ class Checkpoint:
         step: the step after which this was the state.
         spec: what the generator makes; `None` where it was not recorded.
         has_ema: whether there are averaged weights.
+        regular: whether it was due; otherwise it is there for being the best alone.
     """
 
     path: Path
     step: int
     spec: SampleSpec | None
     has_ema: bool
+    regular: bool = True
 
     def state(self) -> dict[str, Any]:
         """Return the training state, tensors on the CPU."""
@@ -72,20 +75,25 @@ def write_checkpoint(
     generator: Mapping[str, torch.Tensor],
     ema: Mapping[str, torch.Tensor] | None,
     spec: SampleSpec | None,
+    regular: bool,
 ) -> None:
-    """Write a checkpoint's files into a new directory and push them to the disk."""
+    """Write a checkpoint's files into a new directory and push them to the disk.
+
+    Raises:
+        OSError: they cannot be written.
+    """
     import torch
 
     from ganlab import __version__
 
     directory.mkdir()
-    with (directory / _STATE).open("wb") as file:
-        torch.save(dict(state), file)
+    _write_state(directory / _STATE, state)
     _write_weights(directory / _GENERATOR, generator)
     if ema is not None:
         _write_weights(directory / _EMA, ema)
     meta = {
         "step": step,
+        "regular": regular,
         "time": utc_now(),
         "ganlab": __version__,
         "torch": str(torch.__version__),
@@ -109,6 +117,7 @@ def read_checkpoint(directory: Path) -> Checkpoint:
     try:
         meta = json.loads((directory / _META).read_text(encoding="utf-8"))
         files, step, spec = meta["files"], int(meta["step"]), _parse_spec(meta["spec"])
+        regular = bool(meta.get("regular", True))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise GanlabError(f"the checkpoint {directory} is damaged: {_META} cannot be read") from error
     for name, expected in files.items():
@@ -123,7 +132,33 @@ def read_checkpoint(directory: Path) -> Checkpoint:
             )
         if _sha256(path) != expected["sha256"]:
             raise GanlabError(f"the checkpoint {directory} is damaged: {name} is not what was written")
-    return Checkpoint(path=directory, step=step, spec=spec, has_ema=_EMA in files)
+    return Checkpoint(path=directory, step=step, spec=spec, has_ema=_EMA in files, regular=regular)
+
+
+def is_regular(directory: Path) -> bool:
+    """Return whether a checkpoint was due, rather than saved for being the best alone.
+
+    Nothing else about it is looked at: one that cannot say so counts as regular.
+    """
+    try:
+        meta = json.loads((directory / _META).read_text(encoding="utf-8"))
+        return bool(meta.get("regular", True))
+    except (OSError, ValueError, AttributeError):
+        return True
+
+
+def _write_state(path: Path, state: Mapping[str, Any]) -> None:
+    import torch
+
+    try:
+        with path.open("wb") as file:
+            torch.save(dict(state), file)
+    except RuntimeError as error:
+        # torch's archive writer closes itself over a failed write, and complains of that instead.
+        refusal = error.__context__
+        if isinstance(refusal, OSError):
+            raise OSError(refusal.errno, refusal.strerror) from error
+        raise
 
 
 def _write_weights(path: Path, weights: Mapping[str, torch.Tensor]) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ganlab.errors import GanlabError
-from ganlab.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from ganlab.runs.files import explained, fsync_path, write_atomically
+from ganlab.files import explained, fsync_path, write_atomically
+from ganlab.runs.checkpoint import Checkpoint, is_regular, read_checkpoint, write_checkpoint
+from ganlab.runs.reporting import print_warning
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +33,7 @@ class Checkpoints:
 
     Args:
         run: the run directory.
-        keep: newest checkpoints kept, beside the best.
+        keep: newest regular checkpoints kept, beside the best and the last.
         report: is told of damaged checkpoints that are passed over.
     """
 
@@ -42,7 +42,7 @@ class Checkpoints:
         self._last = run / "LAST"
         self._best = run / "BEST"
         self._keep = keep
-        self._report = report or _print_warning
+        self._report = report or print_warning
 
     @property
     def steps(self) -> list[int]:
@@ -70,6 +70,7 @@ class Checkpoints:
         ema: Mapping[str, torch.Tensor] | None = None,
         *,
         spec: SampleSpec | None = None,
+        regular: bool = True,
     ) -> Path:
         """Write a checkpoint, point LAST at it, and only then remove old ones.
 
@@ -79,6 +80,8 @@ class Checkpoints:
             generator: the generator's weights.
             ema: its averaged weights.
             spec: what the generator makes, so that sampling needs no dataset.
+            regular: whether a checkpoint is due; one that is saved for being the best alone
+                never takes the place of a regular one, and goes when it is the best no more.
 
         Returns:
             The checkpoint's directory.
@@ -90,15 +93,15 @@ class Checkpoints:
         temporary = self._directory / f"{_TEMPORARY}{final.name}"
         with explained(f"cannot write the checkpoint {final}"):
             self._directory.mkdir(parents=True, exist_ok=True)
-            self._remove_leftovers()
+            self.recover()
             try:
-                write_checkpoint(temporary, step, state, generator, ema, spec)
+                write_checkpoint(temporary, step, state, generator, ema, spec, regular)
                 _move_into_place(temporary, final)
             except BaseException:
                 shutil.rmtree(temporary, ignore_errors=True)
                 raise
             write_atomically(self._last, final.name + "\n")
-            self._remove_leftovers()
+            self.recover()
             self._remove_old(step)
         return final
 
@@ -109,6 +112,24 @@ class Checkpoints:
         with explained(f"cannot write {self._best}"):
             write_atomically(self._best, self._path(step).name + "\n")
             self._remove_old(self.last if self.last is not None else step)
+
+    def recover(self) -> None:
+        """Clear up what a crash left in the middle of a save; only for who writes the run.
+
+        A checkpoint that was to be replaced, and was not yet, is put back.
+
+        Raises:
+            GanlabError: the directory cannot be written.
+        """
+        if not self._directory.is_dir():
+            return
+        with explained(f"cannot write {self._directory}"):
+            for entry in list(self._directory.iterdir()):
+                final = entry.with_name(entry.name.removeprefix(_REPLACED))
+                if entry.name.startswith(_REPLACED) and not final.exists():
+                    entry.rename(final)
+                elif entry.name.startswith((_TEMPORARY, _REPLACED)):
+                    shutil.rmtree(entry, ignore_errors=True)
 
     def load(self, which: Literal["last", "best"] | int = "last") -> Checkpoint:
         """Return a checkpoint whose files are as they were written.
@@ -149,19 +170,17 @@ class Checkpoints:
         return self._directory / f"step-{step:08d}"
 
     def _remove_old(self, last: int) -> None:
-        newest = [step for step in self.steps if step <= last][-self._keep :]
+        past = [step for step in self.steps if step <= last]
+        newest = [step for step in past if is_regular(self._path(step))][-self._keep :]
         for step in self.steps:
-            if step not in newest and step != self.best:
+            if step not in (*newest, last, self.best):
                 shutil.rmtree(self._path(step), ignore_errors=True)
-
-    def _remove_leftovers(self) -> None:
-        for entry in self._directory.iterdir():
-            if entry.name.startswith((_TEMPORARY, _REPLACED)):
-                shutil.rmtree(entry, ignore_errors=True)
 
     def _existing(self) -> str:
         steps = self.steps
-        return f"there are steps {', '.join(map(str, steps))}" if steps else "there are none at all"
+        if not steps:
+            return "there are none at all"
+        return f"there {'is step' if len(steps) == 1 else 'are steps'} {', '.join(map(str, steps))}"
 
     def _no_such_step(self, step: int) -> str:
         return f"{self._directory.parent} has no checkpoint of step {step}; {self._existing()}"
@@ -180,7 +199,3 @@ def _read_pointer(path: Path) -> int | None:
     except (OSError, UnicodeDecodeError):
         return None
     return int(match[1]) if match else None
-
-
-def _print_warning(message: str) -> None:
-    print(f"warning: {message}", file=sys.stderr)

@@ -7,6 +7,7 @@ import json
 import secrets
 import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,13 +16,15 @@ from typing import Any
 from ganlab.config import dump_resolved
 from ganlab.config.experiment import Experiment
 from ganlab.errors import GanlabError
+from ganlab.files import explained, write_atomically
 from ganlab.runs.checkpoints import Checkpoints
+from ganlab.runs.encoding import to_json
 from ganlab.runs.environment import describe_environment
-from ganlab.runs.files import explained, to_json, write_atomically
 from ganlab.runs.layout import RunLayout, slug
 from ganlab.runs.lock import RunLock
 from ganlab.runs.plugins import copy_plugins
 from ganlab.runs.records import RecordWriter
+from ganlab.runs.reporting import print_warning
 from ganlab.runs.state import (
     Best,
     Evaluated,
@@ -88,33 +91,38 @@ class RunDirectory:
             parent=parent,
             sessions=(Session.begin(),),
         )
-        with explained(f"cannot make the run directory {path}"):
-            try:
-                temporary.mkdir(parents=True)
-                _fill(RunLayout(temporary), experiment, state, device)
-                lock = RunLock(RunLayout(temporary).lock)
-                temporary.rename(path)
-            except BaseException:
-                shutil.rmtree(temporary, ignore_errors=True)
-                raise
-        return cls(path, state, lock, experiment.settings.checkpoint.keep)
+        with explained(f"cannot make the run directory {path}"), ExitStack() as undo:
+            undo.callback(shutil.rmtree, temporary, ignore_errors=True)
+            temporary.mkdir(parents=True)
+            _fill(RunLayout(temporary), experiment, state, device)
+            lock = RunLock(RunLayout(temporary).lock)
+            undo.callback(lock.release)
+            temporary.rename(path)
+            undo.callback(shutil.rmtree, path, ignore_errors=True)
+            run = cls(path, state, lock, experiment.settings.checkpoint.keep)
+            undo.pop_all()
+        return run
 
     @classmethod
     def open(cls, path: Path, *, keep: int = 3) -> RunDirectory:
         """Take up an existing run for one more session.
 
         Raises:
-            GanlabError: there is no run there, or another process is writing it.
+            GanlabError: there is no run there, it is damaged, or another process is writing it.
         """
         layout = RunLayout(path.resolve())
         if not layout.state.is_file():
             raise GanlabError(f"{path} is not a run: it has no {layout.state.name}")
-        lock = RunLock(layout.lock)
-        state = read_state(layout.state)
-        step = Checkpoints(layout.root).last or 0
-        session = Session.begin(step)
-        run = cls(layout.root, state, lock, keep)
-        run._replace(status="running", reason="", step=step, sessions=(*state.sessions, session))
+        with ExitStack() as undo:
+            lock = RunLock(layout.lock)
+            undo.callback(lock.release)
+            state = read_state(layout.state)
+            run = cls(layout.root, state, lock, keep)
+            run.checkpoints.recover()
+            step = run.checkpoints.last or 0
+            session = Session.begin(step)
+            run._replace(status="running", reason="", step=step, sessions=(*state.sessions, session))
+            undo.pop_all()
         return run
 
     @property
@@ -143,11 +151,17 @@ class RunDirectory:
         self._replace(durable=False, **{name: value for name, value in given.items() if value is not None})
 
     def finish(self, status: Status, reason: str = "") -> None:
-        """Record how the run ended, and let go of it."""
+        """Record how the run ended, and let go of it.
+
+        It can stand in a `finally`: where the end cannot be written, that is a warning on
+        standard error, since what ended the run is worth more; the run then shows as interrupted.
+        """
         *earlier, current = self.state.sessions
         ended = dataclasses.replace(current, ended=utc_now())
         try:
             self._replace(status=status, reason=reason, sessions=(*earlier, ended))
+        except GanlabError as error:
+            print_warning(str(error))
         finally:
             self.close()
 

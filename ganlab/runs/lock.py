@@ -5,10 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+import weakref
 from pathlib import Path
 
 from ganlab.errors import GanlabError
-from ganlab.runs.files import explained
+from ganlab.files import explained
 
 __all__ = ["RunLock", "is_locked"]
 
@@ -16,7 +17,7 @@ _PATIENCE_SECONDS = 1.0
 
 
 class RunLock:
-    """An exclusive lock on a run, held until `release` or the end of the process.
+    """An exclusive lock on a run, held until `release`, or as long as this object lives.
 
     Raises:
         GanlabError: another process holds it.
@@ -24,27 +25,37 @@ class RunLock:
 
     def __init__(self, path: Path) -> None:
         with explained(f"cannot lock the run {path.parent}"):
-            self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            self._file = path.open("ab")
         # `is_locked` takes a shared lock for an instant, so one refusal proves nothing.
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not _try_lock(self._descriptor, fcntl.LOCK_EX):
+        while not _try_lock(self._file.fileno(), fcntl.LOCK_EX):
             if time.monotonic() > deadline:
-                os.close(self._descriptor)
+                self._file.close()
                 raise GanlabError(f"the run {path.parent} is being written by another process")
             time.sleep(0.02)
-        # A forked data worker would otherwise keep the lock alive after its parent's death.
-        os.register_at_fork(after_in_child=self._close)
+        _held.add(self)
 
     def release(self) -> None:
         """Let others write."""
-        if self._descriptor is not None:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-        self._close()
+        if not self._file.closed:
+            fcntl.flock(self._file.fileno(), fcntl.LOCK_UN)
+        self.forget()
 
-    def _close(self) -> None:
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
+    def forget(self) -> None:
+        """Close this process's handle; the lock goes when the last process has."""
+        self._file.close()
+
+
+_held: weakref.WeakSet[RunLock] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    for lock in _held:
+        lock.forget()
+
+
+# A forked data worker would otherwise keep the lock alive after its parent's death.
+os.register_at_fork(after_in_child=_forget_all)
 
 
 def is_locked(path: Path) -> bool:

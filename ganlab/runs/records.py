@@ -6,10 +6,12 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ganlab.runs.files import explained, to_json, write_atomically
+from ganlab.files import explained, write_atomically
+from ganlab.runs.encoding import to_json
 
 __all__ = ["RecordWriter", "last_record", "read_records"]
 
@@ -56,7 +58,9 @@ class RecordWriter:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        # A record that a full disk kept out is tried once more here; `write` has said so already.
+        with suppress(OSError):
+            self._file.close()
 
 
 def read_records(path: Path) -> Iterator[dict[str, Any]]:

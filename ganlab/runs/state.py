@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from ganlab.errors import GanlabError
-from ganlab.runs.files import explained, to_json, write_atomically
+from ganlab.files import explained, write_atomically
+from ganlab.runs.encoding import to_json
 
 __all__ = ["Best", "Evaluated", "RunState", "Session", "Status", "read_state", "utc_now", "write_state"]
 

@@ -11,7 +11,7 @@ from torch import nn
 from ganlab.components import LatentSpec, SampleSpec
 from ganlab.data.feed import Batch
 from ganlab.testing.networks import draw_labels, draw_samples
-from ganlab.training.game import Game, TurnSamples
+from ganlab.training.game import Fakes, Game, TurnSamples
 from ganlab.training.latents import draw_latents
 from ganlab.training.loss import Verdict
 from ganlab.training.networks import Networks
@@ -44,7 +44,9 @@ class Table:
         labels = draw_labels(spec, BATCH)
         real = Batch(draw_samples(spec, BATCH), labels)
         latents = draw_latents(latent, BATCH, torch.default_generator)
-        self._samples = TurnSamples(lambda: real, lambda: latents, lambda: labels)
+        self._latent = latent
+        self._real = real
+        self._fakes = Fakes(lambda: latents, lambda: labels)
 
     def game(
         self,
@@ -67,8 +69,14 @@ class Table:
             device=torch.device("cpu"),
             dtype=torch.float32,
         )
-        rng = torch.Generator().manual_seed(seed)
-        return Game(player, networks, self._samples, rows=rows, step=0, rng=rng, leaves=leaves)
+        samples = TurnSamples(
+            lambda: self._real,
+            self._fakes,
+            batch_size=BATCH,
+            rng=torch.Generator().manual_seed(seed),
+            device=networks.device,
+        )
+        return Game(player, networks, samples, rows=rows, step=0, latent=self._latent, leaves=leaves)
 
     def parameters(self, player: PlayerName) -> list[nn.Parameter]:
         """Return what learns in a player's turn."""

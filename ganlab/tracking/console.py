@@ -5,12 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+from ganlab.tracking.outlet import Outlet
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 __all__ = ["Console"]
+
+_WIDE = 110
+"""Characters in a line from which on there is room for a bar beside the numbers."""
 
 
 class Console:
@@ -18,6 +23,9 @@ class Console:
 
     On a terminal one line is kept up to date, and everything else scrolls by above it.
     Where the output is a file or a pipe, each log point is a line of its own.
+
+    It is a witness: where nothing can be shown any more, since the reader of a pipe has
+    gone or the disk is full, it goes quiet for good, and training goes on.
 
     Args:
         total_steps: the step at which the run ends.
@@ -39,9 +47,10 @@ class Console:
         self._total = total_steps
         self._start = start_step
         self._quiet = quiet
-        self._output = output or sys.stdout
+        self._output = Outlet(output or sys.stdout)
         self._clock = clock
         self._began = clock()
+        self._noted: set[str] = set()
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         if self._output.isatty() and not quiet:
@@ -64,11 +73,17 @@ class Console:
     def evaluation(self, step: int, rows: Iterable[Mapping[str, Any]]) -> None:
         """Show measurements, each as a record of `evaluations.jsonl`.
 
-        A row has `evaluator`, `metric`, `value`, and may have `standard_error` and `floor`.
+        A row has `evaluator`, `metric`, `value`, and may have `standard_error`, `floor` and
+        `warnings`, each of which is shown once.
         """
-        if not self._quiet:
-            for row in rows:
-                self._print(f"step {step}: {_measurement(row)}")
+        if self._quiet:
+            return
+        for row in rows:
+            self._print(f"step {step}: {_measurement(row)}")
+            for warning in row.get("warnings") or ():
+                if warning not in self._noted:
+                    self._noted.add(warning)
+                    self._print(f"    note: {warning}")
 
     def message(self, text: str) -> None:
         """Show a line of text."""
@@ -94,16 +109,27 @@ class Console:
         return f"{_duration((self._clock() - self._began) / done * (self._total - step))} left"
 
 
-def _live_line(output: TextIO, total: int, start: int) -> tuple[Progress, TaskID]:
+def _live_line(output: Outlet, total: int, start: int) -> tuple[Progress, TaskID]:
     from rich.console import Console as Terminal
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.table import Column
+    from rich.text import Text
 
+    class Summary(ProgressColumn):
+        """The one column that gives way where the terminal is too narrow."""
+
+        def render(self, task: Task) -> Text:
+            return Text(task.fields["summary"], no_wrap=True, overflow="ellipsis")
+
+    terminal = Terminal(file=cast(TextIO, output))
+    counter = Column(no_wrap=True, min_width=2 * len(str(total)) + 1)
+    bar = [BarColumn(bar_width=24)] if terminal.width >= _WIDE else []
     progress = Progress(
-        TextColumn("step"),
-        MofNCompleteColumn(),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[summary]}", markup=False),
-        console=Terminal(file=output),
+        TextColumn("step", table_column=Column(no_wrap=True, min_width=4)),
+        MofNCompleteColumn(table_column=counter),
+        *bar,
+        Summary(),
+        console=terminal,
         refresh_per_second=4,
     )
     task = progress.add_task("", total=total, completed=start, summary="")

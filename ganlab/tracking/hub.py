@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from ganlab.errors import ComponentCrashError, GanlabError
 from ganlab.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
@@ -27,6 +28,28 @@ class TrackerHub:
     def __init__(self, trackers: Mapping[str, Tracker], report: Callable[[str], None]) -> None:
         self._trackers = dict(trackers)
         self._report = report
+
+    @classmethod
+    def open(cls, builders: Mapping[str, Callable[[], Tracker]], report: Callable[[str], None]) -> TrackerHub:
+        """Build the trackers; one that cannot be built is reported and left out.
+
+        Args:
+            builders: what builds each tracker, by its label.
+            report: is told of failures, in words, now and later.
+
+        Raises:
+            GanlabError: a tracker refused its options, which is for the user to put right.
+        """
+        hub = cls({}, report)
+        for label, build in builders.items():
+            try:
+                hub._trackers[label] = _checked(build())
+            except Exception as error:  # third-party code, as below
+                if isinstance(error, GanlabError) and not isinstance(error, ComponentCrashError):
+                    hub.close("failed", {})
+                    raise
+                report(f"tracker {label!r} cannot be built and is left out: {type(error).__name__}: {error}")
+        return hub
 
     @property
     def labels(self) -> list[str]:
@@ -62,3 +85,9 @@ class TrackerHub:
                 self._report(
                     f"tracker {label!r} failed and is left out from here on: {type(error).__name__}: {error}"
                 )
+
+
+def _checked(built: object) -> Tracker:
+    if not isinstance(built, Tracker):
+        raise TypeError(f"`build` returned a {type(built).__name__}, not a ganlab.Tracker")
+    return built

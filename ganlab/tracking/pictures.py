@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ganlab.errors import GanlabError
+from ganlab.files import explained, write_atomically
 
 if TYPE_CHECKING:
     import torch
@@ -107,13 +107,8 @@ def write_png(path: Path, image: NDArray[np.uint8]) -> None:
     content = io.BytesIO()
     single = image.ndim == 3 and image.shape[2] == 1
     Image.fromarray(image[..., 0] if single else image).save(content, format="PNG")
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_bytes(content.getvalue())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise GanlabError(f"cannot write {path}: {error.strerror or error}") from error
+    with explained(f"cannot write {path}"):
+        write_atomically(path, content.getvalue(), durable=False)
 
 
 def _numpy(array: Array) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""The engine: players and turns, put together from an experiment and advanced a step at a time."""
+"""The engine: players and turns, advanced a step at a time."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ from typing import Any
 import torch
 
 from ganlab.components import SampleSpec
-from ganlab.config.experiment import Experiment, LossChoice
+from ganlab.config.experiment import Experiment
 from ganlab.data.feed import Batch, Feed
 from ganlab.data.preparation import Data
-from ganlab.errors import ExperimentError
+from ganlab.training.assembly import make_players, make_terms, make_turns
 from ganlab.training.ema import MovingAverage
-from ganlab.training.game import TurnSamples
+from ganlab.training.game import Fakes, TurnSamples
 from ganlab.training.guard import Guard
 from ganlab.training.labels import LabelSampler
-from ganlab.training.latents import draw_latents
+from ganlab.training.latents import draw_latents, to_device
 from ganlab.training.meter import Meter
 from ganlab.training.networks import Networks, build_networks
-from ganlab.training.player import Player, PlayerName, make_player
 from ganlab.training.precision import choose_device, choose_precision
-from ganlab.training.streams import Streams, derive_seed
-from ganlab.training.turn import Term, Turn, speaks_to
+from ganlab.training.streams import Streams, derive_seed, global_state, restore_global_state
 
 __all__ = ["Engine"]
 
@@ -42,7 +40,8 @@ class Engine:
         meter: losses, balance and gradient norms since they were last read.
 
     Raises:
-        ExperimentError: a component cannot be built as asked.
+        ExperimentError: a component cannot be built as asked, or the losses do not fit the
+            networks.
         UsageError: the device is not there.
     """
 
@@ -65,19 +64,23 @@ class Engine:
         self.labels = LabelSampler(data.store.labels, data.split.training)
         self.meter = Meter()
         self.guard = Guard(self.device, self.meter)
-        self.terms = [_make_term(choice) for choice in experiment.losses]
-        _check_microbatches(experiment, self.terms)
-        self.players = self._make_players()
+        self.terms = make_terms(experiment)
+        self.players = make_players(experiment, self.networks, self.terms)
+        self._turns = make_turns(experiment, self.networks, self.players, self.terms, self.meter, self.guard)
         self.average = (
             MovingAverage(self.networks.generator, settings.ema) if settings.ema.half_life_images else None
         )
-        self._turns = self._make_turns()
         self.step = 0
 
     @property
+    def batch_size(self) -> int:
+        """Samples of a turn."""
+        return self.experiment.settings.training.batch_size
+
+    @property
     def images_seen(self) -> int:
-        """Images shown so far: one batch a step."""
-        return self.step * self.experiment.settings.training.batch_size
+        """Real samples shown so far."""
+        return self.feed.position * self.batch_size
 
     @property
     def generator(self) -> torch.nn.Module:
@@ -88,14 +91,15 @@ class Engine:
         """Play one step: the discriminator's turns, then the generator's.
 
         Raises:
-            DivergedError: a loss or gradient is not finite; the weights were left alone.
+            DivergedError: a loss or gradient is not finite; that turn moved no weight.
         """
-        shared = self._shared_samples()
+        shared = self._shared_fakes()
         for turn in self._turns:
-            turn.play(shared or self._turn_samples(), self.step)
-        batch_size = self.experiment.settings.training.batch_size
+            turn.play(self._turn_samples(shared or self._fakes()), self.step)
+        for player in self.players.values():
+            player.schedule.step()
         if self.average is not None:
-            self.average.update(batch_size, self.images_seen)
+            self.average.update(self.batch_size, self.step * self.batch_size)
         self.step += 1
 
     def rehearse(self) -> dict[str, float]:
@@ -104,76 +108,37 @@ class Engine:
         Batch statistics and random streams do move: this is for an engine that will not train.
         """
         for turn in self._turns:
-            self.meter.add(turn.accumulate(self._turn_samples(), step=0))
+            self.meter.add(turn.accumulate(self._turn_samples(self._fakes()), step=0))
         return self.meter.read()
 
-    def _turn_samples(self) -> TurnSamples:
-        return TurnSamples(self._next_batch, self._draw_latents, self._draw_labels)
+    def _turn_samples(self, fakes: Fakes) -> TurnSamples:
+        rng = self.streams["losses"]
+        return TurnSamples(self._next_batch, fakes, batch_size=self.batch_size, rng=rng, device=self.device)
 
-    def _shared_samples(self) -> TurnSamples | None:
+    def _fakes(self) -> Fakes:
+        return Fakes(self._draw_latents, self._draw_labels)
+
+    def _shared_fakes(self) -> Fakes | None:
         """Return fakes that both turns judge, made once with their graph, where the experiment allows."""
         training = self.experiment.settings.training
         names = [turn.player.name for turn in self._turns]
         whole = training.microbatch_size in (None, training.batch_size)
         if not training.reuse_fakes or names != ["discriminator", "generator"] or not whole:
             return None
-        samples = self._turn_samples()
-        samples.fake = self.networks.generate(samples.latents, samples.fake_labels)
-        return samples
+        fakes = self._fakes()
+        fakes.samples = self.networks.generate(fakes.latents, fakes.labels)
+        return fakes
 
     def _next_batch(self) -> Batch:
         return self.feed.next()
 
     def _draw_latents(self) -> torch.Tensor:
-        count = self.experiment.settings.training.batch_size
-        latents = draw_latents(self.experiment.latent, count, self.streams["latents"])
-        return latents.to(self.device, non_blocking=True)
+        latents = draw_latents(self.experiment.latent, self.batch_size, self.streams["latents"])
+        return to_device(latents, self.device)
 
     def _draw_labels(self) -> torch.Tensor | None:
-        count = self.experiment.settings.training.batch_size
-        labels = self.labels.draw(count, self.streams["labels"])
-        return None if labels is None else labels.to(self.device, non_blocking=True)
-
-    def _make_players(self) -> dict[PlayerName, Player]:
-        """Return a player for each network that some loss moves."""
-        settings = self.experiment.settings
-        turns = {
-            "discriminator": settings.training.discriminator_steps,
-            "generator": settings.training.generator_steps,
-        }
-        names: tuple[PlayerName, ...] = ("discriminator", "generator")
-        return {
-            name: make_player(
-                name, self.networks, getattr(settings.optimizer, name), settings.training.steps * turns[name]
-            )
-            for name in names
-            if any(speaks_to(term.loss, name) for term in self.terms)
-        }
-
-    def _make_turns(self) -> list[Turn]:
-        """Return a step's turns in order."""
-        training = self.experiment.settings.training
-        turns: list[Turn] = []
-        for name, count in (
-            ("discriminator", training.discriminator_steps),
-            ("generator", training.generator_steps),
-        ):
-            if name not in self.players:
-                continue
-            turn = Turn(
-                self.players[name],
-                [player for other, player in self.players.items() if other != name],
-                [term for term in self.terms if speaks_to(term.loss, name)],
-                self.networks,
-                batch_size=training.batch_size,
-                microbatch_size=training.microbatch_size or training.batch_size,
-                joint_batch=training.joint_batch,
-                rng=self.streams["losses"],
-                meter=self.meter,
-                guard=self.guard,
-            )
-            turns += [turn] * count
-        return turns
+        labels = self.labels.draw(self.batch_size, self.streams["labels"])
+        return None if labels is None else to_device(labels, self.device)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that decides how training goes on from here."""
@@ -182,7 +147,7 @@ class Engine:
             "players": {name: player.state_dict() for name, player in self.players.items()},
             "average": None if self.average is None else self.average.state_dict(),
             "streams": self.streams.state_dict(),
-            "global_rng": torch.get_rng_state(),
+            "global_randomness": global_state(self.device),
             "feed_position": self.feed.position,
             "losses": {term.label: term.loss.state_dict() for term in self.terms},
         }
@@ -195,34 +160,7 @@ class Engine:
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.streams.load_state_dict(state["streams"])
-        torch.set_rng_state(state["global_rng"])
+        restore_global_state(state["global_randomness"], self.device)
         self.feed.position = state["feed_position"]
         for term in self.terms:
             term.loss.load_state_dict(state["losses"][term.label])
-
-
-def _make_term(choice: LossChoice) -> Term:
-    return Term(
-        selection=choice.selection,
-        loss=choice.selection.build(),
-        weight=choice.settings.weight,
-        every=choice.settings.every,
-    )
-
-
-def _check_microbatches(experiment: Experiment, terms: list[Term]) -> None:
-    """Refuse microbatches for a loss that compares the samples of a batch with one another."""
-    training = experiment.settings.training
-    if training.microbatch_size in (None, training.batch_size):
-        return
-    problems = [
-        choice.selection.origin.problem(
-            "training.microbatch_size",
-            f"the loss {term.label!r} compares whole batches, which microbatches would change",
-            "leave `microbatch_size` out, or lower `batch_size`",
-        )
-        for choice, term in zip(experiment.losses, terms, strict=True)
-        if term.loss.couples_samples
-    ]
-    if problems:
-        raise ExperimentError(problems)

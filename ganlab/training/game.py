@@ -4,55 +4,94 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 import torch
 
+from ganlab.components import LatentSpec
 from ganlab.data.feed import Batch
+from ganlab.training.latents import to_device
 from ganlab.training.loss import Verdict
 from ganlab.training.networks import Networks
 
-__all__ = ["Game", "TurnSamples"]
+__all__ = ["Fakes", "Game", "TurnSamples"]
+
+Draw: TypeAlias = Callable[..., Any]
+"""`torch.rand` or `torch.randn`."""
+
+
+class Fakes:
+    """What the generator is given for a batch, drawn on first use.
+
+    Args:
+        draw_latents: returns latents `(batch, dim)`.
+        draw_labels: returns labels `(batch,)`, or `None` where there are none.
+
+    Attributes:
+        samples: what the generator made of it, with its graph, where two turns share that;
+            `None` where each turn makes its own.
+    """
+
+    def __init__(
+        self, draw_latents: Callable[[], torch.Tensor], draw_labels: Callable[[], torch.Tensor | None]
+    ) -> None:
+        self._draw_latents = draw_latents
+        self._draw_labels = draw_labels
+        self.samples: torch.Tensor | None = None
+
+    @cached_property
+    def latents(self) -> torch.Tensor:
+        """Latents `(batch, dim)`."""
+        return self._draw_latents()
+
+    @cached_property
+    def labels(self) -> torch.Tensor | None:
+        """Labels `(batch,)` that the fakes are made for."""
+        return self._draw_labels()
 
 
 class TurnSamples:
     """The whole batch that a turn is played with, fetched on first use.
 
-    A turn that never looks at real data takes no batch from the feed.
+    A turn that never looks at real data takes no batch from the feed. Random numbers that
+    losses ask for are drawn for the whole batch too, and cut like it: neither microbatches
+    nor how many processes share a batch change them.
 
     Args:
         next_batch: returns the next real batch.
-        draw_latents: returns latents `(N, dim)` for a batch.
-        draw_labels: returns labels `(N,)` for fakes, or `None` where there are none.
+        fakes: what the generator is given.
+        batch_size: samples in the batch.
+        rng: generator on the CPU for the losses' random numbers.
+        device: where those are wanted.
     """
 
     def __init__(
         self,
         next_batch: Callable[[], Batch],
-        draw_latents: Callable[[], torch.Tensor],
-        draw_labels: Callable[[], torch.Tensor | None],
+        fakes: Fakes,
+        *,
+        batch_size: int,
+        rng: torch.Generator,
+        device: torch.device,
     ) -> None:
         self._next_batch = next_batch
-        self._draw_latents = draw_latents
-        self._draw_labels = draw_labels
+        self._batch_size = batch_size
+        self._rng = rng
+        self._device = device
+        self._noise: list[torch.Tensor] = []
+        self.fakes = fakes
 
     @cached_property
     def real(self) -> Batch:
         """The real batch."""
         return self._next_batch()
 
-    @cached_property
-    def latents(self) -> torch.Tensor:
-        """Latents `(N, dim)`."""
-        return self._draw_latents()
-
-    @cached_property
-    def fake_labels(self) -> torch.Tensor | None:
-        """Labels `(N,)` that the fakes are made for."""
-        return self._draw_labels()
-
-    fake: torch.Tensor | None = None
-    """Fakes made before the turn, with their graph, where two turns share them."""
+    def noise(self, index: int, draw: Draw, shape: tuple[int, ...]) -> torch.Tensor:
+        """Return the random numbers of a turn's `index`-th request, `(batch, *shape)`."""
+        if index == len(self._noise):
+            drawn = draw(self._batch_size, *shape, generator=self._rng)
+            self._noise.append(to_device(drawn, self._device))
+        return self._noise[index]
 
 
 class Game:
@@ -65,7 +104,7 @@ class Game:
     Attributes:
         player: whose turn it is.
         step: completed steps before this one.
-        rng: generator on the CPU for a loss's own randomness.
+        latent: what the experiment's latents are.
     """
 
     def __init__(
@@ -76,18 +115,19 @@ class Game:
         *,
         rows: slice,
         step: int,
-        rng: torch.Generator,
+        latent: LatentSpec,
         leaves: Collection[str] = (),
         joint_batch: bool = False,
     ) -> None:
         self.player = player
         self.step = step
-        self.rng = rng
+        self.latent = latent
         self._networks = networks
         self._samples = samples
         self._rows = rows
         self._leaves = leaves
         self._joint_batch = joint_batch
+        self._requests = 0
 
     @cached_property
     def real(self) -> torch.Tensor:
@@ -104,18 +144,18 @@ class Game:
     @cached_property
     def latents(self) -> torch.Tensor:
         """Latents `(N, dim)` of the fakes."""
-        return self._samples.latents[self._rows]
+        return self._samples.fakes.latents[self._rows]
 
     @cached_property
     def fake_labels(self) -> torch.Tensor | None:
         """Labels `(N,)` that the fakes were made for, or `None`."""
-        labels = self._samples.fake_labels
+        labels = self._samples.fakes.labels
         return None if labels is None else labels[self._rows]
 
     @cached_property
     def fake(self) -> torch.Tensor:
         """Generated samples; gradients flow through them in the generator's turn only."""
-        shared = self._samples.fake
+        shared = self._samples.fakes.samples
         fake = self.generate(self.latents, self.fake_labels) if shared is None else shared[self._rows]
         if self.player == "discriminator":
             fake = fake.detach()
@@ -163,6 +203,14 @@ class Game:
         """
         return self._networks.encode(samples)
 
+    def rand(self, *shape: int) -> torch.Tensor:
+        """Return numbers uniform on [0, 1), `(N, *shape)`: a loss's own randomness, a row for each sample."""
+        return self._draw(torch.rand, shape)
+
+    def randn(self, *shape: int) -> torch.Tensor:
+        """Return numbers from N(0, 1), `(N, *shape)`: a loss's own randomness, a row for each sample."""
+        return self._draw(torch.randn, shape)
+
     def leaf(self, samples: torch.Tensor) -> torch.Tensor:
         """Return a copy of samples that gradients can be taken by, cut off from their own history."""
         return samples.detach().requires_grad_()
@@ -181,6 +229,11 @@ class Game:
         """Real and fake logits if some loss asked for both already, else `None`."""
         real, fake = (self.__dict__.get(name) for name in ("real_verdict", "fake_verdict"))
         return None if real is None or fake is None else (real.logits.detach(), fake.logits.detach())
+
+    def _draw(self, draw: Draw, shape: tuple[int, ...]) -> torch.Tensor:
+        noise = self._samples.noise(self._requests, draw, shape)
+        self._requests += 1
+        return noise[self._rows]
 
     @cached_property
     def _joint_verdicts(self) -> tuple[Verdict, Verdict]:

@@ -26,11 +26,10 @@ class Guard:
         self._meter = meter
         self._synchronous = device.type == "cpu"
         self._tripped = torch.zeros((), device=device)
-        self._tripped_at = torch.full((), -1.0, dtype=torch.float64, device=device)
-        self._player = ""
+        self._tripped_at = torch.full((), -1, dtype=torch.int64, device=device)
 
-    def check(self, optimizer: Optimizer, values: list[torch.Tensor], *, player: str, step: int) -> None:
-        """Check a turn's losses and gradient norm before the weights move.
+    def check(self, optimizer: Optimizer, values: list[torch.Tensor], step: int) -> None:
+        """Check a turn's losses and gradient norm before its update.
 
         Raises:
             DivergedError: one of them is not finite (on an accelerator this may be
@@ -38,9 +37,8 @@ class Guard:
         """
         bad = 1 - torch.isfinite(torch.stack(values)).all().to(self._tripped.dtype)
         first = bad * (1 - self._tripped)
-        self._tripped_at = torch.where(first > 0, float(step), self._tripped_at)
+        self._tripped_at = torch.where(first > 0, step, self._tripped_at)
         self._tripped = torch.maximum(self._tripped, bad)
-        self._player = player
         if self._synchronous or not optimizer.defaults.get("fused"):
             self.verify()
         else:
@@ -58,8 +56,8 @@ class Guard:
         values = self._meter.read()
         names = [name for name, mean in values.items() if not math.isfinite(mean)]
         raise DivergedError(
-            f"step {step}: not finite: {', '.join(names) or f'the {self._player} objective'}. "
-            "The weights were left as they were before this step. Lower the learning rate, clip the "
+            f"step {step}: not finite: {', '.join(names) or 'the objective'}. "
+            "That turn moved no weight. Lower the learning rate, clip the "
             'gradient norm, or try precision = "fp32"',
             step=step,
             values=values,

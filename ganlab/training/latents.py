@@ -8,7 +8,7 @@ import torch
 
 from ganlab.components import LatentSpec
 
-__all__ = ["draw_latents", "interpolate"]
+__all__ = ["draw_latents", "interpolate", "to_device"]
 
 
 def draw_latents(latent: LatentSpec, count: int, generator: torch.Generator) -> torch.Tensor:
@@ -42,6 +42,13 @@ def interpolate(latent: LatentSpec, starts: torch.Tensor, ends: torch.Tensor, st
     from_start, to_end = torch.sin((1 - share) * angle), torch.sin(share * angle)
     walks: torch.Tensor = (from_start * starts[:, None] + to_end * ends[:, None]) / torch.sin(angle)
     return walks.flatten(0, 1)
+
+
+def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return a CPU tensor on a device, without waiting for an accelerator to be done with earlier work."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def _onto_sphere(vectors: torch.Tensor) -> torch.Tensor:

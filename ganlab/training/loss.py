@@ -46,8 +46,8 @@ class Loss:
     Override `discriminator`, `generator` or both: the engine plays a player's turn if
     some loss speaks to that player. Tensors read from the game are float32, and what
     is returned is averaged over the samples (`mean`), so that microbatches add up.
-    Gradients, devices, precision and randomness are the engine's (`game.rng` is the
-    generator to draw from).
+    Gradients, devices, precision and randomness are the engine's (`game.rand` and
+    `game.randn` are where to draw from).
     """
 
     differentiates: frozenset[Literal["real", "fake"]] = frozenset()

@@ -27,7 +27,7 @@ class Meter:
         """Return the means and start again; the one place where the host waits for the device."""
         if not self._sums:
             return {}
-        sums = torch.stack([value.double() for value in self._sums.values()]).tolist()
+        sums = torch.stack(list(self._sums.values())).tolist()
         means = {name: total / self._counts[name] for name, total in zip(self._sums, sums, strict=True)}
         self._sums.clear()
         self._counts.clear()

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
-from ganlab.components import Component, SampleSpec
+from ganlab.components import Component, ImageSpec, SampleSpec
 from ganlab.config.experiment import Experiment, Selection
 from ganlab.errors import ComponentError
+from ganlab.training.latents import draw_latents
 from ganlab.training.loss import Verdict
 from ganlab.training.precision import autocast
 from ganlab.training.streams import derive_seed, isolated_randomness
 
-__all__ = ["Networks", "build_networks", "evaluation_mode"]
+__all__ = ["Networks", "build_networks", "evaluation_mode", "freeze"]
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,14 @@ def build_networks(
             return None
         with isolated_randomness(derive_seed(experiment.settings.seed, f"initialisation/{selection.path}")):
             network: nn.Module = selection.build(*context)
+        if not isinstance(network, nn.Module):
+            message = f"its `build` returned {network!r}, not a torch.nn.Module"
+            raise selection.refusal(ComponentError(message))
+        if any(is_lazy(parameter) for parameter in network.parameters()):
+            message = "it has lazy modules (nn.Lazy…); give every layer its sizes, which the spec tells"
+            raise selection.refusal(ComponentError(message))
         network = network.to(device)
-        if len(spec.shape) == 3:
+        if isinstance(spec, ImageSpec):
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network
 
@@ -114,8 +122,8 @@ def build_networks(
 
 
 def _check_networks(networks: Networks, experiment: Experiment, spec: SampleSpec) -> None:
-    """Pass two samples through every network and compare the shapes with the contracts."""
-    count = 2
+    """Pass a few samples through every network and compare what comes out with the contracts."""
+    count = 4
     with (
         evaluation_mode(*(network for _, network in networks.items())),
         torch.no_grad(),
@@ -123,12 +131,14 @@ def _check_networks(networks: Networks, experiment: Experiment, spec: SampleSpec
     ):
         labels = torch.zeros(count, dtype=torch.int64, device=networks.device) if spec.classes else None
         samples = torch.zeros(count, *spec.shape, device=networks.device)
-        latents = torch.zeros(count, experiment.latent.dim, device=networks.device)
+        latents = draw_latents(experiment.latent, count, torch.Generator().manual_seed(0)).to(networks.device)
 
         with _blaming(experiment.generator, "latents", latents):
             fake = networks.generate(latents, labels)
             _require(fake, (count, *spec.shape), f"samples for {spec}")
-            if fake.abs().max() > 1 + 1e-3 and len(spec.shape) == 3:
+            if not torch.isfinite(fake).all():
+                raise ComponentError("its samples are not finite from the start")
+            if isinstance(spec, ImageSpec) and not fake.abs().max() <= 1 + 1e-3:
                 raise ComponentError("its images leave [-1, 1]; end the network with tanh")
         if experiment.discriminator is not None:
             with _blaming(experiment.discriminator, "samples", samples):
@@ -169,3 +179,20 @@ def evaluation_mode(*networks: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+@contextmanager
+def freeze(network: nn.Module) -> Iterator[None]:
+    """Keep a network's parameters out of autograd for a block.
+
+    Only what a graph built inside the block would need is spared; a graph built before it
+    stays whole.
+    """
+    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    try:
+        for parameter in trainable:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in trainable:
+            parameter.requires_grad_(True)

@@ -27,18 +27,18 @@ def make_optimizer(settings: OptimizerSettings, parameters: Iterable[torch.nn.Pa
     return RMSprop(parameters, alpha=settings.alpha, eps=settings.eps, momentum=settings.momentum, **common)
 
 
-def make_schedule(settings: OptimizerSettings, optimizer: Optimizer, updates: int) -> LambdaLR:
-    """Return the schedule that is stepped after each of a player's `updates` turns."""
-    return LambdaLR(optimizer, schedule_factor(settings, updates))
+def make_schedule(settings: OptimizerSettings, optimizer: Optimizer, steps: int) -> LambdaLR:
+    """Return the schedule that is stepped after each of `steps` steps."""
+    return LambdaLR(optimizer, schedule_factor(settings, steps))
 
 
-def schedule_factor(settings: OptimizerSettings, updates: int) -> Callable[[int], float]:
-    """Return the factor on the learning rate as a function of the updates made so far."""
+def schedule_factor(settings: OptimizerSettings, steps: int) -> Callable[[int], float]:
+    """Return the factor on the learning rate as a function of the completed steps."""
 
     def factor(done: int) -> float:
         if done < settings.warmup_steps:
             return (done + 1) / settings.warmup_steps
-        span = max(updates - settings.warmup_steps, 1)
+        span = max(steps - settings.warmup_steps, 1)
         progress = min((done - settings.warmup_steps) / span, 1.0)
         shape = {
             "constant": 1.0,

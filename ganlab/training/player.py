@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -33,7 +31,7 @@ class Player:
         name: `discriminator`, or `generator` (with the encoder, where there is one).
         networks: what learns in this player's turn.
         optimizer: over all their parameters.
-        schedule: of the learning rate; stepped once a turn.
+        schedule: of the learning rate; stepped once a step, however many turns it has.
         clip_gradient_norm: largest total gradient norm, or `None`.
         updates: turns taken.
     """
@@ -58,24 +56,7 @@ class Player:
     def update(self) -> None:
         """Move the weights by the gradients that are there."""
         self.optimizer.step()
-        self.schedule.step()
         self.updates += 1
-
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Keep this player's parameters out of autograd for a block.
-
-        Only what a graph built inside the block would need is spared; a graph built
-        before it stays whole.
-        """
-        trainable = [parameter for parameter in self.parameters if parameter.requires_grad]
-        try:
-            for parameter in trainable:
-                parameter.requires_grad_(False)
-            yield
-        finally:
-            for parameter in trainable:
-                parameter.requires_grad_(True)
 
     def state_dict(self) -> dict[str, Any]:
         """Return networks, optimizer, schedule and the count of updates."""
@@ -95,15 +76,28 @@ class Player:
         self.updates = state["updates"]
 
 
-def make_player(name: PlayerName, networks: Networks, settings: OptimizerSettings, updates: int) -> Player:
-    """Return the player of that name; `updates` is the number of turns it will take in all."""
+def make_player(
+    name: PlayerName, networks: Networks, settings: OptimizerSettings, steps: int
+) -> Player | None:
+    """Return the player of that name, or `None` where its networks have nothing to learn.
+
+    Args:
+        name: which player.
+        networks: all networks.
+        settings: of its optimizer.
+        steps: of the whole training.
+    """
     own = {kind: network for kind, network in networks.items() if kind in NETWORKS_OF[name]}
-    parameters = [parameter for network in own.values() for parameter in network.parameters()]
+    parameters = [
+        parameter for network in own.values() for parameter in network.parameters() if parameter.requires_grad
+    ]
+    if not parameters:
+        return None
     optimizer = make_optimizer(settings, parameters)
     return Player(
         name=name,
         networks=own,
         optimizer=optimizer,
-        schedule=make_schedule(settings, optimizer, updates),
+        schedule=make_schedule(settings, optimizer, steps),
         clip_gradient_norm=settings.clip_gradient_norm,
     )

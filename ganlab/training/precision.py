@@ -13,13 +13,13 @@ __all__ = ["autocast", "choose_device", "choose_precision", "has_native_bf16"]
 
 
 def choose_device(wish: str) -> torch.device:
-    """Return the device that `[training] device` means: for `auto`, an accelerator if there is one.
+    """Return the device that `[training] device` means: for `auto`, CUDA if there is any.
 
     Raises:
         UsageError: the device that was asked for is not there.
     """
     if wish == "auto":
-        wish = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        wish = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(wish)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UsageError(

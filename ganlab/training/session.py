@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
+from ganlab.components import TrackerComponent
 from ganlab.config import dump_resolved
-from ganlab.config.experiment import Experiment
+from ganlab.config.experiment import Experiment, Selection
 from ganlab.data.cache import cache_directory
 from ganlab.data.preparation import Data, prepare
 from ganlab.errors import DivergedError, GanlabError, InterruptedRunError
@@ -18,7 +20,7 @@ from ganlab.runs.directory import RunDirectory
 from ganlab.runs.state import Status
 from ganlab.tracking.console import Console
 from ganlab.tracking.hub import TrackerHub
-from ganlab.tracking.tracker import RunInfo
+from ganlab.tracking.tracker import RunInfo, Tracker
 from ganlab.training.engine import Engine
 from ganlab.training.interrupt import StopRequest
 from ganlab.training.streams import derive_seed
@@ -88,10 +90,11 @@ def _train_in(
     run: RunDirectory, engine: Engine, data: Data, evaluation: Evaluation, console: Console, stop: StopRequest
 ) -> None:
     """Train, and leave the run's state true however it ends."""
-    trackers = _open_trackers(run, engine, console)
     status: Status = "failed"
     reason = ""
+    trackers = TrackerHub({}, console.message)
     try:
+        trackers = _open_trackers(run, engine, console)
         Trainer(engine, data, run, evaluation, trackers, console, stop).train()
         status = "completed"
     except DivergedError as error:
@@ -114,19 +117,19 @@ def _train_in(
 
 def _open_trackers(run: RunDirectory, engine: Engine, console: Console) -> TrackerHub:
     experiment = engine.experiment
-    trackers = {
-        selection.label: selection.build(
-            RunInfo(
-                id=run.id,
-                title=experiment.settings.title,
-                directory=run.tracker_directory(selection.label),
-                experiment=experiment.resolved,
-                step=engine.step,
-            )
+
+    def opener(selection: Selection[TrackerComponent]) -> Callable[[], Tracker]:
+        info = RunInfo(
+            id=run.id,
+            title=experiment.settings.title,
+            directory=run.tracker_directory(selection.label),
+            experiment=experiment.resolved,
+            step=engine.step,
         )
-        for selection in experiment.trackers
-    }
-    hub = TrackerHub(trackers, console.message)
+        return lambda: selection.build(info)
+
+    openers = {selection.label: opener(selection) for selection in experiment.trackers}
+    hub = TrackerHub.open(openers, console.message)
     hub.text("experiment", f"```toml\n{dump_resolved(experiment)}\n```", engine.step)
     hub.text("environment", f"```json\n{json.dumps(run.environment(), indent=2)}\n```", engine.step)
     hub.text("networks", network_summary(engine.networks), engine.step)

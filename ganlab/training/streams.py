@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-__all__ = ["Streams", "derive_seed", "isolated_randomness"]
+__all__ = ["Streams", "derive_seed", "global_state", "isolated_randomness", "restore_global_state"]
 
 
 def derive_seed(seed: int, name: str) -> int:
@@ -45,11 +45,28 @@ class Streams:
 
 @contextmanager
 def isolated_randomness(seed: int) -> Iterator[None]:
-    """Seed torch's global generators for a block and give them back untouched.
+    """Seed the CPU's and CUDA's global generators for a block and give them back untouched.
 
     For code that cannot be handed a generator: initialisation, and dropout while evaluating.
     """
     devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+        # Not `torch.manual_seed`: it would seed devices that `fork_rng` does not restore.
+        torch.default_generator.manual_seed(seed)
+        torch.cuda.manual_seed_all(seed)
         yield
+
+
+def global_state(device: torch.device) -> dict[str, torch.Tensor]:
+    """Return the state of torch's global generators that a run on `device` uses."""
+    state = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def restore_global_state(state: Mapping[str, torch.Tensor], device: torch.device) -> None:
+    """Put torch's global generators back where `global_state` found them."""
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
 
 from ganlab.data.preparation import Data
-from ganlab.errors import InterruptedRunError
+from ganlab.errors import DivergedError, GanlabError, InterruptedRunError
 from ganlab.evaluation.measurement import Measurement
 from ganlab.evaluation.planner import Evaluation
 from ganlab.runs.directory import RunDirectory
@@ -59,7 +60,9 @@ class Trainer:
         self.console = console
         self.stop = stop
         self.pictures = Pictures(engine, data, self.settings.samples.count)
-        self.speed = Speed(engine.feed, self.settings.training.batch_size, engine.step)
+        self.speed = Speed(engine.feed, engine.batch_size, engine.step)
+        self._evaluated = -1
+        self._saved = -1
 
     def train(self) -> None:
         """Train to the last step.
@@ -68,28 +71,47 @@ class Trainer:
             DivergedError: a loss or gradient was not finite; checkpoints are as they were.
             InterruptedRunError: somebody asked to stop; the state was saved.
         """
-        engine, settings = self.engine, self.settings
+        engine = self.engine
         try:
             if engine.step == 0:
-                # Before training, so that an evaluator that cannot work says so now.
                 self._picture("real", self.pictures.real())
                 self._show_pictures()
+            if self._evaluated < engine.step:
+                # Before training, too, so that an evaluator that cannot work says so now.
                 self._evaluate()
-            while engine.step < settings.training.steps:
+            while engine.step < self.settings.training.steps:
                 self.stop.check()
                 with self.speed:
                     engine.advance()
-                self.console.advance(engine.step)
-                if self._due(settings.training.log_every):
-                    self._log()
-                if self._due(settings.samples.every):
-                    self._show_pictures()
-                best = self._evaluate()
-                if best or self._due(settings.checkpoint.every):
-                    self._save(best)
+                with self._saved_on_failure():
+                    self._report()
         except InterruptedRunError:
-            self._save(best=None)
+            self._save()
             raise
+
+    @contextmanager
+    def _saved_on_failure(self) -> Iterator[None]:
+        """Keep the completed step when what comes after it fails: a report must not cost training."""
+        try:
+            yield
+        except (DivergedError, InterruptedRunError):
+            raise
+        except Exception:
+            with suppress(GanlabError):
+                self._save()
+            raise
+
+    def _report(self) -> None:
+        """Log, draw, save and measure what is due; save before measuring, which may fail or be stopped."""
+        settings = self.settings
+        self.console.advance(self.engine.step)
+        if self._due(settings.training.log_every):
+            self._log()
+        if self._due(settings.samples.every):
+            self._show_pictures()
+        if self._due(settings.checkpoint.every):
+            self._save()
+        self._evaluate()
 
     def _due(self, every: int) -> bool:
         return self.engine.step % every == 0 or self.engine.step == self.settings.training.steps
@@ -111,6 +133,7 @@ class Trainer:
         self.console.log(engine.step, values)
 
     def _show_pictures(self) -> None:
+        self.engine.guard.verify()
         for name, picture in self.pictures.generated():
             self._picture(name, picture)
 
@@ -118,17 +141,18 @@ class Trainer:
         write_png(self.run.sample_path(name, self.engine.step), picture)
         self.trackers.image(f"samples/{name}", picture, self.engine.step)
 
-    def _evaluate(self) -> Best | None:
-        """Run the evaluators that are due; return the new best if this step is."""
+    def _evaluate(self) -> None:
+        """Run the evaluators that are due; keep a checkpoint of this step if it is the best so far."""
         due = [
             choice.selection.label
             for choice in self.engine.experiment.evaluators
             if self._due(choice.settings.every)
         ]
         if not due:
-            return None
+            return
+        self.engine.guard.verify()
         measurements = self.evaluation.run(self._generate, due)
-        step = self.engine.step
+        self._evaluated = step = self.engine.step
         values: dict[str, float] = {}
         for measurement in measurements:
             self.run.evaluations.write(step, measurement.to_json())
@@ -137,16 +161,25 @@ class Trainer:
         self.trackers.flush()
         self.console.evaluation(step, [measurement.to_json() for measurement in measurements])
         self.run.update(step=step, last=Evaluated(step, values))
-        return self._improvement(measurements)
+        best = self._improvement(measurements)
+        if best is not None:
+            self._save(regular=False)
+            self.run.checkpoints.mark_best(step)
+            self.run.update(best=best)
 
     def _generate(self, count: int) -> Iterator[torch.Tensor]:
-        """Yield generated samples for evaluation: always from the same latents."""
-        stream = Streams(self.settings.seed)["evaluation"]
-        latents = draw_latents(self.engine.experiment.latent, count, stream)
-        labels = (
-            self.engine.labels.draw(count, stream) if self.engine.networks.generator_takes_labels else None
-        )
-        for samples in run_generator(self.engine.generator, latents, labels):
+        """Yield generated samples for evaluation: always from the same latents.
+
+        They are drawn for the greediest evaluator, so that none sees others when it is due alone.
+        """
+        engine, streams = self.engine, Streams(self.settings.seed)
+        most = max(choice.settings.samples for choice in engine.experiment.evaluators)
+        latents = draw_latents(engine.experiment.latent, most, streams["evaluation"])[:count]
+        labels = None
+        if engine.networks.generator_takes_labels:
+            labels = engine.labels.draw(most, streams["evaluation/labels"])
+        labels = None if labels is None else labels[:count]
+        for samples in run_generator(engine.generator, latents, labels):
             self.stop.check()
             yield samples
 
@@ -161,24 +194,35 @@ class Trainer:
                 return Best(self.engine.step, f"{chosen.label}.{chosen.metric.name}", value)
         return None
 
-    def _save(self, best: Best | None) -> None:
+    def _save(self, *, regular: bool = True) -> None:
+        """Write a checkpoint of this step, if there is none yet; one that is not regular may go sooner."""
         engine = self.engine
+        if self._saved == engine.step:
+            return
         engine.guard.verify()
         self.run.checkpoints.save(
             engine.step,
-            {"engine": engine.state_dict(), "evaluation": self.evaluation.state_dict()},
+            {
+                "engine": engine.state_dict(),
+                "evaluation": self.evaluation.state_dict(),
+                "evaluated": self._evaluated,
+            },
             engine.networks.generator.state_dict(),
             None if engine.average is None else engine.average.state_dict(),
             spec=engine.spec,
+            regular=regular,
         )
-        if best is not None:
-            self.run.checkpoints.mark_best(best.step)
-        self.run.update(step=engine.step, best=best)
+        self._saved = engine.step
+        self.run.update(step=engine.step)
 
 
 def _tagged(measurement: Measurement) -> dict[str, float]:
-    """Return a measurement's numbers by tag: the value, its standard error, and the floor beside it."""
-    tag = f"evaluation/{measurement.evaluator}/{measurement.metric.name}"
+    """Return a measurement's numbers by tag: the value, its standard error, and the floor beside it.
+
+    The features are part of the tag: a number on other features is another number.
+    """
+    features = "-".join(filter(None, (measurement.features, measurement.protocol)))
+    tag = f"evaluation/{measurement.evaluator}/{measurement.metric.name}-{features}"
     numbers = {
         tag: measurement.value,
         f"{tag}_standard_error": measurement.estimate.standard_error,

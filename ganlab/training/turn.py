@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import torch
 
-from ganlab.components import LossComponent
+from ganlab.components import LatentSpec, LossComponent
 from ganlab.config.experiment import Selection
 from ganlab.errors import ComponentError
 from ganlab.training.game import Game, TurnSamples
 from ganlab.training.guard import Guard
 from ganlab.training.loss import Loss
 from ganlab.training.meter import Meter
-from ganlab.training.networks import Networks
+from ganlab.training.networks import Networks, freeze
 from ganlab.training.player import Player, PlayerName
 
 __all__ = ["Term", "Turn", "speaks_to"]
@@ -47,19 +47,46 @@ class Term:
         return step % self.every == 0
 
     def evaluate(self, game: Game) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Return the weighted sum of the loss's parts, and the unweighted parts by tag.
+        """Return the term's share of the objective, and its weighted parts by tag.
+
+        A part is logged without the factor `every`, so that over many steps the parts'
+        means add up to the mean of the total.
 
         Raises:
-            ExperimentError: the loss refuses these samples; its entry's file and line are named.
+            ExperimentError: the loss refuses these samples, or does not return scalars; its
+                entry's file and line are named.
+            ComponentCrashError: it raised anything else.
         """
-        try:
+        with self.selection.blamed():
             value = getattr(self.loss, game.player)(game)
-        except ComponentError as error:
-            raise self.selection.refusal(error) from error
+            _require_scalars(value, game.player)
         tag = f"loss/{game.player}/{self.label}"
         parts = value if isinstance(value, Mapping) else {"": value}
-        named = {f"{tag}/{name}" if name else tag: part for name, part in parts.items()}
-        return self.weight * self.every * torch.stack(list(parts.values())).sum(), named
+        named = {f"{tag}/{name}" if name else tag: self.weight * part for name, part in parts.items()}
+        return self.every * torch.stack(list(named.values())).sum(), named
+
+
+def _require_scalars(value: object, player: str) -> None:
+    """Refuse what is not a scalar tensor, or a mapping of some.
+
+    Raises:
+        ComponentError: it is something else; the message says what would be right.
+    """
+    parts = list(value.values()) if isinstance(value, Mapping) else [value]
+    for part in parts:
+        if not isinstance(part, torch.Tensor) or part.dim() != 0:
+            what = f"a tensor of shape {tuple(part.shape)}" if isinstance(part, torch.Tensor) else repr(part)
+            raise ComponentError(
+                f"its `{player}` returned {what}; a loss returns a scalar tensor (take the `mean` over "
+                "the samples), or a mapping of named ones"
+            )
+        if not part.requires_grad:
+            raise ComponentError(
+                f"its `{player}` returned a tensor that no weight of the {player} has a part in: "
+                "there is nothing to learn from (was it detached?)"
+            )
+    if not parts:
+        raise ComponentError(f"its `{player}` returned an empty mapping; there is nothing to minimise")
 
 
 def speaks_to(loss: Loss, player: PlayerName) -> bool:
@@ -72,13 +99,12 @@ class Turn:
 
     Args:
         player: who moves.
-        others: the players that are frozen meanwhile.
         terms: the losses that speak to the player.
-        networks: all networks.
-        batch_size: samples of the turn, in this process.
+        networks: all networks; those that are not the player's are frozen meanwhile.
+        latent: what the latents are.
+        batch_size: samples of the turn.
         microbatch_size: samples that pass the networks at once.
         joint_batch: whether real and fake pass the discriminator together.
-        rng: randomness of the losses.
         meter: where losses, balance and gradient norms go.
         guard: stops the run before a non-finite update.
     """
@@ -86,25 +112,24 @@ class Turn:
     def __init__(
         self,
         player: Player,
-        others: Sequence[Player],
         terms: Sequence[Term],
         networks: Networks,
+        latent: LatentSpec,
         *,
         batch_size: int,
         microbatch_size: int,
         joint_batch: bool,
-        rng: torch.Generator,
         meter: Meter,
         guard: Guard,
     ) -> None:
         self.player = player
         self.terms = tuple(terms)
-        self._others = tuple(others)
         self._networks = networks
+        self._latent = latent
+        self._others = [network for name, network in networks.items() if name not in player.networks]
         self._batch_size = batch_size
         self._microbatch_size = microbatch_size
         self._joint_batch = joint_batch
-        self._rng = rng
         self._meter = meter
         self._guard = guard
 
@@ -119,7 +144,7 @@ class Turn:
         player = self.player
         observed = self.accumulate(samples, step)
         self._meter.add(observed)
-        self._guard.check(player.optimizer, list(observed.values()), player=player.name, step=step)
+        self._guard.check(player.optimizer, list(observed.values()), step)
         if player.clip_gradient_norm is not None:
             norm = observed[f"gradient_norm/{player.name}"]
             torch.nn.utils.clip_grads_with_norm_(player.parameters, player.clip_gradient_norm, norm)
@@ -131,8 +156,8 @@ class Turn:
         self.player.optimizer.zero_grad(set_to_none=True)
         observed: dict[str, torch.Tensor] = {}
         with ExitStack() as frozen:
-            for other in self._others:
-                frozen.enter_context(other.frozen())
+            for network in self._others:
+                frozen.enter_context(freeze(network))
             for start in range(0, self._batch_size, self._microbatch_size):
                 rows = slice(start, min(start + self._microbatch_size, self._batch_size))
                 share = (rows.stop - rows.start) / self._batch_size
@@ -151,7 +176,7 @@ class Turn:
             samples,
             rows=rows,
             step=step,
-            rng=self._rng,
+            latent=self._latent,
             leaves=frozenset().union(*(term.loss.differentiates for term in terms)),
             joint_batch=self._joint_batch,
         )

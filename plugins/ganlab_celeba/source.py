@@ -98,6 +98,10 @@ class Celeba(ImageSource):
             raise BadImageError(self._files.place(name), size)
         return image.crop(crop_box(image.width, image.height, self._crop))
 
+    def place(self, index: int) -> str:
+        """Return the path of the file of image `index`."""
+        return self._files.place(self._names[index])
+
 
 def crop_box(width: int, height: int, crop: int) -> tuple[int, int, int, int]:
     """Return (left, top, right, bottom) of the centred crop in an image of any size."""

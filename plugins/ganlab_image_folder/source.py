@@ -69,6 +69,10 @@ class ImageFolder(ImageSource):
         """Return image `index`, whole."""
         return self._files.open(self._files.names[index])
 
+    def place(self, index: int) -> str:
+        """Return the path of the file of image `index`."""
+        return self._files.place(self._files.names[index])
+
 
 def _class_folders(root: Path, names: Sequence[str]) -> list[str]:
     shared = os.path.commonpath([f"/{name.rpartition('/')[0]}" for name in names]).strip("/")

@@ -30,9 +30,8 @@ class GradientPenalty(Loss):
 
     def discriminator(self, game: Game) -> torch.Tensor:
         """Return the penalty."""
-        count = len(game.real)
-        share = torch.rand(count, generator=game.rng).to(game.real.device)
-        between = game.leaf(torch.lerp(game.real, game.fake, share.view(-1, *[1] * (game.real.dim() - 1))))
+        share = game.rand(*[1] * (game.real.dim() - 1))
+        between = game.leaf(torch.lerp(game.real, game.fake, share))
         gradient = game.input_gradient(game.judge(between, game.real_labels).logits, between)
         # Not `norm()`: its gradient at zero is NaN.
         norm = (gradient.flatten(1).square().sum(dim=1) + 1e-12).sqrt()

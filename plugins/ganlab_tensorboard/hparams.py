@@ -24,7 +24,8 @@ _STATUS = {
     "failed": api_pb2.STATUS_FAILURE,
     "running": api_pb2.STATUS_RUNNING,
 }
-_NOT_SETTINGS = {"title", "plugins"}
+_NOT_SETTINGS = {"title", "plugins", "samples", "checkpoint", "trackers", "provenance"}
+"""What names, shows or keeps a run and does not change what it learns."""
 
 
 def session_start(experiment: Mapping[str, Any], run: str) -> Summary:

@@ -78,7 +78,7 @@ def _lines(title: str, pattern: str) -> Chart:
 def _accuracy_chart() -> Chart:
     series = MarginChartContent.Series(value=ACCURACY, lower=BAND_LOW, upper=BAND_HIGH)
     return Chart(
-        title="Discriminator accuracy, and the 95 % band of coin flips over one batch",
+        title="Discriminator accuracy, and the 95 % band of as many coin flips",
         margin=MarginChartContent(series=[series]),
     )
 

@@ -27,8 +27,8 @@ __all__ = ["TensorBoardTracker"]
 class TensorBoardTracker(Tracker):
     """Writes one event file per session into the tracker's directory, complete after every call.
 
-    Beside `balance/accuracy` it draws the band in which 95 % of coin flips over one
-    batch of real and fake samples fall.
+    Beside `balance/accuracy`, a mean over all of the discriminator's turns since the log point
+    before, it draws the band in which 95 % of the shares of heads fall in as many coin flips.
 
     Args:
         run: the run it follows.
@@ -41,15 +41,16 @@ class TensorBoardTracker(Tracker):
         self._images = images
         self._hparams = hparams
         self._tags: set[str] = set()
-        self._band = _coin_band(run)
+        self._verdicts_per_step = _verdicts_per_step(run)
+        self._accuracy_step = run.step
         if hparams:
             self._file.add(session_start(run.experiment, run.id), step=0)
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         """Record values by tag, as one event; a new tag gets its place in the layout."""
         shown = dict(values)
-        if ACCURACY in shown and self._band is not None:
-            shown[BAND_LOW], shown[BAND_HIGH] = self._band
+        if ACCURACY in shown:
+            shown |= self._coin_band(step)
         self._place(shown)
         self._file.add(
             Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in shown.items()]), step
@@ -77,19 +78,26 @@ class TensorBoardTracker(Tracker):
             self._file.add(session_end(status), step=0)
         self._file.close()
 
+    def _coin_band(self, step: int) -> dict[str, float]:
+        """Return ½ ± 1.96 standard errors of the share of heads in as many flips as there were verdicts."""
+        flips = (step - self._accuracy_step) * self._verdicts_per_step
+        self._accuracy_step = step
+        if flips <= 0:
+            return {}
+        half = 1.96 * math.sqrt(0.25 / flips)
+        return {BAND_LOW: 0.5 - half, BAND_HIGH: 0.5 + half}
+
     def _place(self, tags: Mapping[str, float]) -> None:
         if not self._tags.issuperset(tags):
             self._tags.update(tags)
             self._file.add(layout_summary(layout_for(self._tags)), step=0)
 
 
-def _coin_band(run: RunInfo) -> tuple[float, float] | None:
-    """Return ½ ± 1.96 standard errors of the share of heads in as many flips as a turn has verdicts."""
-    batch = run.experiment.get("training", {}).get("batch_size")
-    if not batch:
-        return None
-    half = 1.96 * math.sqrt(0.25 / (2 * batch))
-    return 0.5 - half, 0.5 + half
+def _verdicts_per_step(run: RunInfo) -> int:
+    """Return how many samples, real and fake, the discriminator judges in a training step."""
+    training = run.experiment.get("training", {})
+    verdicts: int = 2 * training.get("batch_size", 0) * training.get("discriminator_steps", 1)
+    return verdicts
 
 
 def _png(image: NDArray[np.uint8]) -> bytes:

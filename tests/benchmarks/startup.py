@@ -1,6 +1,6 @@
 """How long the light commands take, in fresh processes.
 
-    python tests/benchmarks/startup.py [--rounds 10]
+python tests/benchmarks/startup.py [--rounds 10]
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def main() -> None:
     print(f"python -c pass            {bare:.3f} s (median of {rounds})")
     for arguments in COMMANDS:
         seconds = measure([str(program), *arguments], rounds)
-        print(f"ganlab {' '.join(arguments):<18} {seconds:.3f} s   {seconds / LIMIT:.2f} × the limit of {LIMIT} s")
+        words = " ".join(arguments)
+        print(f"ganlab {words:<18} {seconds:.3f} s   {seconds / LIMIT:.2f} × the limit of {LIMIT} s")
 
 
 def measure(command: list[str], rounds: int) -> float:

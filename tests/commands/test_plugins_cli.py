@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -16,6 +17,7 @@ import pytest
 from ganlab import __version__
 from ganlab.commands.cli import VERBS, run
 from ganlab.commands.common import load
+from ganlab.commands.sample import _arriving_whole
 from ganlab.components import KINDS
 from ganlab.errors import ExperimentError
 from ganlab.registry import load_registry
@@ -122,7 +124,7 @@ def test_listing_plugins_imports_nothing_heavy() -> None:
 
 def test_plugins_in_a_pipe_are_whole_lines(shell: Shell) -> None:
     code, out, err = shell("plugins", "--plugin", "mine.py")
-    assert code == 0
+    assert code == 2  # half of what was asked for is not there
     lines = out.splitlines()
     assert lines[0].split() == ["KIND", "NAME", "FROM", "SUMMARY"]
     assert [line.split()[:2] for line in lines[1:]] == [["dataset", "mine"], ["loss", "plain"]]
@@ -134,7 +136,7 @@ def test_plugins_in_a_pipe_are_whole_lines(shell: Shell) -> None:
 def test_plugins_as_json(shell: Shell) -> None:
     code, out, _ = shell("plugins", "--plugin", "mine.py", "--json")
     listing = json.loads(out)
-    assert code == 0
+    assert code == 2  # half of what was asked for is not there
     assert [plugin["id"] for plugin in listing["plugins"]] == ["mine.py"]
     assert [component["qualified_name"] for component in listing["components"]] == ["mine/mine", "mine/plain"]
     assert [failure["stage"] for failure in listing["failures"]] == ["hooks"]
@@ -147,6 +149,12 @@ def test_errors_shows_the_whole_traceback(shell: Shell, tmp_path: Path) -> None:
     assert out.startswith(f"plugin sick.py: {tmp_path}/sick.py:2: ZeroDivisionError: division by zero\n")
     assert "    Traceback (most recent call last):\n" in out
     assert "return 1 / 0" in out
+
+
+def test_a_plugin_asked_for_by_name_must_be_there(shell: Shell, tmp_path: Path) -> None:
+    code, _, err = shell("plugins", "--plugin", "nosuch.py")
+    assert code == 2
+    assert f"there is no file {tmp_path}/nosuch.py" in err
 
 
 def test_strict_mode_fails_the_command(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,6 +172,7 @@ def test_describe_shows_options_and_a_table_to_paste(shell: Shell, tmp_path: Pat
         My data.
         from        {tmp_path}/mine.py (mine.py)
         yields      images
+        also        holdout = 0.1, on_bad_image = "fail", mirror = false
 
         OPTION  TYPE              DEFAULT   MEANING
         root    path              required  Where the files are.
@@ -264,6 +273,29 @@ def test_an_interrupt_exits_130(shell: Shell, monkeypatch: pytest.MonkeyPatch) -
     assert code == 130
     assert "interrupted" in err
     assert "Traceback" not in err
+
+
+def test_a_termination_is_an_interrupt_while_a_command_runs(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(
+        "ganlab.commands.plugins.load_registry", lambda **_: signal.raise_signal(signal.SIGTERM)
+    )
+    code, _, err = shell("plugins")
+    assert (code, err.strip()) == (130, "interrupted")
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_pictures_of_an_earlier_call_do_not_stay(tmp_path: Path) -> None:
+    out = tmp_path / "faces"
+    out.mkdir()
+    for name in ("000000.png", "000007.png", "mine.png", "000007.txt"):
+        (out / name).write_text("old")
+    with _arriving_whole(out) as directory:
+        (directory / "000000.png").write_text("new")
+    assert sorted(path.name for path in out.iterdir()) == ["000000.png", "000007.txt", "mine.png"]
+    assert (out / "000000.png").read_text() == "new"
 
 
 def test_a_reader_that_leaves_is_no_error() -> None:

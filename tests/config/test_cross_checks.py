@@ -80,7 +80,8 @@ def test_a_loss_must_have_its_network(refused: Refused, base: str) -> None:
         "experiment.toml:7: losses.0: the loss `duel` needs a discriminator\n"
         "    add a [discriminator] table; discriminators: net"
     )
-    assert "needs an encoder" in only(refused(f'{base}[[losses]]\nname = "encode"\n'))
+    without_encoder = only(refused(f'{base}[[losses]]\nname = "encode"\n'))
+    assert "needs an encoder" in without_encoder and "add an [encoder] table" in without_encoder
 
 
 @pytest.mark.parametrize(("network", "loss"), [("discriminator", "duel"), ("encoder", "encode")])
@@ -88,7 +89,8 @@ def test_a_network_must_have_its_loss(refused: Refused, base: str, network: str,
     text = base.replace('"duel"', '"match"').replace("[discriminator]", f"[{network}]")
     assert only(refused(text)) == (
         f"experiment.toml:7: {network}: no loss asks for the {network}: it would never learn\n"
-        f"    remove the table, or add a loss that needs it: {loss}"
+        f"    remove the table, or add a loss that needs it: {loss}\n"
+        f'    a loss of your own says so in its record: needs=frozenset({{"{network}"}})'
     )
 
 

@@ -160,6 +160,12 @@ def test_a_set_gets_the_same_checks_and_is_named(refused: Refused, base: str) ->
     ]
 
 
+def test_a_set_that_makes_an_unknown_table_is_to_blame(refused: Refused, base: str) -> None:
+    (problem,) = refused(base, "a.b.c=1")
+    assert str(problem).startswith("a: there is no such key")
+    assert str(problem).endswith("from --set a.b.c=1")
+
+
 def test_set_leaves_the_file_untouched_by_sharing(load: World, base: str) -> None:
     load(base, "training.steps=3")
     assert load(base).settings.training.steps == 10

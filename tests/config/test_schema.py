@@ -69,7 +69,10 @@ def faults(value: Any, schema: Any, root: dict[str, Any], path: str = "") -> Ite
                     yield from faults(inner, rule.get(key, closed), root, f"{path}.{key}")
         elif keyword == "required":
             yield from (f"{path}.{key}" for key in rule if isinstance(value, dict) and key not in value)
-        elif keyword == "prefixItems":
+        elif keyword == "if":
+            if not list(faults(value, rule, root)):
+                yield from faults(value, schema["then"], root, path)
+        elif keyword in ("prefixItems", "then"):
             pass
         elif keyword in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
             if (
@@ -129,6 +132,7 @@ def test_what_the_loader_takes_fits(schema: dict[str, Any], base: str, load: Wor
         ('[generator]\nname = "net"', '[generator]\nname = "deep"'),
         ("steps = 10", ""),
         ("steps = 10", "steps = 10\nstep = 10"),
+        ("[training]", "[image]\nsize = 8\nwidth = 8\nheight = 8\n[training]"),
         ('name = "judge"', 'name = "judge"\nfeatures = "ears"'),
         ('name = "judge"', 'name = "judge"\nfeatures = { name = "eyes", depth = 2 }'),
         ("[training]", "[optimizer.generator]\nname = 'sgd'\neps = 1\n[training]"),
@@ -141,6 +145,33 @@ def test_what_the_loader_refuses_does_not(
     assert text != base
     assert refused(text)
     assert list(faults(tomllib.loads(text), schema, schema)) != []
+
+
+def test_what_a_base_may_have_is_not_asked_for(schema: dict[str, Any], base: str) -> None:
+    partial = {
+        "extends": "base.toml",
+        "dataset": {"root": "x"},
+        "generator": {"width": 3},
+        "training": {"batch_size": 8},
+    }
+    assert list(faults(partial, schema, schema)) == []
+    assert list(faults({**partial, "training": {"step": 8}}, schema, schema)) != []
+    assert list(faults({**partial, "generator": {"name": "none"}}, schema, schema)) != []
+    del partial["extends"]
+    assert set(faults(partial, schema, schema)) >= {
+        ".title",
+        ".losses",
+        ".generator.name",
+        ".training.steps",
+    }
+
+
+def test_the_experiments_of_the_documentation_fit() -> None:
+    schema = experiment_schema(load_registry())
+    files = sorted((Path(__file__).parents[2] / "docs" / "experiments").glob("*.toml"))
+    assert files
+    for file in files:
+        assert list(faults(tomllib.loads(file.read_text()), schema, schema)) == []
 
 
 def test_it_is_whole(schema: dict[str, Any]) -> None:

@@ -203,10 +203,25 @@ def test_vectors_that_break_the_contract(tmp_path: Path) -> None:
         pack(Endless(), None, cache=tmp_path, workers=2, progress=False)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_vector_that_cannot_be_read_is_named(tmp_path: Path, workers: int) -> None:
+    class Unreadable(Line):
+        def read(self, index: int) -> NDArray[np.float32]:
+            if index == 7:
+                raise OSError(errno.EIO, "Input/output error", "/line/7.bin")
+            return super().read(index)
+
+    with pytest.raises(ComponentError, match=r"^vector 7 cannot be read: .*/line/7\.bin"):
+        pack(Unreadable(), None, cache=tmp_path, workers=workers, progress=False)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
+
+
 def test_a_disk_without_room_is_told_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = Drawn(100_000)
     monkeypatch.setattr("ganlab.data.packing.shutil.disk_usage", lambda _: type("Usage", (), {"free": 10**6}))
-    with pytest.raises(GanlabError, match=r"no space left .* it needs 6\.0 MB; GANLAB_CACHE") as caught:
+    with pytest.raises(
+        GanlabError, match=r"cannot keep 6\.0 MB .*: the disk is full; GANLAB_CACHE"
+    ) as caught:
         pack(source, SPEC, cache=tmp_path, progress=False)
     assert str(tmp_path) in str(caught.value) and source.reads == 0
 
@@ -220,7 +235,7 @@ def test_a_disk_that_fills_up_leaves_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(RowWriter, "__call__", full)
-        with pytest.raises(GanlabError, match="no space left"):
+        with pytest.raises(GanlabError, match="the disk is full"):
             pack(Drawn(100), SPEC, cache=tmp_path, workers=workers, progress=False)
     assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
     assert len(pack(Drawn(100), SPEC, cache=tmp_path, progress=False)) == 100
@@ -228,9 +243,7 @@ def test_a_disk_that_fills_up_leaves_nothing(
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(
-        GanlabError, match=r"cache directory .*file/cache cannot be used: Not a directory; GANLAB_CACHE"
-    ):
+    with pytest.raises(GanlabError, match=r"cache directory .*file/cache: Not a directory; GANLAB_CACHE"):
         pack(Drawn(3), SPEC, cache=tmp_path / "file" / "cache", progress=False)
 
 
@@ -317,7 +330,7 @@ def test_progress_is_lines_on_stderr_where_there_is_no_terminal(
     begin, end, left_out = output.err.splitlines()
     assert begin == "packing 3×4×5 images: 1,200 …"
     assert end.startswith("packing 3×4×5 images: 1,200 in ")
-    assert left_out == "left out 1 bad images, the first: /faces/3.jpg: cut off"
+    assert left_out == "left out 1 bad image, the first: /faces/3.jpg: cut off"
     assert output.out == ""
 
 

@@ -84,6 +84,19 @@ def test_exact_arithmetic_is_left_on_errors() -> None:
     assert torch.is_grad_enabled()
 
 
+def test_exact_arithmetic_keeps_cudnn_and_makes_it_exact() -> None:
+    cudnn = torch.backends.cudnn
+    before = (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32)
+    with exact_arithmetic(torch.device("cuda")):
+        assert (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32) == (
+            True,
+            False,
+            True,
+            False,
+        )
+    assert (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32) == before
+
+
 def test_a_demand_covers_its_evaluators() -> None:
     demand = Demand.of([("features", 10), ("moments", 30), ("features", 20), ("moments", 5), ("moments", 30)])
     assert (demand.features, demand.moments, demand.count) == (20, (5, 30), 30)

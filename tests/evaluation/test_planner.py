@@ -116,17 +116,36 @@ def test_a_measurement_carries_all_that_belongs_beside_it(fakes: Fakes) -> None:
     assert measured.to_json() == {
         "evaluator": "mmd",
         "metric": "mmd2",
+        "better": "lower",
         "value": measured.estimate.value,
         "standard_error": measured.estimate.standard_error,
         "floor": measured.floor.value,
+        "floor_standard_error": measured.floor.standard_error,
         "n_real": 100,
         "n_fake": 100,
+        "n_heldout": 40,
         "features": "pixels",
         "protocol": "",
         "warnings": ["the floor stands on 40 held-out samples, the value on 100 generated"],
     }
     assert json.loads(json.dumps(measured.to_json())) == measured.to_json()
     assert measured.metric.better == "lower" and measured.n_heldout == 40
+
+
+def test_the_greediest_evaluator_sets_the_count(fakes: Fakes) -> None:
+    judged = evaluation(choice(samples=20), choice(label="many", samples=150))
+    assert judged.greediest == 150
+    judged.run(fakes)
+    assert fakes.calls == [150]
+    assert evaluation().greediest == 0
+
+
+def test_what_is_no_evaluator_is_refused_by_name() -> None:
+    wrong = replace(MMD, build=lambda options, spec: "a number")
+    with pytest.raises(
+        GanlabError, match=r"evaluator `mmd`: `build` returned a str, not a ganlab\.Evaluator"
+    ):
+        evaluation(choice(wrong))
 
 
 def test_real_samples_as_fakes_measure_as_none_apart(fakes: Fakes) -> None:

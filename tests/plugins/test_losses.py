@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from ganlab import Loss
+from ganlab import LatentSpec, Loss
 from ganlab.data.feed import Batch
-from ganlab.training.game import Game, TurnSamples
+from ganlab.training.game import Fakes, Game, TurnSamples
 from ganlab.training.networks import Networks
 from ganlab_adversarial.losses import LOSSES
 from ganlab_penalties.losses import R1, GradientPenalty
@@ -52,15 +52,20 @@ def play(
         device=torch.device("cpu"),
         dtype=torch.float32,
     )
-    samples = TurnSamples(lambda: Batch(real, None), lambda: torch.zeros(len(fake), 2), lambda: None)
-    rng = torch.Generator().manual_seed(0)
+    samples = TurnSamples(
+        lambda: Batch(real, None),
+        Fakes(lambda: torch.zeros(len(fake), 2), lambda: None),
+        batch_size=len(real),
+        rng=torch.Generator().manual_seed(0),
+        device=torch.device("cpu"),
+    )
     game = Game(
         player,
         networks,
         samples,
         rows=slice(0, len(real)),
         step=0,
-        rng=rng,
+        latent=LatentSpec(2),
         leaves=loss.differentiates,
     )
     return getattr(loss, player)(game)

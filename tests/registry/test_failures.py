@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ganlab.components import LossComponent
 from ganlab.registry import PluginError, PluginFailure, Registry, load_registry
+from ganlab.registry.classifier import record_fault
 
 PRELUDE = """
 from ganlab import GeneratorComponent, LossComponent, Options, hookimpl
@@ -180,3 +184,10 @@ def test_strict_mode_raises_at_once(
             load_registry(plugins=["sick.py"], relative_to=tmp_path)
     else:
         assert len(load_registry(plugins=["sick.py"], relative_to=tmp_path).failures) == 1
+
+
+@pytest.mark.parametrize("needs", [frozenset({"critic"}), "discriminator", None])
+def test_a_loss_can_only_need_networks_that_there_are(needs: Any) -> None:
+    sound = LossComponent(name="x", summary="X.", build=print, needs=frozenset({"discriminator", "encoder"}))
+    assert record_fault(sound) == ""
+    assert '`needs` of `x` must be a frozenset of "discriminator"' in record_fault(replace(sound, needs=needs))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +145,79 @@ def test_what_is_not_there(tmp_path: Path) -> None:
         checkpoints.load("best")
     with pytest.raises(GanlabError, match="no checkpoint of step 8"):
         checkpoints.mark_best(8)
+
+
+def test_checkpoints_for_being_the_best_do_not_push_out_the_regular_ones(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=3)
+    for step in range(25, 525, 25):
+        save(checkpoints, step, regular=step % 100 == 0)
+        checkpoints.mark_best(step)
+    assert checkpoints.steps == [300, 400, 500]
+    for step in (525, 550):
+        save(checkpoints, step, regular=False)
+        checkpoints.mark_best(step)
+    assert checkpoints.steps == [300, 400, 500, 550]
+    assert [checkpoints.load(step).regular for step in checkpoints.steps] == [True, True, True, False]
+    save(checkpoints, 600)
+    assert checkpoints.steps == [400, 500, 550, 600]
+    checkpoints.mark_best(600)
+    assert checkpoints.steps == [400, 500, 600]
+
+
+def test_where_the_run_stands_is_kept_whatever_it_was_saved_for(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    save(checkpoints, 100)
+    save(checkpoints, 125, regular=False)
+    assert (checkpoints.steps, checkpoints.load().step) == ([100, 125], 125)
+    save(checkpoints, 150, regular=False)
+    assert checkpoints.steps == [100, 150]
+
+
+def test_a_crash_between_replacing_and_renaming_loses_nothing(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    final = save(checkpoints, 5)
+    final.rename(final.with_name(f".replaced-{final.name}"))
+    (final.parent / ".writing-step-00000005").mkdir()
+    assert checkpoints.steps == []
+    checkpoints.recover()
+    assert checkpoints.load().state() == {"step": 5}
+    final.rename(final.with_name(f".replaced-{final.name}"))
+    save(checkpoints, 6)
+    assert checkpoints.steps == [5, 6]
+    assert sorted(path.name for path in final.parent.iterdir()) == ["step-00000005", "step-00000006"]
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """Let files grow to so many bytes: as on a full disk, the last write is a short one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size", [100, 4096, 100_000, 500_000])
+def test_a_write_that_stops_halfway_is_said_plainly(tmp_path: Path, size: int) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    save(checkpoints, 1)
+    # The state fits where the weights do not: each writer meets the end of the room.
+    state = {"large": torch.zeros(10 if size == 500_000 else 10**5)}
+    message = r"cannot write the checkpoint .*step-00000002: the file would be larger than allowed"
+    with room_for(size), pytest.raises(GanlabError, match=message):
+        checkpoints.save(2, state, {"weight": torch.zeros(10**6)})
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000001"]
+    assert checkpoints.load().step == 1
+
+
+def test_a_bug_in_the_state_is_not_dressed_up(tmp_path: Path) -> None:
+    class Broken:
+        def __reduce__(self) -> tuple[Any, ...]:
+            raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        Checkpoints(tmp_path).save(1, {"broken": Broken()}, {})
 
 
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

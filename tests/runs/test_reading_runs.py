@@ -19,7 +19,7 @@ from ganlab.commands import tensorboard as tensorboard_command
 from ganlab.config import Experiment
 from ganlab.errors import GanlabError, UsageError
 from ganlab.runs.directory import RunDirectory
-from ganlab.runs.files import to_json
+from ganlab.runs.encoding import to_json
 from ganlab.runs.reading import find_run, list_runs
 from ganlab.runs.state import Best
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganlab.runs.files import to_json
+from ganlab.runs.encoding import to_json
 from ganlab.runs.records import RecordWriter, last_record, read_records
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ import pytest
 from ganlab.config import Experiment, load_experiment
 from ganlab.errors import GanlabError
 from ganlab.runs.directory import RunDirectory
+from ganlab.runs.lock import RunLock, is_locked
 from ganlab.runs.reading import read_run
 from ganlab.runs.state import Best, Evaluated
 
@@ -134,6 +137,79 @@ def test_a_failed_start_leaves_nothing(
     with pytest.raises(GanlabError, match="the disk is full"):
         RunDirectory.create(tmp_path / "runs", experiment)
     assert not [path for path in (tmp_path / "runs").rglob("*") if path.parent != tmp_path / "runs"]
+
+
+def test_a_start_that_fails_late_leaves_nothing_either(
+    tmp_path: Path, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise GanlabError(f"cannot write {path}: the disk is full")
+
+    monkeypatch.setattr("ganlab.runs.directory.RecordWriter", refuse)
+    with pytest.raises(GanlabError, match=r"cannot write .*metrics\.jsonl: the disk is full"):
+        RunDirectory.create(tmp_path / "runs", experiment)
+    assert not [path for path in (tmp_path / "runs").rglob("*") if path.parent != tmp_path / "runs"]
+
+
+def test_a_damaged_run_is_not_held(run: RunDirectory) -> None:
+    run.close()
+    file = run.path / "run.json"
+    content = file.read_text()
+    file.write_text("{")
+    with pytest.raises(GanlabError, match=r"run\.json is damaged") as kept:
+        RunDirectory.open(run.path)
+    file.write_text(content)
+    RunDirectory.open(run.path).close()
+    assert kept.value is not None  # the error's traceback has held on to what `open` had
+
+
+def test_an_end_that_cannot_be_written_hides_no_error(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise GanlabError("cannot write run.json: the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ganlab.runs.directory.write_state", full)
+        with pytest.raises(ZeroDivisionError):
+            try:
+                raise ZeroDivisionError
+            finally:
+                run.finish("failed", "ZeroDivisionError")
+    assert capsys.readouterr().err == "warning: cannot write run.json: the disk is full\n"
+    assert read_run(run.path).state.status == "interrupted"
+    RunDirectory.open(run.path).close()
+
+
+def test_records_that_cannot_be_written_do_not_keep_the_run(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(run.metrics, "_file", full)
+        with pytest.raises(GanlabError, match="the disk is full"):
+            run.metrics.write(1, {"loss": 1.0})
+        run.finish("failed", "the disk is full")
+    assert read_run(run.path).state.status == "failed"
+
+
+def test_taking_a_run_up_puts_a_half_replaced_checkpoint_back(run: RunDirectory) -> None:
+    path = run.checkpoints.save(5, {"step": 5}, {})
+    run.close()
+    path.rename(path.with_name(f".replaced-{path.name}"))
+    with RunDirectory.open(run.path) as again:
+        assert again.checkpoints.load().step == 5
+
+
+def test_a_lock_lives_no_longer_than_its_holder(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    lock = RunLock(path)
+    alive = weakref.ref(lock)
+    assert is_locked(path)
+    lock.release()
+    assert not is_locked(path)
+    del lock
+    gc.collect()
+    assert alive() is None
 
 
 def test_places_inside(run: RunDirectory) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -94,3 +98,88 @@ def test_a_live_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     last = shown.replace("\r", "\n").strip().splitlines()[-1]
     assert "510/2000" in last
     assert "D loss 1.235 · G loss 0.5 · D accuracy 71% · 1,234 images/s" in last
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_narrow_terminal_keeps_the_step(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
+    output, clock = Terminal(), Clock()
+    console = Console(200_000, output=output, clock=clock)
+    clock.now = 4000
+    console.log(123_456, VALUES)
+    console.close()
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output.getvalue())
+    last = shown.replace("\r", "\n").strip().splitlines()[-1]
+    assert last.startswith("step 123456/200000 D loss 1.235")
+    assert last.endswith("…") and len(last) <= columns
+
+
+def test_what_an_evaluator_warns_of_is_said_once() -> None:
+    output = io.StringIO()
+    console = Console(10, output=output)
+    row = {"evaluator": "mmd", "metric": "mmd", "value": 1.0, "warnings": ["few samples"]}
+    console.evaluation(5, [row])
+    console.evaluation(10, [row, {**row, "metric": "other", "warnings": ["few samples", "no floor"]}])
+    assert output.getvalue().splitlines() == [
+        "step 5: mmd 1",
+        "    note: few samples",
+        "step 10: mmd 1",
+        "step 10: mmd other 1",
+        "    note: no floor",
+    ]
+
+
+def test_a_pipe_without_a_reader_makes_it_quiet() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as output:
+        console = Console(2000, output=output)
+        console.log(100, VALUES)
+        os.close(reading)
+        for step in (200, 300):
+            console.log(step, VALUES)
+            console.advance(step + 1)
+            console.evaluation(step, [{"evaluator": "mmd", "metric": "mmd", "value": 1.0}])
+            console.message("and on it goes")
+        console.close()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_terminal_that_is_gone_makes_it_quiet() -> None:
+    class Gone(Terminal):
+        gone = False
+
+        def write(self, text: str) -> int:
+            if self.gone:
+                raise OSError(5, "Input/output error")
+            return super().write(text)
+
+    output = Gone()
+    console = Console(2000, output=output)
+    output.gone = True
+    console.message("lost")
+    console.log(100, VALUES)
+    console.advance(101)
+    time.sleep(0.4)  # the live line is drawn by a thread, four times a second
+    console.close()
+
+
+@pytest.mark.parametrize("closed", ["head -1", "exec 1>&-"])
+def test_the_process_ends_well_without_a_standard_output(closed: str) -> None:
+    script = (
+        "import sys, time\n"
+        "from ganlab.tracking.console import Console\n"
+        "console = Console(9)\n"
+        "for step in range(1, 10):\n"
+        "    console.log(step, {})\n"
+        "    time.sleep(0.02)\n"
+        "print('trained', file=sys.stderr)\n"
+    )
+    command = {
+        "head -1": '"$0" -c "$1" | head -1; exit "${PIPESTATUS[0]}"',
+        "exec 1>&-": '"$0" -c "$1" >&-',
+    }[closed]
+    done = subprocess.run(
+        ["bash", "-c", command, sys.executable, script], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "trained\n")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ganlab import Tracker
+from ganlab import ComponentError, Tracker
 from ganlab.tracking.hub import TrackerHub
 
 
@@ -74,3 +74,32 @@ def test_an_interrupt_is_not_swallowed() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         TrackerHub({"x": Interrupted()}, pytest.fail).flush()
+
+
+def test_a_tracker_that_cannot_be_built_is_reported_and_left_out() -> None:
+    def broken() -> Tracker:
+        raise ImportError("no module named server")
+
+    def wrong() -> Any:
+        return "not a tracker"
+
+    reports: list[str] = []
+    good = Recorder()
+    hub = TrackerHub.open({"bad": broken, "wrong": wrong, "good": lambda: good}, reports.append)
+    tell_all(hub)
+    assert hub.labels == ["good"] and good.calls == ALL
+    assert reports == [
+        "tracker 'bad' cannot be built and is left out: ImportError: no module named server",
+        "tracker 'wrong' cannot be built and is left out: "
+        "TypeError: `build` returned a str, not a ganlab.Tracker",
+    ]
+
+
+def test_a_users_mistake_is_not_left_out_but_raised() -> None:
+    def refuse() -> Tracker:
+        raise ComponentError("there is no such server", option="server")
+
+    first = Recorder()
+    with pytest.raises(ComponentError, match="no such server"):
+        TrackerHub.open({"first": lambda: first, "refused": refuse}, pytest.fail)
+    assert first.calls == ["close"]

@@ -7,8 +7,9 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from ganlab import LatentSpec
 from ganlab.data.feed import Batch
-from ganlab.training.game import Game, TurnSamples
+from ganlab.training.game import Fakes, Game, TurnSamples
 from ganlab.training.networks import Networks
 
 
@@ -52,8 +53,14 @@ def make_game(
         fetched.append("latents")
         return torch.ones(6, 4)
 
-    samples = TurnSamples(next_batch, latents, lambda: None)
-    options = {"rows": slice(0, 6), "step": 0, "rng": torch.Generator(), **options}
+    samples = TurnSamples(
+        next_batch,
+        Fakes(latents, lambda: None),
+        batch_size=6,
+        rng=torch.Generator().manual_seed(0),
+        device=torch.device("cpu"),
+    )
+    options = {"rows": slice(0, 6), "step": 0, "latent": LatentSpec(4), **options}
     return Game(player, networks, samples, **options), samples, fetched
 
 
@@ -77,8 +84,8 @@ def test_fakes_carry_gradients_in_the_generators_turn_only() -> None:
 def test_shared_fakes_spare_a_generator_pass_and_keep_their_graph() -> None:
     networks = make_networks()
     first, samples, _ = make_game(networks, "discriminator")
-    samples.fake = networks.generate(samples.latents, None)
-    second = Game("generator", networks, samples, rows=slice(0, 6), step=0, rng=torch.Generator())
+    samples.fakes.samples = networks.generate(samples.fakes.latents, None)
+    second = Game("generator", networks, samples, rows=slice(0, 6), step=0, latent=LatentSpec(4))
     assert torch.equal(first.fake, second.fake)
     assert not first.fake.requires_grad
     second.fake_logits.mean().backward()
@@ -102,7 +109,18 @@ def test_rows_are_the_microbatch() -> None:
     game, samples, _ = make_game(make_networks(), "discriminator", rows=slice(2, 4))
     assert game.real.shape == (2, 3)
     assert game.fake.shape == (2, 3)
-    assert samples.latents.shape == (6, 4)
+    assert samples.fakes.latents.shape == (6, 4)
+
+
+def test_a_losss_randomness_is_drawn_for_the_batch_and_cut() -> None:
+    networks = make_networks()
+    whole, samples, _ = make_game(networks, "discriminator")
+    first, second = whole.randn(3), whole.rand()
+    assert first.shape == (6, 3)
+    assert second.shape == (6,)
+    part = Game("discriminator", networks, samples, rows=slice(2, 4), step=0, latent=LatentSpec(4))
+    assert torch.equal(part.randn(3), first[2:4])
+    assert torch.equal(part.rand(), second[2:4])
 
 
 def test_joint_batch_is_one_forward_pass() -> None:

@@ -118,7 +118,7 @@ def test_guard_stops_before_the_update_and_names_the_term(bad: float) -> None:
     values = {"loss/generator/fine": torch.tensor(1.0), "loss/generator/broken": torch.tensor(bad)}
     meter.add(values)
     with pytest.raises(DivergedError, match=r"step 8: not finite: loss/generator/broken\."):
-        guard.check(optimizer, list(values.values()), player="generator", step=7)
+        guard.check(optimizer, list(values.values()), 7)
 
 
 def test_guard_holds_fused_optimizers_still_without_asking_the_device() -> None:
@@ -132,7 +132,7 @@ def test_guard_holds_fused_optimizers_still_without_asking_the_device() -> None:
         weight.grad = torch.full((3,), gradient)
         norm = weight.grad.norm()
         meter.add({"gradient_norm/generator": norm})
-        guard.check(optimizer, [norm], player="generator", step=step)
+        guard.check(optimizer, [norm], step)
         optimizer.step()
 
     turn(1.0, 0)
@@ -150,7 +150,7 @@ def test_guard_checks_unfused_optimizers_at_once_wherever_they_are() -> None:
     guard = Guard(torch.device("cpu"), Meter())
     guard._synchronous = False
     with pytest.raises(DivergedError):
-        guard.check(optimizer, [torch.tensor(math.nan)], player="generator", step=0)
+        guard.check(optimizer, [torch.tensor(math.nan)], 0)
 
 
 def test_schedules() -> None:

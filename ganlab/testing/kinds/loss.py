@@ -22,7 +22,7 @@ __all__ = ["check"]
 
 VERDICTS: tuple[tuple[int, ...], ...] = ((), (2, 2))
 DRAWS = 24
-"""Games over which a loss that draws from `game.rng` is averaged."""
+"""Games over which a loss that draws random numbers is averaged."""
 TOLERANCE = 1e-3
 PLAYERS: tuple[PlayerName, ...] = ("discriminator", "generator")
 
@@ -66,7 +66,7 @@ class _Turn:
         self.subject.require(
             torch.equal(before, torch.get_rng_state()),
             f"{self.player}() draws from torch's global generator, which no checkpoint restores; "
-            "pass generator=game.rng",
+            "draw from game.rand or game.randn",
         )
         self._check_gradients(total)
         if not loss.couples_samples:

@@ -118,6 +118,13 @@ def test_bad_files_fail_by_name_or_are_skipped(tmp_path: Path, monkeypatch: pyte
     assert "far too large: more than 10,000 pixels" in reasons[2]
 
 
+def test_an_image_without_a_range_is_named(tmp_path: Path) -> None:
+    root = write(tmp_path / "photos", "a.png")
+    Image.new("F", (8, 8)).save(root / "b.tiff")
+    with pytest.raises(GanlabError, match=r"^bad image .*photos/b\.tiff: its pixels are floats"):
+        pack(source(root), ImageSpec(3, 8, 8), progress=False)
+
+
 def test_a_broken_link_is_a_bad_image(tmp_path: Path) -> None:
     root = write(tmp_path / "photos", "a.png")
     (root / "b.png").symlink_to(tmp_path / "gone.png")

@@ -24,15 +24,23 @@ EXPERIMENT = {
     "title": "Faces",
     "seed": 3,
     "plugins": ["./x.py"],
-    "training": {"steps": 100, "batch_size": 50, "precision": "auto", "reuse_fakes": True},
+    "training": {"steps": 100, "batch_size": 50, "discriminator_steps": 2, "reuse_fakes": True},
     "optimizer": {"generator": {"learning_rate": 2e-4, "betas": [0.5, 0.999]}},
     "losses": [{"name": "hinge", "weight": 1.0}, {"name": "r1", "label": "penalty", "weight": 10.0}],
 }
 
 
-def build(directory: Path, **options: Any) -> Tracker:
+WITHOUT_A_HAND_IN_LEARNING = {
+    "samples": {"every": 5},
+    "checkpoint": {"keep": 2},
+    "trackers": [{"name": "tensorboard"}],
+    "provenance": {"ganlab": "1.0"},
+}
+
+
+def build(directory: Path, *, step: int = 0, **options: Any) -> Tracker:
     (component,) = ganlab_trackers()
-    run = RunInfo("20260101-000000-abcd", "Faces", directory, EXPERIMENT)
+    run = RunInfo("20260101-000000-abcd", "Faces", directory, EXPERIMENT | WITHOUT_A_HAND_IN_LEARNING, step)
     tracker = component.build(TensorBoardOptions(**options), run)
     assert isinstance(tracker, Tracker)
     return tracker
@@ -102,7 +110,7 @@ def test_settings_are_flat_and_independent_of_an_entrys_place() -> None:
         "plugins": "['./x.py']",
         "training.steps": 100,
         "training.batch_size": 50,
-        "training.precision": "auto",
+        "training.discriminator_steps": 2,
         "training.reuse_fakes": True,
         "optimizer.generator.learning_rate": 2e-4,
         "optimizer.generator.betas": "[0.5, 0.999]",
@@ -132,7 +140,7 @@ def test_hyper_parameters_open_and_close_the_run(tmp_path: Path, status: str, ex
     assert start.group_name == "20260101-000000-abcd"
     assert start.hparams["training.batch_size"].number_value == 50
     assert start.hparams["training.reuse_fakes"].bool_value is True
-    assert "title" not in start.hparams
+    assert {name.partition(".")[0] for name in start.hparams} == {"seed", "training", "optimizer", "losses"}
     tracker.close(status, {"evaluation/mmd/mmd": 0.1})
     end = hparams_metadata.parse_session_end_info_plugin_data(
         hparams(tmp_path, hparams_metadata.SESSION_END_INFO_TAG)
@@ -164,7 +172,7 @@ def test_the_layout_grows_with_what_there_is_to_see(tmp_path: Path) -> None:
         100,
     )
     first, second = layouts(tmp_path)
-    accuracy = "Discriminator accuracy, and the 95 % band of coin flips over one batch"
+    accuracy = "Discriminator accuracy, and the 95 % band of as many coin flips"
     assert first == {"Losses": ["Generator"], "Balance": [accuracy], "Speed": ["Images per second"]}
     assert second == {
         **first,
@@ -176,11 +184,16 @@ def test_the_layout_grows_with_what_there_is_to_see(tmp_path: Path) -> None:
 
 
 def test_accuracy_stands_in_the_band_of_a_coin(tmp_path: Path) -> None:
-    build(tmp_path).scalars({"balance/accuracy": 0.6}, 50)
+    tracker = build(tmp_path, step=1000)
+    # Two batches of 50 real and 50 fake samples in a step: 25 steps are 5,000 flips, 2 are 400.
+    tracker.scalars({"balance/accuracy": 0.6}, 1025)
+    tracker.scalars({"evaluation/mmd/mmd": 0.1}, 1026)
+    tracker.scalars({"balance/accuracy": 0.6}, 1027)
     seen = read(tmp_path)
-    # A batch of 50 is 100 flips: a standard error of 0.05.
-    assert seen.Scalars("balance/accuracy_band_low")[0].value == pytest.approx(0.5 - 0.098)
-    assert seen.Scalars("balance/accuracy_band_high")[0].value == pytest.approx(0.5 + 0.098)
+    lows = [event.value for event in seen.Scalars("balance/accuracy_band_low")]
+    highs = [event.value for event in seen.Scalars("balance/accuracy_band_high")]
+    assert lows == pytest.approx([0.5 - 1.96 * 0.5 / math.sqrt(5000), 0.5 - 1.96 * 0.025])
+    assert highs == pytest.approx([0.5 + 1.96 * 0.5 / math.sqrt(5000), 0.5 + 1.96 * 0.025])
 
 
 def test_two_sessions_share_a_directory(tmp_path: Path) -> None:

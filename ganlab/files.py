@@ -1,0 +1,78 @@
+"""Writing files so that a crash, or a full disk, never leaves half of one behind."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ganlab.errors import GanlabError
+
+__all__ = ["explained", "fsync_path", "write_atomically"]
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file would be larger than allowed",
+    errno.EACCES: "permission denied",
+    errno.EROFS: "the file system is read-only",
+}
+
+
+@contextmanager
+def explained(action: str, remedy: str = "") -> Iterator[None]:
+    """Turn the operating system's refusals inside the block into errors for people.
+
+    Args:
+        action: what is being done, as in `cannot write the checkpoint /runs/…`.
+        remedy: what would help, if that is known.
+
+    Raises:
+        GanlabError: an `OSError` left the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+        raise GanlabError(f"{action}: {reason}" + (f"; {remedy}" if remedy else "")) from error
+
+
+def write_atomically(path: Path, content: str | bytes, *, durable: bool = True) -> None:
+    """Replace a file in one step: readers see the old content or the new.
+
+    Args:
+        path: the file.
+        content: what is to be in it.
+        durable: wait until it would survive a power cut.
+
+    Raises:
+        OSError: it cannot be written; the old content is as it was.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    # A name of its own for each writer: threads, processes and machines may share the directory.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    if durable:
+        fsync_path(path.parent)
+
+
+def fsync_path(path: Path) -> None:
+    """Push a file, or a directory's entries, out of the operating system's cache."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,121 @@
+"""Terms, players and turns from an experiment, and whether they fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ganlab.config.experiment import Experiment, LossChoice
+from ganlab.errors import ComponentError, ExperimentError, Problem
+from ganlab.training.guard import Guard
+from ganlab.training.loss import Loss
+from ganlab.training.meter import Meter
+from ganlab.training.networks import Networks
+from ganlab.training.player import Player, PlayerName, make_player
+from ganlab.training.turn import Term, Turn, speaks_to
+
+__all__ = ["make_players", "make_terms", "make_turns"]
+
+PLAYERS: tuple[PlayerName, ...] = ("discriminator", "generator")
+"""In the order of their turns."""
+
+
+def make_terms(experiment: Experiment) -> list[Term]:
+    """Build the losses, each with its weight and cadence.
+
+    Raises:
+        ExperimentError: a loss refuses its options, is no `ganlab.Loss`, or cannot be
+            computed on microbatches.
+    """
+    terms = [_make_term(choice) for choice in experiment.losses]
+    _refuse(_microbatch_problems(experiment, terms))
+    return terms
+
+
+def make_players(
+    experiment: Experiment, networks: Networks, terms: Sequence[Term]
+) -> dict[PlayerName, Player]:
+    """Return a player for each group of networks that some loss speaks to and that can learn.
+
+    Raises:
+        ExperimentError: a loss speaks to a player that has no network, or no loss speaks to
+            a network that could learn.
+    """
+    settings = experiment.settings
+    players = {
+        name: make_player(name, networks, getattr(settings.optimizer, name), settings.training.steps)
+        for name in PLAYERS
+    }
+    spoken_to = {name for name in PLAYERS if any(speaks_to(term.loss, name) for term in terms)}
+    problems = [
+        term.selection.origin.problem(
+            term.selection.path,
+            f"the loss {term.label!r} trains a discriminator, and the experiment has none",
+            "add a [discriminator] table (the loss's plugin should declare that it needs one)",
+        )
+        for term in terms
+        if speaks_to(term.loss, "discriminator") and networks.discriminator is None
+    ]
+    problems += [
+        experiment.origin.problem(name, f"no loss trains the {name}: it would stay as random as it starts")
+        for name, player in players.items()
+        if player is not None and name not in spoken_to
+    ]
+    _refuse(problems)
+    return {name: player for name, player in players.items() if player is not None}
+
+
+def make_turns(
+    experiment: Experiment,
+    networks: Networks,
+    players: dict[PlayerName, Player],
+    terms: Sequence[Term],
+    meter: Meter,
+    guard: Guard,
+) -> list[Turn]:
+    """Return the turns of a step in order: the discriminator's, then the generator's."""
+    training = experiment.settings.training
+    counts = {"discriminator": training.discriminator_steps, "generator": training.generator_steps}
+    turns: list[Turn] = []
+    for name in PLAYERS:
+        if name in players:
+            turn = Turn(
+                players[name],
+                [term for term in terms if speaks_to(term.loss, name)],
+                networks,
+                experiment.latent,
+                batch_size=training.batch_size,
+                microbatch_size=training.microbatch_size or training.batch_size,
+                joint_batch=training.joint_batch,
+                meter=meter,
+                guard=guard,
+            )
+            turns += [turn] * counts[name]
+    return turns
+
+
+def _make_term(choice: LossChoice) -> Term:
+    loss = choice.selection.build()
+    if not isinstance(loss, Loss):
+        raise choice.selection.refusal(ComponentError(f"its `build` returned {loss!r}, not a ganlab.Loss"))
+    return Term(choice.selection, loss, choice.settings.weight, choice.settings.every)
+
+
+def _microbatch_problems(experiment: Experiment, terms: Sequence[Term]) -> list[Problem]:
+    """Return the losses that compare the samples of a batch with one another, where it is cut up."""
+    training = experiment.settings.training
+    if training.microbatch_size in (None, training.batch_size):
+        return []
+    return [
+        experiment.origin.problem(
+            "training.microbatch_size",
+            f"the loss {term.label!r} compares whole batches, which microbatches would change",
+            "leave `microbatch_size` out, or lower `batch_size`",
+        )
+        for term in terms
+        if term.loss.couples_samples
+    ]
+
+
+def _refuse(problems: list[Problem]) -> None:
+    if problems:
+        raise ExperimentError(problems)
