@@ -190,4 +190,6 @@ def test_strict_mode_raises_at_once(
 def test_a_loss_can_only_need_networks_that_there_are(needs: Any) -> None:
     sound = LossComponent(name="x", summary="X.", build=print, needs=frozenset({"discriminator", "encoder"}))
     assert record_fault(sound) == ""
-    assert '`needs` of `x` must be a frozenset of "discriminator"' in record_fault(replace(sound, needs=needs))
+    assert '`needs` of `x` must be a frozenset of "discriminator"' in record_fault(
+        replace(sound, needs=needs)
+    )
