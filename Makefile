@@ -12,6 +12,7 @@ INSTALLED := $(VENV)/.installed
 
 quickstart: $(INSTALLED)
 	$(BIN)/ganlab run docs/experiments/quickstart.toml
+	@echo 'watch it:  $(BIN)/ganlab tensorboard'
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
