@@ -173,7 +173,7 @@ class Trainer:
         They are drawn for the greediest evaluator, so that none sees others when it is due alone.
         """
         engine, streams = self.engine, Streams(self.settings.seed)
-        most = max(choice.settings.samples for choice in engine.experiment.evaluators)
+        most = self.evaluation.greediest
         latents = draw_latents(engine.experiment.latent, most, streams["evaluation"])[:count]
         labels = None
         if engine.networks.generator_takes_labels:
