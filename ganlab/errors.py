@@ -18,6 +18,7 @@ __all__ = [
     "ExperimentError",
     "GanlabError",
     "InterruptedRunError",
+    "LostProcessError",
     "Problem",
     "UsageError",
 ]
@@ -110,3 +111,9 @@ class InterruptedRunError(GanlabError):
     """The run was asked to stop, saved its state, and can be taken up again."""
 
     exit_code = 75
+
+
+class LostProcessError(GanlabError):
+    """Another process of the run is dead or stuck: those that are left cannot go on without it."""
+
+    exit_code = 1

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from types import FrameType
 from typing import NoReturn
 
 import click
@@ -22,6 +23,7 @@ __all__ = ["VERBS", "Session", "cli", "main", "run"]
 
 VERBS: dict[str, tuple[str, str]] = {
     "run": ("ganlab.commands.run", "Train what an experiment file describes."),
+    "resume": ("ganlab.commands.resume", "Go on with a run, or fork it."),
     "validate": ("ganlab.commands.validate", "Build everything and try one batch; train nothing."),
     "sample": ("ganlab.commands.sample", "Generate samples from a run."),
     "runs": ("ganlab.commands.runs", "List runs and how they fared."),
@@ -35,7 +37,7 @@ VERBS: dict[str, tuple[str, str]] = {
 Help is written here a second time so that `ganlab --help` imports no verb.
 """
 
-_INTERRUPTED = 130
+_INTERRUPTED = 75
 _BROKEN_PIPE = 141
 
 
@@ -122,16 +124,32 @@ def run(arguments: Sequence[str]) -> int:
 def _terminated_like_interrupted() -> Iterator[None]:
     """Let SIGTERM do what Ctrl-C does, so that work in progress cleans up behind itself.
 
-    Training listens by itself while it lasts.
+    A second signal ends the process at once. Training listens by itself while it lasts.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # Only the main thread may install handlers.
         return
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    heard = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal heard
+        if heard:
+            os._exit(128 + number)
+        heard = True
+        raise KeyboardInterrupt
+
+    listened = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM)
+        # A shell has its background jobs ignore Ctrl-C.
+        if signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    previous = {number: signal.signal(number, interrupt) for number in listened}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous if previous is not None else signal.SIG_DFL)
+        for number, handler in previous.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
 
 def _leave_broken_pipe() -> int:
@@ -149,7 +167,7 @@ def _tell(error: Exception, session: Session) -> int:
     if session.traceback and not isinstance(error, click.Abort):
         traceback.print_exception(error)
     if isinstance(error, click.Abort):
-        click.echo("interrupted", err=True)
+        click.echo("interrupted; what was begun left nothing behind, and can be started again", err=True)
         return _INTERRUPTED
     if isinstance(error, GanlabError):
         problems = error.problems if isinstance(error, ExperimentError) else [error]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
+
+from ganlab.errors import UsageError
 
 if TYPE_CHECKING:
     from ganlab.config import Experiment
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "experiment_options",
     "load",
+    "parse_checkpoint",
     "plugin_options",
     "runs_option",
     "tell_failures",
@@ -64,6 +67,23 @@ def runs_option(function: _Function) -> _Function:
         metavar="DIR",
         help="Directory that holds the runs.",
     )(function)
+
+
+def parse_checkpoint(given: str | None) -> Literal["best", "last"] | int | None:
+    """Return what `--checkpoint` means.
+
+    Raises:
+        UsageError: nothing.
+    """
+    if given is None:
+        return None
+    if given == "best":
+        return "best"
+    if given == "last":
+        return "last"
+    if not given.isdecimal():
+        raise UsageError(f"--checkpoint is {given!r}; it takes best, last, or the number of a step")
+    return int(given)
 
 
 def tell_failures(registry: Registry) -> None:

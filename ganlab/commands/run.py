@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ganlab.commands.common import experiment_options, runs_option
+from ganlab.errors import UsageError
 
-__all__ = ["command"]
+if TYPE_CHECKING:
+    from ganlab.runs.reading import Run
+
+__all__ = ["command", "tell_result"]
 
 
 @click.command("run")
@@ -16,6 +21,12 @@ __all__ = ["command"]
 @experiment_options
 @runs_option
 @click.option("--quiet", is_flag=True, help="Print only where the run is and how it ended.")
+@click.option(
+    "--resume",
+    metavar="auto|RUN",
+    help="Go on with this run of the experiment; auto: with the newest of its title, or start one.",
+)
+@click.option("--allow-change", is_flag=True, help="Go on although the experiment has changed; record how.")
 def command(
     experiment: Path,
     overrides: tuple[str, ...],
@@ -23,13 +34,27 @@ def command(
     disabled: tuple[str, ...],
     runs: Path,
     quiet: bool,
+    resume: str | None,
+    allow_change: bool,
 ) -> None:
-    """Train and measure EXPERIMENT (a TOML file) in a new run directory."""
-    from ganlab.commands.common import load
-    from ganlab.training.session import run_experiment
+    """Train and measure EXPERIMENT (a TOML file) in a new run directory, or go on with a run of it.
 
-    run = run_experiment(load(experiment, overrides, plugins, disabled), runs, quiet=quiet)
-    click.echo(f"finished: {run.path}")
+    Several processes share a run under `torchrun --nproc-per-node=N -m ganlab run EXPERIMENT`.
+    """
+    from ganlab.commands.common import load
+    from ganlab.training.session import Plan, run_experiment
+
+    if allow_change and resume is None:
+        raise UsageError("--allow-change goes with --resume: a new run is what its file says")
+    plan = Plan(runs, resume, allow_change=allow_change)
+    tell_result(run_experiment(load(experiment, overrides, plugins, disabled), plan, quiet=quiet), runs)
+
+
+def tell_result(run: Run | None, runs: Path) -> None:
+    """Say where a finished run is; nothing in a process that only helped."""
+    if run is None:
+        return
+    click.echo(f"finished: {run.path}, step {run.state.step:,}")
     if run.state.best is not None:
         best = run.state.best
         click.echo(f"best:     step {best.step}, {best.metric} = {best.value:.4g}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ganlab.commands.common import runs_option
+from ganlab.commands.common import parse_checkpoint, runs_option
 from ganlab.errors import UsageError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def command(
     runs: Path,
 ) -> None:
     """Make samples with the generator of RUN (a path, an id or its beginning, or `latest`)."""
-    which = _parse_checkpoint(checkpoint)
+    which = parse_checkpoint(checkpoint)
     if not force and out.is_dir() and any(out.iterdir()):
         raise UsageError(f"{out} is not empty; choose another --out, or --force to write into it")
 
@@ -89,18 +89,6 @@ def command(
             _write_images(directory, shown)
     weights = "averaged weights" if trained.averaged else "raw weights"
     click.echo(f"{count:,} samples of step {trained.step:,} ({weights}) in {out}")
-
-
-def _parse_checkpoint(given: str | None) -> Literal["best", "last"] | int | None:
-    if given is None:
-        return None
-    if given == "best":
-        return "best"
-    if given == "last":
-        return "last"
-    if not given.isdecimal():
-        raise UsageError(f"--checkpoint is {given!r}; it takes best, last, or the number of a step")
-    return int(given)
 
 
 def _choose_format(

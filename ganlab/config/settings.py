@@ -20,6 +20,7 @@ __all__ = [
     "EmaSettings",
     "EvaluatorSettings",
     "FileProvenance",
+    "HealthSettings",
     "ImageSettings",
     "LatentSettings",
     "LossSettings",
@@ -293,6 +294,13 @@ class CheckpointSettings(Table):
     """What chooses the best: an evaluator's label, or `label.metric`. The first evaluator if left out."""
 
 
+class HealthSettings(Table):
+    """`[health]`: when a run warns that it fares badly."""
+
+    patience: int = Field(10, ge=0)
+    """Evaluations in a row without a new best until a warning; 0 for none."""
+
+
 class ComponentProvenance(Table):
     """An entry of `[[provenance.components]]`: where a chosen component came from."""
 
@@ -361,6 +369,8 @@ class Settings(Table):
     """The pictures of a run."""
     checkpoint: CheckpointSettings = CheckpointSettings()
     """What is kept."""
+    health: HealthSettings = HealthSettings()
+    """When a run warns."""
     trackers: list[TrackerSettings] = Field(default_factory=lambda: [TrackerSettings(name="tensorboard")])
     """Where scalars, pictures and text go."""
     provenance: ProvenanceSettings | None = None

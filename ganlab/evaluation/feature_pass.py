@@ -19,6 +19,8 @@ from ganlab.evaluation.collector import Collector, Demand
 from ganlab.evaluation.evaluator import FeatureExtractor
 from ganlab.evaluation.extraction import extract
 from ganlab.evaluation.reference import ReferenceData
+from ganlab.evaluation.sharding import in_blocks
+from ganlab.processes import Processes
 
 __all__ = ["FeaturePass", "Progress", "group_by_features"]
 
@@ -74,27 +76,34 @@ class FeaturePass:
         data: ReferenceData,
         indices: NDArray[np.int64],
         cache: StatisticsCache,
+        processes: Processes,
         progress: Callable[[int, int], None],
     ) -> Collector:
-        """Return the features of real samples, from the cache if it has them.
+        """Return the features of real samples, from the cache if it has them; empty but for the leader.
 
         Args:
             data: the real samples.
             indices: those to read, in order; evaluators that ask for more get what there is.
             cache: where features are looked up, and kept.
+            processes: those that share the work.
             progress: called with samples done and samples in all.
         """
         demand = self.demand().limited(len(indices))
-        key = self._key(data, indices, demand)
-        stored = cache.load(key)
-        if stored is not None:
-            return Collector.restore(demand, stored)
         collector = Collector(demand)
-        for start in range(0, demand.count, self.batch_size):
-            stop = min(start + self.batch_size, demand.count)
-            collector.add(self.extract(data.read(indices[start:stop])))
-            progress(stop, demand.count)
-        cache.save(key, collector.tensors())
+        key = self._key(data, indices, demand)
+        stored = cache.load(key) if processes.leader else None
+        if processes.broadcast(stored is not None):
+            return collector if stored is None else Collector.restore(demand, stored)
+
+        def compute(start: int, stop: int) -> torch.Tensor:
+            return self.extract(data.read(indices[start:stop]))
+
+        for done, blocks in in_blocks(demand.count, self.batch_size, processes, compute):
+            for features in blocks:
+                collector.add(features)
+            progress(done, demand.count)
+        if processes.leader:
+            cache.save(key, collector.tensors())
         return collector
 
     def _key(self, data: ReferenceData, indices: NDArray[np.int64], demand: Demand) -> dict[str, Any]:

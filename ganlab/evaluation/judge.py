@@ -44,11 +44,6 @@ class Judge:
         """What tags and files call it."""
         return self.choice.selection.label
 
-    @property
-    def ready(self) -> bool:
-        """Whether it has seen the real samples."""
-        return self._real is not None
-
     def prepare(self, reference: Collector, held_out: Collector | None) -> None:
         """Freeze what is frozen, or restore it, and measure the floor."""
         if "standardiser" in self._restored:

@@ -20,11 +20,13 @@ from ganlab.evaluation.feature_pass import FeaturePass, Progress, group_by_featu
 from ganlab.evaluation.judge import Judge
 from ganlab.evaluation.measurement import Measurement
 from ganlab.evaluation.reference import ReferenceData
+from ganlab.evaluation.sharding import in_blocks
+from ganlab.processes import Processes
 
 __all__ = ["Evaluation", "Generate"]
 
-Generate = Callable[[int], Iterator[torch.Tensor]]
-"""Maps a count to batches of generated samples, at least that many in all: floats
+Generate = Callable[[slice], Iterator[torch.Tensor]]
+"""Maps rows to batches of generated samples, these rows of a set that is always the same: floats
 `(n, C, H, W)` in [-1, 1], or vectors `(n, dimension)`, on any device, in batches of any size."""
 
 
@@ -42,8 +44,10 @@ class Evaluation:
         device: where features are computed.
         cache: directory of real statistics.
         batch_size: samples of an extractor's batch.
+        processes: those that share the work; each must call the same methods, and the leader
+            alone has measurements to return.
         progress: called with what is being read, samples done and samples in all, after
-            each batch; it may raise to stop.
+            each batch (of every process); it may raise to stop.
 
     Raises:
         ExperimentError: a component refused its options.
@@ -59,6 +63,7 @@ class Evaluation:
         device: torch.device | str,
         cache: Path,
         batch_size: int = 256,
+        processes: Processes | None = None,
         progress: Progress | None = None,
     ) -> None:
         if choices and len(data.training) < 2:
@@ -67,6 +72,8 @@ class Evaluation:
         self._data = data
         self._batch_size = batch_size
         self._cache = StatisticsCache(cache)
+        self._processes = processes or Processes()
+        self._prepared = False
         self._progress: Progress = progress or (lambda what, done, total: None)
         self._passes = group_by_features(choices, spec, torch.device(device), batch_size)
         extractor = {label: each.extractor for each in self._passes for label in each.labels}
@@ -88,19 +95,20 @@ class Evaluation:
         Raises:
             GanlabError: there are fewer than 2 training samples, or features are not finite.
         """
-        if all(judge.ready for judge in self._judges.values()):
+        if self._prepared:
             return
         for each in self._passes:
             reference = self._collect_real(each, "real")
             held_out = self._collect_real(each, "held-out") if len(self._data.held_out) >= 2 else None
-            for label in each.labels:
+            for label in each.labels if self._processes.leader else ():
                 self._judges[label].prepare(reference, held_out)
+        self._prepared = True
 
     def run(self, generate: Generate, due: Collection[str] | None = None) -> list[Measurement]:
         """Measure generated samples.
 
         Args:
-            generate: called once, for as many samples as the greediest evaluator wants.
+            generate: called for block after block of as many samples as the greediest evaluator wants.
             due: labels of the evaluators that are due; all if left out.
 
         Returns:
@@ -114,6 +122,8 @@ class Evaluation:
             return []
         self.prepare()
         fakes = self._collect_fakes(generate, wanted)
+        if not self._processes.leader:
+            return []
         return [measurement for label in wanted for measurement in self._judges[label].measure(fakes[label])]
 
     def state_dict(self) -> dict[str, Any]:
@@ -125,6 +135,7 @@ class Evaluation:
         """Restore what was frozen; evaluators that the state does not know start afresh."""
         for label, judge in self._judges.items():
             judge.load_state_dict(state.get(label, {}))
+        self._prepared = False
 
     def _collect_real(self, each: FeaturePass, what: str) -> Collector:
         demand = each.demand()
@@ -133,6 +144,7 @@ class Evaluation:
             self._data,
             choose(demand.count),
             self._cache,
+            self._processes,
             lambda done, total: self._progress(f"{what} samples ({each.name})", done, total),
         )
 
@@ -144,12 +156,19 @@ class Evaluation:
             if not set(wanted).isdisjoint(each.labels)
         ]
         count = max(collector.demand.count for _, collector in active)
-        done = 0
-        for batch in rebatch(map(self._checked, generate(count)), self._batch_size, count):
-            for each, collector in active:
-                if done < collector.demand.count:
-                    collector.add(each.extract(batch))
-            done += len(batch)
+
+        def compute(start: int, stop: int) -> list[torch.Tensor | None]:
+            samples = generate(slice(start, stop))
+            (batch,) = rebatch(map(self._checked, samples), stop - start, stop - start)
+            return [
+                each.extract(batch) if start < collector.demand.count else None for each, collector in active
+            ]
+
+        for done, blocks in in_blocks(count, self._batch_size, self._processes, compute):
+            for block in blocks:
+                for (_, collector), features in zip(active, block, strict=True):
+                    if features is not None:
+                        collector.add(features)
             self._progress("generated samples", done, count)
         return {label: collector for each, collector in active for label in each.labels}
 

@@ -45,10 +45,24 @@ class Checkpoint:
     regular: bool = True
 
     def state(self) -> dict[str, Any]:
-        """Return the training state, tensors on the CPU."""
+        """Return the training state, tensors on the CPU. Nothing that it names is imported or run.
+
+        Raises:
+            GanlabError: it holds something else than tensors and plain values.
+        """
         import torch
 
-        loaded: dict[str, Any] = torch.load(self.path / _STATE, map_location="cpu", weights_only=True)
+        path = self.path / _STATE
+        try:
+            with explained(f"cannot read {path}"):
+                loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except GanlabError:
+            raise
+        except Exception as error:  # whatever strange bytes make torch's reader raise
+            raise GanlabError(
+                f"{path} holds more than tensors and plain values, or is not a checkpoint at all: it was "
+                "not loaded, and nothing in it was run. ganlab never writes such a file"
+            ) from error
         return loaded
 
     def generator(self, *, ema: bool | None = None) -> dict[str, torch.Tensor]:

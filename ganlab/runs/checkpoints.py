@@ -113,6 +113,24 @@ class Checkpoints:
             write_atomically(self._best, self._path(step).name + "\n")
             self._remove_old(self.last if self.last is not None else step)
 
+    def rewind(self, step: int, best: int | None) -> None:
+        """Let the run stand at an earlier step; what is later goes with the next `save`.
+
+        Args:
+            step: a step that has a checkpoint; any other means that the run starts again.
+            best: the step of the checkpoint that was the best by then; `None`, and one that is
+                no longer there, mean that there is none.
+
+        Raises:
+            GanlabError: the directory cannot be written.
+        """
+        for pointer, target in ((self._last, step), (self._best, best)):
+            with explained(f"cannot write {pointer}"):
+                if target in self.steps:
+                    write_atomically(pointer, self._path(target).name + "\n")
+                else:
+                    pointer.unlink(missing_ok=True)
+
     def recover(self) -> None:
         """Clear up what a crash left in the middle of a save; only for who writes the run.
 

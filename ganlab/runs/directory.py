@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import secrets
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,16 +21,19 @@ from ganlab.runs.checkpoints import Checkpoints
 from ganlab.runs.encoding import to_json
 from ganlab.runs.environment import describe_environment
 from ganlab.runs.layout import RunLayout, slug
-from ganlab.runs.lock import RunLock
-from ganlab.runs.plugins import copy_plugins
+from ganlab.runs.lock import RunLock, is_locked
+from ganlab.runs.plugins import copy_plugins, point_at_copies
+from ganlab.runs.reading import Run
 from ganlab.runs.records import RecordWriter
 from ganlab.runs.reporting import print_warning
 from ganlab.runs.state import (
     Best,
     Evaluated,
+    Parent,
     RunState,
     Session,
     Status,
+    Warned,
     read_state,
     utc_now,
     write_state,
@@ -38,12 +41,15 @@ from ganlab.runs.state import (
 
 __all__ = ["RunDirectory"]
 
+_LEFTOVER_SECONDS = 60
+"""A directory younger than this may be about to be locked by who makes it."""
+
 
 class RunDirectory:
     """A run that this process writes: its files, its state and its checkpoints.
 
-    Made by `create` (a new run) or `open` (one more session of an old one), and held
-    under a lock until `finish` or `close`; a context manager that closes.
+    Made by `create` (a new run) or `open` (an old one, whose next session starts with
+    `begin`), and held under a lock until `finish` or `close`; a context manager that closes.
 
     Attributes:
         path: the directory.
@@ -65,7 +71,14 @@ class RunDirectory:
 
     @classmethod
     def create(
-        cls, root: Path, experiment: Experiment, *, parent: str | None = None, device: str = "cpu"
+        cls,
+        root: Path,
+        experiment: Experiment,
+        *,
+        parent: Parent | None = None,
+        device: str = "cpu",
+        processes: int = 1,
+        changes: Sequence[str] = (),
     ) -> RunDirectory:
         """Make the directory of a new run: `root/<title-slug>/<UTC time>-<4 hex>`.
 
@@ -74,8 +87,10 @@ class RunDirectory:
         Args:
             root: the directory of all runs; made where it is missing.
             experiment: what is to be run.
-            parent: id of the run that this one starts from.
+            parent: the checkpoint that it starts from.
             device: where the run computes, for `environment.json`.
+            processes: how many share the run.
+            changes: what differs from the parent.
 
         Raises:
             GanlabError: the directory cannot be written.
@@ -89,14 +104,15 @@ class RunDirectory:
             steps=experiment.settings.training.steps,
             created=utc_now(),
             parent=parent,
-            sessions=(Session.begin(),),
+            sessions=(Session.begin(parent.step if parent else 0, processes=processes, changes=changes),),
         )
         with explained(f"cannot make the run directory {path}"), ExitStack() as undo:
             undo.callback(shutil.rmtree, temporary, ignore_errors=True)
             temporary.mkdir(parents=True)
-            _fill(RunLayout(temporary), experiment, state, device)
             lock = RunLock(RunLayout(temporary).lock)
             undo.callback(lock.release)
+            _remove_leftovers(path.parent)
+            _fill(RunLayout(temporary), experiment, state, device)
             temporary.rename(path)
             undo.callback(shutil.rmtree, path, ignore_errors=True)
             run = cls(path, state, lock, experiment.settings.checkpoint.keep)
@@ -105,7 +121,7 @@ class RunDirectory:
 
     @classmethod
     def open(cls, path: Path, *, keep: int = 3) -> RunDirectory:
-        """Take up an existing run for one more session.
+        """Take hold of an existing run; what it recorded stays as it is until `begin`.
 
         Raises:
             GanlabError: there is no run there, it is damaged, or another process is writing it.
@@ -116,14 +132,64 @@ class RunDirectory:
         with ExitStack() as undo:
             lock = RunLock(layout.lock)
             undo.callback(lock.release)
-            state = read_state(layout.state)
-            run = cls(layout.root, state, lock, keep)
+            run = cls(layout.root, read_state(layout.state), lock, keep)
             run.checkpoints.recover()
-            step = run.checkpoints.last or 0
-            session = Session.begin(step)
-            run._replace(status="running", reason="", step=step, sessions=(*state.sessions, session))
             undo.pop_all()
         return run
+
+    def begin(
+        self,
+        step: int,
+        record: Mapping[str, Any] | None,
+        *,
+        experiment: Experiment,
+        best: Mapping[str, Any] | None = None,
+        processes: int = 1,
+        changes: Sequence[str] = (),
+    ) -> None:
+        """Begin one more session, at a checkpoint: what was recorded after it was written goes.
+
+        Args:
+            step: the checkpoint's; 0 where the run starts again.
+            record: what `state_dict` returned when it was written; `None` is the very beginning.
+            experiment: what goes on; it replaces `resolved.toml`, where it was changed.
+            best: the best checkpoint by then, as `Best` has it.
+            processes: how many share the run.
+            changes: what differs from the session before.
+
+        Raises:
+            GanlabError: the directory cannot be written.
+        """
+        session = Session.begin(step, processes=processes, changes=changes)
+        self.checkpoints.rewind(step, None if best is None else best["step"])
+        last_picture = -1 if record is None else step
+        record = record or {"metrics": 0, "evaluations": 0, "last": None, "warnings": []}
+        self.metrics.rewind(record["metrics"])
+        self.evaluations.rewind(record["evaluations"])
+        with explained(f"cannot write {self.path}"):
+            _remove_pictures_after(self._layout.samples, last_picture)
+            if changes:
+                _replace_experiment(self._layout, experiment, len(self.state.sessions))
+        self._replace(
+            status="running",
+            reason="",
+            step=step,
+            steps=experiment.settings.training.steps,
+            best=None if best is None or self.checkpoints.best is None else Best(**best),
+            last=None if record["last"] is None else Evaluated(**record["last"]),
+            warnings=tuple(Warned(**warning) for warning in record["warnings"]),
+            sessions=(*self.state.sessions, session),
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what has been recorded so far, for `begin`; all of it has reached the disk."""
+        state = self.state
+        return {
+            "metrics": self.metrics.mark(),
+            "evaluations": self.evaluations.mark(),
+            "last": None if state.last is None else dataclasses.asdict(state.last),
+            "warnings": [dataclasses.asdict(warning) for warning in state.warnings],
+        }
 
     @property
     def id(self) -> str:
@@ -141,13 +207,16 @@ class RunDirectory:
         step: int | None = None,
         best: Best | None = None,
         last: Evaluated | None = None,
+        warning: Warned | None = None,
     ) -> None:
         """Record how far the run got; what is left out stays as it is.
 
         The disk is not waited for, since this is called at every log point; after a power
         cut the checkpoints say where the run stands.
         """
-        given = {"step": step, "best": best, "last": last}
+        given: dict[str, Any] = {"step": step, "best": best, "last": last}
+        if warning is not None:
+            given["warnings"] = (*self.state.warnings, warning)
         self._replace(durable=False, **{name: value for name, value in given.items() if value is not None})
 
     def finish(self, status: Status, reason: str = "") -> None:
@@ -187,8 +256,11 @@ class RunDirectory:
 
     def environment(self) -> dict[str, Any]:
         """Return the machine and the versions that the run was started with."""
-        described: dict[str, Any] = json.loads(self._layout.environment.read_text(encoding="utf-8"))
-        return described
+        return Run(self.path, self.state).environment()
+
+    def reread(self) -> Run:
+        """Return the run as readers see it."""
+        return Run(self.path, self.state)
 
     def __enter__(self) -> RunDirectory:
         return self
@@ -215,6 +287,38 @@ def _fill(layout: RunLayout, experiment: Experiment, state: RunState, device: st
     write_state(layout.state, state)
     for directory in (layout.samples, layout.checkpoints, layout.logs):
         directory.mkdir()
+
+
+def _remove_leftovers(title: Path) -> None:
+    """Remove directories of runs that died while they were being made."""
+    for leftover in title.glob(".creating-*"):
+        old = time.time() - leftover.stat().st_mtime > _LEFTOVER_SECONDS
+        if old and not is_locked(RunLayout(leftover).lock):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _remove_pictures_after(samples: Path, step: int) -> None:
+    for picture in samples.glob("*-*.*"):
+        number = picture.stem.rpartition("-")[2]
+        if number.isdecimal() and int(number) > step:
+            picture.unlink()
+
+
+def _replace_experiment(layout: RunLayout, experiment: Experiment, sessions: int) -> None:
+    """Let a run's files say what goes on from here; what they said so far is kept in `logs/`."""
+    before = layout.logs / f"before-session-{sessions + 1}"
+    if not before.is_dir():
+        before.mkdir(parents=True)
+        shutil.copyfile(layout.resolved, before / layout.resolved.name)
+        if layout.plugins.is_dir():
+            shutil.copytree(layout.plugins, before / layout.plugins.name)
+    # Read before they are written: a plugin's file may be the run's own copy.
+    contents = {name: source.read_bytes() for name, source in experiment.plugin_files.items()}
+    for name, content in contents.items():
+        _made((layout.plugins / name).parent)
+        write_atomically(layout.plugins / name, content)
+    resolved = point_at_copies(experiment.resolved, contents, layout.plugins.name)
+    write_atomically(layout.resolved, dump_resolved(dataclasses.replace(experiment, resolved=resolved)))
 
 
 def _made(directory: Path) -> Path:

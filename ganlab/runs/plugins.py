@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from ganlab.config import relocate_plugins
 
-__all__ = ["copy_plugins"]
+__all__ = ["copy_plugins", "point_at_copies"]
 
 
 def copy_plugins(
@@ -30,8 +30,19 @@ def copy_plugins(
         target = destination / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
+    return point_at_copies(resolved, sources, destination.name)
+
+
+def point_at_copies(resolved: Mapping[str, Any], names: Collection[str], directory: str) -> dict[str, Any]:
+    """Return a resolved experiment whose local plugins are read from copies.
+
+    Args:
+        resolved: `Experiment.resolved`.
+        names: of the copied files, as in `Experiment.plugin_files`.
+        directory: where the copies lie, beside the resolved experiment.
+    """
     # A plugin is a file or a package directory; installed modules are left as they are.
-    copied = {name.partition("/")[0] for name in sources}
+    copied = {name.partition("/")[0] for name in names}
     given = (Path(plugin) for plugin in resolved.get("plugins", []))
-    moved = {path: f"./{destination.name}/{path.name}" for path in given if path.name in copied}
+    moved = {path: f"./{directory}/{path.name}" for path in given if path.name in copied}
     return relocate_plugins(resolved, moved)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,19 @@ class Run:
     def checkpoints(self) -> Checkpoints:
         """Its checkpoints, to load from."""
         return Checkpoints(self.path)
+
+    def environment(self) -> dict[str, Any]:
+        """Return the machine and the versions that the run was started with.
+
+        Raises:
+            GanlabError: the file is not there, or damaged.
+        """
+        path = RunLayout(self.path).environment
+        try:
+            described: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise GanlabError(f"{path} cannot be read: {error}") from error
+        return described
 
     def last_metrics(self) -> dict[str, Any] | None:
         """Return the scalars of the last log point, with `step` and `time`; `None` before the first."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ganlab.files import explained, write_atomically
+from ganlab.files import explained
 from ganlab.runs.encoding import to_json
 
 __all__ = ["RecordWriter", "last_record", "read_records"]
@@ -46,15 +46,26 @@ class RecordWriter:
             self._file.write(line + "\n")
             self._file.flush()
 
-    def cut(self, step: int) -> None:
-        """Drop every record of a later step than `step`."""
+    def mark(self) -> int:
+        """Return where the file ends, when all of it has reached the disk.
+
+        Raises:
+            GanlabError: the disk refuses.
+        """
         with explained(f"cannot write {self._path}"):
-            lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [line for line in lines if json.loads(line)["step"] <= step]
-            if len(kept) < len(lines):
-                self._file.close()
-                write_atomically(self._path, "".join(kept))
-                self._file = self._path.open("a", encoding="utf-8")
+            os.fsync(self._file.fileno())
+            return os.fstat(self._file.fileno()).st_size
+
+    def rewind(self, mark: int) -> None:
+        """Drop every record that was written after a mark was taken; 0 is the beginning.
+
+        Raises:
+            GanlabError: the file cannot be written.
+        """
+        with explained(f"cannot write {self._path}"):
+            if os.fstat(self._file.fileno()).st_size > mark:
+                self._file.truncate(mark)
+                os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""

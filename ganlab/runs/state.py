@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,18 @@ from ganlab.errors import GanlabError
 from ganlab.files import explained, write_atomically
 from ganlab.runs.encoding import to_json
 
-__all__ = ["Best", "Evaluated", "RunState", "Session", "Status", "read_state", "utc_now", "write_state"]
+__all__ = [
+    "Best",
+    "Evaluated",
+    "Parent",
+    "RunState",
+    "Session",
+    "Status",
+    "Warned",
+    "read_state",
+    "utc_now",
+    "write_state",
+]
 
 Status: TypeAlias = Literal["running", "completed", "interrupted", "diverged", "failed"]
 
@@ -38,19 +49,55 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
+class Warned:
+    """A warning about the run's health: what is seen after a step, and what to try."""
+
+    step: int
+    name: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The checkpoint that a run was forked from: the other run's id, and the step."""
+
+    id: str
+    step: int
+
+
+@dataclass(frozen=True)
 class Session:
-    """One process's work on a run; a resumed run has several. Times are UTC, ISO 8601."""
+    """One process's work on a run; a resumed run has several. Times are UTC, ISO 8601.
+
+    Attributes:
+        started: when it began.
+        host: where.
+        pid: which process; the first, where several share the run.
+        start_step: the step that it went on from.
+        ended: when it ended; `None` while it runs, and where it was killed.
+        processes: how many shared the run.
+        changes: what differs from the session before: the experiment's keys, and the machine.
+    """
 
     started: str
     host: str
     pid: int
     start_step: int = 0
     ended: str | None = None
+    processes: int = 1
+    changes: tuple[str, ...] = ()
 
     @classmethod
-    def begin(cls, start_step: int = 0) -> Session:
+    def begin(cls, start_step: int = 0, *, processes: int = 1, changes: Sequence[str] = ()) -> Session:
         """Return a session of this process, starting now."""
-        return cls(utc_now(), socket.gethostname(), os.getpid(), start_step)
+        return cls(
+            utc_now(),
+            socket.gethostname(),
+            os.getpid(),
+            start_step,
+            processes=processes,
+            changes=tuple(changes),
+        )
 
 
 @dataclass(frozen=True)
@@ -62,12 +109,13 @@ class RunState:
         title: the experiment's title.
         steps: how many the experiment asks for.
         created: UTC, ISO 8601.
-        parent: id of the run that this one started from.
+        parent: the checkpoint that this one was forked from.
         status: as it was last written; see `ganlab.runs.reading` for runs whose process died.
         reason: why it ended; empty while it runs, and where `completed` says it all.
         step: the last step that was reported.
         best: the best checkpoint.
         last: the last evaluation.
+        warnings: what was wrong with its health, and when.
         sessions: who worked on it.
     """
 
@@ -75,12 +123,13 @@ class RunState:
     title: str
     steps: int
     created: str
-    parent: str | None = None
+    parent: Parent | None = None
     status: Status = "running"
     reason: str = ""
     step: int = 0
     best: Best | None = None
     last: Evaluated | None = None
+    warnings: tuple[Warned, ...] = ()
     sessions: tuple[Session, ...] = field(default=())
 
 
@@ -114,11 +163,17 @@ def read_state(path: Path) -> RunState:
 
 
 def _parse(values: dict[str, Any]) -> RunState:
-    best, last = values.pop("best", None), values.pop("last", None)
-    return RunState(
-        **{**values, "sessions": tuple(Session(**session) for session in values.get("sessions", ()))},
-        best=None if best is None else Best(best["step"], best["metric"], float(best["value"])),
-        last=None
-        if last is None
-        else Evaluated(last["step"], {tag: float(value) for tag, value in last["metrics"].items()}),
-    )
+    values["sessions"] = tuple(_parse_session(session) for session in values.get("sessions", ()))
+    values["warnings"] = tuple(Warned(**warning) for warning in values.get("warnings", ()))
+    if values.get("parent") is not None:
+        values["parent"] = Parent(**values["parent"])
+    if (best := values.get("best")) is not None:
+        values["best"] = Best(best["step"], best["metric"], float(best["value"]))
+    if (last := values.get("last")) is not None:
+        metrics = {tag: float(value) for tag, value in last["metrics"].items()}
+        values["last"] = Evaluated(last["step"], metrics)
+    return RunState(**values)
+
+
+def _parse_session(values: dict[str, Any]) -> Session:
+    return Session(**{**values, "changes": tuple(values.get("changes", ()))})

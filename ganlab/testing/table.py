@@ -73,6 +73,7 @@ class Table:
             lambda: self._real,
             self._fakes,
             batch_size=BATCH,
+            rows=slice(0, BATCH),
             rng=torch.Generator().manual_seed(seed),
             device=networks.device,
         )

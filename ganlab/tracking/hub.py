@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ganlab.errors import ComponentCrashError, GanlabError
 from ganlab.tracking.tracker import Tracker
@@ -72,14 +72,32 @@ class TrackerHub:
         """Make everything recorded so far visible to readers."""
         self._each(lambda tracker: tracker.flush())
 
+    def mark(self) -> dict[str, Any]:
+        """Return where each tracker's record stands, by its label."""
+        marks: dict[str, Any] = {}
+
+        def take(label: str, tracker: Tracker) -> None:
+            marks[label] = dict(tracker.mark())
+
+        self._each_labelled(take)
+        return marks
+
+    def rewind(self, marks: Mapping[str, Any] | None, step: int) -> None:
+        """Drop what was recorded after the marks were taken; `None` is the very beginning."""
+        known = marks or {}
+        self._each_labelled(lambda label, tracker: tracker.rewind(known.get(label), step))
+
     def close(self, status: str, metrics: Mapping[str, float]) -> None:
         """End: `status` is the run's, `metrics` its last evaluation."""
         self._each(lambda tracker: tracker.close(status, metrics))
 
     def _each(self, action: Callable[[Tracker], None]) -> None:
+        self._each_labelled(lambda label, tracker: action(tracker))
+
+    def _each_labelled(self, action: Callable[[str, Tracker], None]) -> None:
         for label, tracker in list(self._trackers.items()):
             try:
-                action(tracker)
+                action(label, tracker)
             except Exception as error:  # third-party code: whatever it raises, the run goes on
                 del self._trackers[label]
                 self._report(

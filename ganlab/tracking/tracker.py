@@ -52,5 +52,23 @@ class Tracker(ABC):
     def flush(self) -> None:  # noqa: B027 (optional for a tracker)
         """Make everything recorded so far visible to readers."""
 
+    def mark(self) -> Mapping[str, Any]:
+        """Return where the record stands, when all of it has reached the disk.
+
+        Called for every checkpoint, which keeps it: numbers, strings, lists and dicts.
+        """
+        return {}
+
+    def rewind(self, mark: Mapping[str, Any] | None, step: int) -> None:  # noqa: B027 (optional for a tracker)
+        """Drop what was recorded after a mark was taken: it will be recorded again.
+
+        Called before anything else where a run is taken up again. A process may die in the
+        middle of it, and the next one then rewinds to the same mark, or an older one.
+
+        Args:
+            mark: what `mark` returned; `None` is the very beginning.
+            step: the step that the session starts after.
+        """
+
     def close(self, status: str, metrics: Mapping[str, float]) -> None:  # noqa: B027 (optional for a tracker)
         """End: `status` is the run's (`completed`, `diverged`, …), `metrics` its last evaluation."""

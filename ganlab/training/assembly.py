@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ganlab.config.experiment import Experiment, LossChoice
 from ganlab.errors import ComponentError, ExperimentError, Problem
+from ganlab.processes import Processes
 from ganlab.training.guard import Guard
 from ganlab.training.loss import Loss
 from ganlab.training.meter import Meter
@@ -71,6 +72,7 @@ def make_turns(
     terms: Sequence[Term],
     meter: Meter,
     guard: Guard,
+    processes: Processes,
 ) -> list[Turn]:
     """Return the turns of a step in order: the discriminator's, then the generator's."""
     training = experiment.settings.training
@@ -88,6 +90,7 @@ def make_turns(
                 joint_batch=training.joint_batch,
                 meter=meter,
                 guard=guard,
+                processes=processes,
             )
             turns += [turn] * counts[name]
     return turns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ from ganlab.components import SampleSpec
 from ganlab.config.experiment import Experiment
 from ganlab.data.feed import Batch, Feed
 from ganlab.data.preparation import Data
+from ganlab.errors import UsageError
+from ganlab.processes import Processes
 from ganlab.training.assembly import make_players, make_terms, make_turns
 from ganlab.training.ema import MovingAverage
 from ganlab.training.game import Fakes, TurnSamples
@@ -30,9 +33,11 @@ class Engine:
     Args:
         experiment: what to train.
         data: what to train on.
+        processes: those that share the training; alone if left out.
 
     Attributes:
         step: completed steps.
+        turn: completed turns of the step after those; 0 unless `advance` was left in between.
         spec: what a sample is.
         networks: generator, discriminator, encoder.
         players: who learns, by name.
@@ -45,13 +50,20 @@ class Engine:
         UsageError: the device is not there.
     """
 
-    def __init__(self, experiment: Experiment, data: Data) -> None:
+    def __init__(self, experiment: Experiment, data: Data, processes: Processes | None = None) -> None:
         settings = experiment.settings
+        self.processes = processes = processes or Processes()
+        if processes.world > settings.training.batch_size:
+            raise UsageError(
+                f"{processes.world} processes cannot share a batch of {settings.training.batch_size}"
+            )
         self.experiment = experiment
         self.spec: SampleSpec = data.store.spec
-        self.device = choose_device(settings.training.device)
+        self.device = choose_device(settings.training.device, processes)
         self.dtype = choose_precision(settings.training.precision, self.device)
-        self.networks: Networks = build_networks(experiment, self.spec, self.device, self.dtype)
+        self.networks: Networks = build_networks(
+            experiment, self.spec, self.device, self.dtype, synchronise=processes.world > 1
+        )
         self.streams = Streams(settings.seed)
         self.feed = Feed(
             data.store,
@@ -60,22 +72,32 @@ class Engine:
             seed=derive_seed(settings.seed, "data"),
             device=self.device,
             mirror=settings.dataset.mirror,
+            rank=processes.rank,
+            world=processes.world,
         )
         self.labels = LabelSampler(data.store.labels, data.split.training)
         self.meter = Meter()
         self.guard = Guard(self.device, self.meter)
         self.terms = make_terms(experiment)
         self.players = make_players(experiment, self.networks, self.terms)
-        self._turns = make_turns(experiment, self.networks, self.players, self.terms, self.meter, self.guard)
+        self._turns = make_turns(
+            experiment, self.networks, self.players, self.terms, self.meter, self.guard, processes
+        )
         self.average = (
             MovingAverage(self.networks.generator, settings.ema) if settings.ema.half_life_images else None
         )
         self.step = 0
+        self.turn = 0
 
     @property
     def batch_size(self) -> int:
-        """Samples of a turn."""
+        """Samples of a turn, over all processes."""
         return self.experiment.settings.training.batch_size
+
+    @property
+    def rows(self) -> slice:
+        """The rows of a batch that are this process's."""
+        return self.processes.rows(self.batch_size)
 
     @property
     def images_seen(self) -> int:
@@ -87,20 +109,29 @@ class Engine:
         """The generator to look at: the averaged one where there is one."""
         return self.networks.generator if self.average is None else self.average.network
 
-    def advance(self) -> None:
-        """Play one step: the discriminator's turns, then the generator's.
+    def advance(self, between_turns: Callable[[], None] = lambda: None) -> None:
+        """Play one step, or what is left of it: the discriminator's turns, then the generator's.
+
+        Args:
+            between_turns: called where the step may be left by an exception, and its state
+                saved and gone on from: as long as the generator has not moved, and where no
+                two turns share a graph.
 
         Raises:
             DivergedError: a loss or gradient is not finite; that turn moved no weight.
         """
         shared = self._shared_fakes()
-        for turn in self._turns:
+        for turn in self._turns[self.turn :]:
             turn.play(self._turn_samples(shared or self._fakes()), self.step)
-        for player in self.players.values():
-            player.schedule.step()
-        if self.average is not None:
-            self.average.update(self.batch_size, self.step * self.batch_size)
+            self.turn += 1
+            if shared is None and turn.player.name != "generator":
+                between_turns()
+        self.turn = 0
         self.step += 1
+        for player in self.players.values():
+            player.follow_schedule(self.step)
+        if self.average is not None:
+            self.average.update(self.batch_size, (self.step - 1) * self.batch_size)
 
     def rehearse(self) -> dict[str, float]:
         """Play one step without moving a weight; return losses, balance and gradient norms by tag.
@@ -113,7 +144,14 @@ class Engine:
 
     def _turn_samples(self, fakes: Fakes) -> TurnSamples:
         rng = self.streams["losses"]
-        return TurnSamples(self._next_batch, fakes, batch_size=self.batch_size, rng=rng, device=self.device)
+        return TurnSamples(
+            self._next_batch,
+            fakes,
+            batch_size=self.batch_size,
+            rows=self.rows,
+            rng=rng,
+            device=self.device,
+        )
 
     def _fakes(self) -> Fakes:
         return Fakes(self._draw_latents, self._draw_labels)
@@ -122,7 +160,7 @@ class Engine:
         """Return fakes that both turns judge, made once with their graph, where the experiment allows."""
         training = self.experiment.settings.training
         names = [turn.player.name for turn in self._turns]
-        whole = training.microbatch_size in (None, training.batch_size)
+        whole = (training.microbatch_size or self.batch_size) >= self.rows.stop - self.rows.start
         if not training.reuse_fakes or names != ["discriminator", "generator"] or not whole:
             return None
         fakes = self._fakes()
@@ -134,33 +172,79 @@ class Engine:
 
     def _draw_latents(self) -> torch.Tensor:
         latents = draw_latents(self.experiment.latent, self.batch_size, self.streams["latents"])
-        return to_device(latents, self.device)
+        return to_device(latents[self.rows], self.device)
 
     def _draw_labels(self) -> torch.Tensor | None:
         labels = self.labels.draw(self.batch_size, self.streams["labels"])
-        return None if labels is None else to_device(labels, self.device)
+        return None if labels is None else to_device(labels[self.rows], self.device)
+
+    def share_buffers(self) -> None:
+        """Let every process's networks have the leader's buffers, as batch normalisation's averages."""
+        modules = [network for _, network in self.networks.items()]
+        if self.average is not None:
+            modules.append(self.average.network)
+        self.processes.share(buffer for module in modules for buffer in module.buffers())
+
+    def require_agreement(self) -> None:
+        """Make sure that all processes hold the same weights.
+
+        Raises:
+            GanlabError: they have come apart.
+        """
+        weights = {
+            f"{kind}.{name}": parameter
+            for kind, network in self.networks.items()
+            for name, parameter in network.named_parameters()
+        }
+        self.processes.require_equal(weights, self.step)
+
+    def inspect(self) -> dict[str, dict[str, Any]]:
+        """Return, for each parameter, its largest weight and what its gradient is like."""
+        report: dict[str, dict[str, Any]] = {}
+        for kind, network in self.networks.items():
+            for name, parameter in network.named_parameters():
+                gradient = parameter.grad
+                report[f"{kind}.{name}"] = {
+                    "largest_weight": float(parameter.detach().abs().max()),
+                    "gradient_norm": None if gradient is None else float(gradient.norm()),
+                    "not_finite": 0 if gradient is None else int((~torch.isfinite(gradient)).sum()),
+                }
+        return report
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that decides how training goes on from here."""
         return {
             "step": self.step,
+            "turn": self.turn,
             "players": {name: player.state_dict() for name, player in self.players.items()},
             "average": None if self.average is None else self.average.state_dict(),
             "streams": self.streams.state_dict(),
-            "global_randomness": global_state(self.device),
+            "global_randomness": self.processes.gather(global_state(self.device)),
             "feed_position": self.feed.position,
             "losses": {term.label: term.loss.state_dict() for term in self.terms},
+            "meter": self.meter.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from where `state_dict` was taken."""
-        self.step = state["step"]
+        """Go on from where `state_dict` was taken.
+
+        What the state does not know, since the experiment has been changed, starts afresh.
+
+        Raises:
+            RuntimeError: the weights are not those of these networks.
+        """
+        self.step, self.turn = state["step"], state["turn"]
         for name, player in self.players.items():
-            player.load_state_dict(state["players"][name])
+            if name in state["players"]:
+                player.load_state_dict(state["players"][name])
+            player.follow_schedule(self.step)
         if self.average is not None:
-            self.average.load_state_dict(state["average"])
+            self.average.load_state_dict(state["average"] or self.networks.generator.state_dict())
         self.streams.load_state_dict(state["streams"])
-        restore_global_state(state["global_randomness"], self.device)
+        if self.processes.rank < len(state["global_randomness"]):
+            restore_global_state(state["global_randomness"][self.processes.rank], self.device)
         self.feed.position = state["feed_position"]
         for term in self.terms:
-            term.loss.load_state_dict(state["losses"][term.label])
+            if term.label in state["losses"]:
+                term.loss.load_state_dict(state["losses"][term.label])
+        self.meter.load_state_dict(state["meter"], self.device)

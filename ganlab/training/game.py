@@ -10,11 +10,13 @@ import torch
 
 from ganlab.components import LatentSpec
 from ganlab.data.feed import Batch
+from ganlab.errors import ComponentError
+from ganlab.processes import Processes
 from ganlab.training.latents import to_device
 from ganlab.training.loss import Verdict
 from ganlab.training.networks import Networks
 
-__all__ = ["Fakes", "Game", "TurnSamples"]
+__all__ = ["Fakes", "Game", "TurnSamples", "WholeGame"]
 
 Draw: TypeAlias = Callable[..., Any]
 """`torch.rand` or `torch.randn`."""
@@ -24,8 +26,8 @@ class Fakes:
     """What the generator is given for a batch, drawn on first use.
 
     Args:
-        draw_latents: returns latents `(batch, dim)`.
-        draw_labels: returns labels `(batch,)`, or `None` where there are none.
+        draw_latents: returns latents `(n, dim)`, this process's rows of the batch.
+        draw_labels: returns labels `(n,)`, or `None` where there are none.
 
     Attributes:
         samples: what the generator made of it, with its graph, where two turns share that;
@@ -41,26 +43,27 @@ class Fakes:
 
     @cached_property
     def latents(self) -> torch.Tensor:
-        """Latents `(batch, dim)`."""
+        """Latents `(n, dim)`."""
         return self._draw_latents()
 
     @cached_property
     def labels(self) -> torch.Tensor | None:
-        """Labels `(batch,)` that the fakes are made for."""
+        """Labels `(n,)` that the fakes are made for."""
         return self._draw_labels()
 
 
 class TurnSamples:
-    """The whole batch that a turn is played with, fetched on first use.
+    """The rows of a turn's batch that are this process's, fetched on first use.
 
     A turn that never looks at real data takes no batch from the feed. Random numbers that
     losses ask for are drawn for the whole batch too, and cut like it: neither microbatches
     nor how many processes share a batch change them.
 
     Args:
-        next_batch: returns the next real batch.
+        next_batch: returns this process's rows of the next real batch.
         fakes: what the generator is given.
-        batch_size: samples in the batch.
+        batch_size: samples in the whole batch.
+        rows: this process's.
         rng: generator on the CPU for the losses' random numbers.
         device: where those are wanted.
     """
@@ -71,11 +74,13 @@ class TurnSamples:
         fakes: Fakes,
         *,
         batch_size: int,
+        rows: slice,
         rng: torch.Generator,
         device: torch.device,
     ) -> None:
         self._next_batch = next_batch
         self._batch_size = batch_size
+        self._rows = rows
         self._rng = rng
         self._device = device
         self._noise: list[torch.Tensor] = []
@@ -87,7 +92,11 @@ class TurnSamples:
         return self._next_batch()
 
     def noise(self, index: int, draw: Draw, shape: tuple[int, ...]) -> torch.Tensor:
-        """Return the random numbers of a turn's `index`-th request, `(batch, *shape)`."""
+        """Return the random numbers of a turn's `index`-th request, `(n, *shape)`."""
+        return self.whole_noise(index, draw, shape)[self._rows]
+
+    def whole_noise(self, index: int, draw: Draw, shape: tuple[int, ...]) -> torch.Tensor:
+        """Return the random numbers of a turn's `index`-th request for all processes' rows."""
         if index == len(self._noise):
             drawn = draw(self._batch_size, *shape, generator=self._rng)
             self._noise.append(to_device(drawn, self._device))
@@ -243,3 +252,87 @@ class Game:
         both = self.judge(torch.cat([self.real, self.fake]), labels)
         count = len(self.real)
         return both.map(lambda part: part[:count]), both.map(lambda part: part[count:])
+
+
+class WholeGame(Game):
+    """A turn as a loss sees it that compares the samples of a batch with one another.
+
+    Where several processes share the batch, each sees all of it here, and gradients flow to
+    its own rows: summed over the processes, they are those of the whole batch. Samples,
+    labels and verdicts can be looked at; networks cannot be called, since each process would
+    do the work of all.
+
+    Args:
+        own: the turn with this process's rows.
+        processes: those that share the batch.
+        count: samples of the whole batch.
+    """
+
+    def __init__(self, own: Game, processes: Processes, count: int) -> None:
+        self.player, self.step, self.latent = own.player, own.step, own.latent
+        self._own, self._processes, self._count = own, processes, count
+
+    @cached_property
+    def real(self) -> torch.Tensor:
+        """All real samples."""
+        return self._whole(self._own.real)
+
+    @cached_property
+    def real_labels(self) -> torch.Tensor | None:
+        """Labels of all real samples, or `None`."""
+        return None if self._own.real_labels is None else self._whole(self._own.real_labels)
+
+    @cached_property
+    def latents(self) -> torch.Tensor:
+        """Latents of all fakes."""
+        return self._whole(self._own.latents)
+
+    @cached_property
+    def fake_labels(self) -> torch.Tensor | None:
+        """Labels that all fakes were made for, or `None`."""
+        return None if self._own.fake_labels is None else self._whole(self._own.fake_labels)
+
+    @cached_property
+    def fake(self) -> torch.Tensor:
+        """All generated samples."""
+        return self._whole(self._own.fake)
+
+    @cached_property
+    def real_verdict(self) -> Verdict:
+        """The discriminator's verdict on all real samples."""
+        return self._own.real_verdict.map(self._whole)
+
+    @cached_property
+    def fake_verdict(self) -> Verdict:
+        """The discriminator's verdict on all fakes."""
+        return self._own.fake_verdict.map(self._whole)
+
+    def judge(self, samples: torch.Tensor, labels: torch.Tensor | None = None) -> Verdict:
+        """Refuse."""
+        raise self._refusal("judge")
+
+    def generate(self, latents: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        """Refuse."""
+        raise self._refusal("generate")
+
+    def encode(self, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Refuse."""
+        raise self._refusal("encode")
+
+    def input_gradient(self, logits: torch.Tensor, samples: torch.Tensor) -> torch.Tensor:
+        """Refuse."""
+        raise self._refusal("input_gradient")
+
+    def _draw(self, draw: Draw, shape: tuple[int, ...]) -> torch.Tensor:
+        noise = self._own._samples.whole_noise(self._own._requests, draw, shape)
+        self._own._requests += 1
+        return noise
+
+    def _whole(self, own: torch.Tensor) -> torch.Tensor:
+        return self._processes.whole(own, self._count)
+
+    def _refusal(self, what: str) -> ComponentError:
+        return ComponentError(
+            f"it compares whole batches and calls `game.{what}`, which {self._processes.world} processes "
+            "cannot share; run it in one process"
+        )

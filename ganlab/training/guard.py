@@ -55,8 +55,10 @@ class Guard:
         step = int(self._tripped_at.item()) + 1
         values = self._meter.read()
         names = [name for name, mean in values.items() if not math.isfinite(mean)]
+        player = next((name.split("/")[1] for name in names if name.count("/")), "")
+        turn = f", in the {player}'s turn" if player else ""
         raise DivergedError(
-            f"step {step}: not finite: {', '.join(names) or 'the objective'}. "
+            f"step {step}{turn}: not finite: {', '.join(names) or 'the objective'}. "
             "That turn moved no weight. Lower the learning rate, clip the "
             'gradient norm, or try precision = "fp32"',
             step=step,

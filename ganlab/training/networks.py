@@ -76,12 +76,24 @@ class Networks:
 
 
 def build_networks(
-    experiment: Experiment, spec: SampleSpec, device: torch.device, dtype: torch.dtype
+    experiment: Experiment,
+    spec: SampleSpec,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    synchronise: bool = False,
 ) -> Networks:
     """Build, initialise and place every network of an experiment, and check what each returns.
 
     Each network is initialised from a seed of its own, so that adding one does not
     change another. Image networks are laid out channels-last.
+
+    Args:
+        experiment: which networks.
+        spec: what a sample is.
+        device: where they live.
+        dtype: what they compute in.
+        synchronise: let batch normalisation see the batches of all processes; CUDA alone can.
 
     Raises:
         ExperimentError: a network refuses its options or returns what its kind must not.
@@ -98,6 +110,8 @@ def build_networks(
         if any(is_lazy(parameter) for parameter in network.parameters()):
             message = "it has lazy modules (nn.Lazy…); give every layer its sizes, which the spec tells"
             raise selection.refusal(ComponentError(message))
+        if synchronise and device.type == "cuda":
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         network = network.to(device)
         if isinstance(spec, ImageSpec):
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

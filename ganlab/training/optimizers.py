@@ -8,11 +8,10 @@ from typing import Any
 
 import torch
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
-from torch.optim.lr_scheduler import LambdaLR
 
 from ganlab.config.settings import AdamSettings, OptimizerSettings, SgdSettings
 
-__all__ = ["make_optimizer", "make_schedule", "schedule_factor"]
+__all__ = ["make_optimizer", "make_schedule"]
 
 
 def make_optimizer(settings: OptimizerSettings, parameters: Iterable[torch.nn.Parameter]) -> Optimizer:
@@ -27,17 +26,12 @@ def make_optimizer(settings: OptimizerSettings, parameters: Iterable[torch.nn.Pa
     return RMSprop(parameters, alpha=settings.alpha, eps=settings.eps, momentum=settings.momentum, **common)
 
 
-def make_schedule(settings: OptimizerSettings, optimizer: Optimizer, steps: int) -> LambdaLR:
-    """Return the schedule that is stepped after each of `steps` steps."""
-    return LambdaLR(optimizer, schedule_factor(settings, steps))
+def make_schedule(settings: OptimizerSettings, steps: int) -> Callable[[int], float]:
+    """Return the learning rate as a function of the completed steps, of `steps` in all."""
 
-
-def schedule_factor(settings: OptimizerSettings, steps: int) -> Callable[[int], float]:
-    """Return the factor on the learning rate as a function of the completed steps."""
-
-    def factor(done: int) -> float:
+    def rate(done: int) -> float:
         if done < settings.warmup_steps:
-            return (done + 1) / settings.warmup_steps
+            return settings.learning_rate * ((done + 1) / settings.warmup_steps)
         span = max(steps - settings.warmup_steps, 1)
         progress = min((done - settings.warmup_steps) / span, 1.0)
         shape = {
@@ -45,6 +39,7 @@ def schedule_factor(settings: OptimizerSettings, steps: int) -> Callable[[int], 
             "linear": 1 - progress,
             "cosine": (1 + math.cos(math.pi * progress)) / 2,
         }[settings.schedule]
-        return settings.final_fraction + (1 - settings.final_fraction) * shape
+        factor = settings.final_fraction + (1 - settings.final_fraction) * shape
+        return settings.learning_rate * factor
 
-    return factor
+    return rate

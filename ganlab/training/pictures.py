@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,17 +14,31 @@ from ganlab.data.convert import quantise
 from ganlab.data.preparation import Data
 from ganlab.tracking.pictures import grid, scatter
 from ganlab.training.engine import Engine
+from ganlab.training.health import diversity
 from ganlab.training.latents import draw_latents, interpolate
 from ganlab.training.sampling import run_generator
 from ganlab.training.streams import Streams
 
-__all__ = ["Pictures"]
+__all__ = ["Drawn", "Pictures"]
 
 WALK = 8
 """Images from one end of an interpolation to the other."""
 
 POINTS = 2000
 """Vectors in a scatter, where one for each sample of a grid would show nothing."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What the generators make of the fixed latents.
+
+    Attributes:
+        pictures: `(H, W, 1 or 3)` by name.
+        diversity: how far the samples are from one another, as a share of how far reals are.
+    """
+
+    pictures: dict[str, NDArray[np.uint8]]
+    diversity: float
 
 
 class Pictures:
@@ -58,15 +72,18 @@ class Pictures:
         """Return a picture of real samples, `(H, W, 1 or 3)`."""
         return self._draw(self._real)
 
-    def generated(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-        """Yield (name, picture) of what the generators make now."""
+    def generated(self) -> Drawn:
+        """Return what the generators make now."""
         engine = self._engine
-        yield "fixed", self._draw(self._make(engine.networks.generator, self._latents, self._labels))
+        samples = self._make(engine.networks.generator, self._latents, self._labels)
+        pictures = {"fixed": self._draw(samples)}
         if engine.average is not None:
-            yield "fixed_ema", self._draw(self._make(engine.average.network, self._latents, self._labels))
+            samples = self._make(engine.average.network, self._latents, self._labels)
+            pictures["fixed_ema"] = self._draw(samples)
         if self._images:
             walks = self._make(engine.generator, self._walks, self._walk_labels)
-            yield "interpolation", grid(walks, columns=WALK)
+            pictures["interpolation"] = grid(walks, columns=WALK)
+        return Drawn(pictures, diversity(samples, self._real))
 
     def _make(self, network: nn.Module, latents: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
         labels = labels if self._engine.networks.generator_takes_labels else None

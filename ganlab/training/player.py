@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from torch import nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from ganlab.config.settings import OptimizerSettings
 from ganlab.training.networks import Networks
@@ -31,7 +31,7 @@ class Player:
         name: `discriminator`, or `generator` (with the encoder, where there is one).
         networks: what learns in this player's turn.
         optimizer: over all their parameters.
-        schedule: of the learning rate; stepped once a step, however many turns it has.
+        schedule: the learning rate as a function of the completed steps.
         clip_gradient_norm: largest total gradient norm, or `None`.
         updates: turns taken.
     """
@@ -39,7 +39,7 @@ class Player:
     name: PlayerName
     networks: dict[str, nn.Module]
     optimizer: Optimizer
-    schedule: LRScheduler
+    schedule: Callable[[int], float]
     clip_gradient_norm: float | None
     updates: int = 0
 
@@ -49,9 +49,20 @@ class Player:
         return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
 
     @property
+    def optimizer_kind(self) -> str:
+        """What decides the form of the optimizer's memory."""
+        momentum = " with momentum" if self.optimizer.defaults.get("momentum") else ""
+        return f"{type(self.optimizer).__name__}{momentum}"
+
+    @property
     def learning_rate(self) -> float:
         """The learning rate of the next turn."""
         return float(self.optimizer.param_groups[0]["lr"])
+
+    def follow_schedule(self, step: int) -> None:
+        """Take the learning rate that is due after `step` completed steps."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.schedule(step)
 
     def update(self) -> None:
         """Move the weights by the gradients that are there."""
@@ -59,20 +70,27 @@ class Player:
         self.updates += 1
 
     def state_dict(self) -> dict[str, Any]:
-        """Return networks, optimizer, schedule and the count of updates."""
+        """Return the networks, what the optimizer remembers, and the count of updates."""
         return {
             "networks": {name: network.state_dict() for name, network in self.networks.items()},
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
+            "optimizer": {"kind": self.optimizer_kind, "state": self.optimizer.state_dict()["state"]},
             "updates": self.updates,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` returned."""
+        """Restore what `state_dict` returned.
+
+        Learning rates and the like stay as this player was made with; an optimizer of another
+        kind than the state's starts without a memory.
+
+        Raises:
+            RuntimeError: the weights are not those of these networks.
+        """
         for name, network in self.networks.items():
             network.load_state_dict(state["networks"][name])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
+        if state["optimizer"]["kind"] == self.optimizer_kind:
+            settings = self.optimizer.state_dict()["param_groups"]
+            self.optimizer.load_state_dict({"state": state["optimizer"]["state"], "param_groups": settings})
         self.updates = state["updates"]
 
 
@@ -93,11 +111,12 @@ def make_player(
     ]
     if not parameters:
         return None
-    optimizer = make_optimizer(settings, parameters)
-    return Player(
+    player = Player(
         name=name,
         networks=own,
-        optimizer=optimizer,
-        schedule=make_schedule(settings, optimizer, steps),
+        optimizer=make_optimizer(settings, parameters),
+        schedule=make_schedule(settings, steps),
         clip_gradient_norm=settings.clip_gradient_norm,
     )
+    player.follow_schedule(0)
+    return player

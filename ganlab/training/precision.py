@@ -8,12 +8,15 @@ from typing import Literal
 import torch
 
 from ganlab.errors import UsageError
+from ganlab.processes import Processes
 
 __all__ = ["autocast", "choose_device", "choose_precision", "has_native_bf16"]
 
 
-def choose_device(wish: str) -> torch.device:
+def choose_device(wish: str, processes: Processes | None = None) -> torch.device:
     """Return the device that `[training] device` means: for `auto`, CUDA if there is any.
+
+    Where several processes share a run, `cuda` is the GPU of each one's local rank.
 
     Raises:
         UsageError: the device that was asked for is not there.
@@ -21,6 +24,13 @@ def choose_device(wish: str) -> torch.device:
     if wish == "auto":
         wish = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(wish)
+    if processes and processes.world > 1 and device.type == "cuda":
+        if device.index is not None:
+            raise UsageError(
+                f"training.device is {wish!r}, but each of {processes.world} processes takes a GPU of its "
+                'own; use "cuda" or "auto"'
+            )
+        device = torch.device("cuda", processes.local_rank)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UsageError(
             f"training.device is {wish!r}, but torch {torch.__version__} finds "

@@ -20,7 +20,12 @@ BATCH = 64
 
 
 def run_generator(
-    network: nn.Module, latents: torch.Tensor, labels: torch.Tensor | None = None, *, seed: int = 0
+    network: nn.Module,
+    latents: torch.Tensor,
+    labels: torch.Tensor | None = None,
+    *,
+    rows: slice = slice(None),
+    seed: int = 0,
 ) -> Iterator[torch.Tensor]:
     """Yield float32 samples batch by batch, on the network's device.
 
@@ -31,14 +36,16 @@ def run_generator(
         network: a generator.
         latents: `(N, dim)`.
         labels: `(N,)`, for a generator that takes them.
+        rows: which samples to make; a start at a multiple of `BATCH` makes them as if all were made.
         seed: of whatever randomness the network has of its own, such as noise inputs.
     """
     device = next((tensor.device for tensor in network.state_dict().values()), torch.device("cpu"))
-    for start in range(0, len(latents), BATCH):
-        rows = slice(start, start + BATCH)
-        arguments = [latents[rows].to(device)]
+    begin, end, _ = rows.indices(len(latents))
+    for start in range(begin, end, BATCH):
+        batch = slice(start, min(start + BATCH, end))
+        arguments = [latents[batch].to(device)]
         if labels is not None:
-            arguments.append(labels[rows].to(device))
+            arguments.append(labels[batch].to(device))
         with torch.no_grad(), evaluation_mode(network), isolated_randomness(seed + start):
             samples: torch.Tensor = network(*arguments)
         yield samples.float()

@@ -1,39 +1,93 @@
-"""From an experiment to a finished run."""
+"""From an experiment to a finished run: a new one, one that goes on, or a fork of one."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-
-import torch
+from typing import Any, Literal
 
 from ganlab.components import TrackerComponent
 from ganlab.config import dump_resolved
+from ganlab.config.difference import differences
 from ganlab.config.experiment import Experiment, Selection
 from ganlab.data.cache import cache_directory
 from ganlab.data.preparation import Data, prepare
-from ganlab.errors import DivergedError, GanlabError, InterruptedRunError
+from ganlab.errors import DivergedError, GanlabError, InterruptedRunError, UsageError
 from ganlab.evaluation.planner import Evaluation
 from ganlab.evaluation.reference import ReferenceData
+from ganlab.processes import Processes
 from ganlab.runs.directory import RunDirectory
-from ganlab.runs.state import Status
+from ganlab.runs.environment import describe_environment
+from ganlab.runs.layout import slug
+from ganlab.runs.reading import Run, find_run, list_runs
+from ganlab.runs.state import Parent, Status
 from ganlab.tracking.console import Console
 from ganlab.tracking.hub import TrackerHub
 from ganlab.tracking.tracker import RunInfo, Tracker
 from ganlab.training.engine import Engine
 from ganlab.training.interrupt import StopRequest
-from ganlab.training.streams import derive_seed
+from ganlab.training.precision import choose_device
+from ganlab.training.record import Record, RunRecord
+from ganlab.training.streams import derive_seed, seed_global_state
 from ganlab.training.summary import network_summary
 from ganlab.training.trainer import Trainer
 
-__all__ = ["build_engine", "build_evaluation", "run_experiment"]
+__all__ = ["Plan", "build_engine", "build_evaluation", "run_experiment"]
+
+_EXACTNESS = ("python", "platform", "device_name", "threads", "cuda")
+"""What has to be the same for the same bytes, beside torch and the number of processes."""
 
 
-def build_engine(experiment: Experiment, data: Data) -> Engine:
-    """Return the engine of a new run, and seed torch's global generators for networks that use them."""
-    torch.manual_seed(derive_seed(experiment.settings.seed, "networks"))
-    return Engine(experiment, data)
+@dataclass(frozen=True)
+class Plan:
+    """Where a run begins, and where it is kept.
+
+    Attributes:
+        runs: the directory of all runs.
+        resume: what is gone on with: a run as `find_run` takes it; `auto` for the newest of this
+            title, if there is one; `None` for a new run.
+        fork: leave that run as it is, and go on from it in a new one.
+        checkpoint: which of its checkpoints a fork starts from.
+        allow_change: go on although the experiment has changed, and record how.
+    """
+
+    runs: Path
+    resume: str | None = None
+    fork: bool = False
+    checkpoint: Literal["best", "last"] | int = "last"
+    allow_change: bool = False
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What the leader found to start from, for all processes to know.
+
+    Attributes:
+        run: id and directory of the run that is gone on with, or forked; `None` for a new one.
+        state: of its checkpoint; `None` where there is none.
+        changes: what differs from it.
+        finished: whether there is nothing left to do.
+    """
+
+    run: tuple[str, Path] | None = None
+    state: Mapping[str, Any] | None = None
+    changes: tuple[str, ...] = ()
+    finished: bool = False
+
+    @property
+    def step(self) -> int:
+        return 0 if self.state is None else int(self.state["engine"]["step"])
+
+
+def build_engine(experiment: Experiment, data: Data, processes: Processes | None = None) -> Engine:
+    """Return the engine of a new run, and seed the global generators for networks that use them."""
+    rank = processes.rank if processes else 0
+    seed_global_state(derive_seed(experiment.settings.seed, f"networks/{rank}" if rank else "networks"))
+    return Engine(experiment, data, processes)
 
 
 def build_evaluation(experiment: Experiment, data: Data, engine: Engine, stop: StopRequest) -> Evaluation:
@@ -51,59 +105,224 @@ def build_evaluation(experiment: Experiment, data: Data, engine: Engine, stop: S
         reals,
         device=engine.device,
         cache=cache_directory() / "statistics",
+        processes=engine.processes,
         progress=lambda what, done, total: stop.check(),
     )
 
 
-def run_experiment(experiment: Experiment, runs: Path, *, quiet: bool = False) -> RunDirectory:
-    """Train and measure an experiment in a new run directory.
+def run_experiment(experiment: Experiment, plan: Plan, *, quiet: bool = False) -> Run | None:
+    """Train and measure an experiment, alone or as one of several processes.
 
-    Everything is built before the directory is made, so that an experiment that cannot
-    start leaves none.
+    Everything is built before anything is written, so that an experiment that cannot start
+    leaves no run, and one that cannot go on leaves its run as it was.
 
     Args:
         experiment: what to run.
-        runs: the directory of all runs.
+        plan: where it begins.
         quiet: print nothing while training.
 
     Returns:
-        The finished run, closed.
+        The finished run; `None` in processes that only help.
 
     Raises:
-        GanlabError: the experiment cannot start, or the run ended early; then `run.json` says why.
+        GanlabError: it cannot start, or ended early; then `run.json` says why.
     """
-    data = prepare(experiment)
-    engine = build_engine(experiment, data)
-    with StopRequest() as stop:
-        evaluation = build_evaluation(experiment, data, engine, stop)
-        console = Console(experiment.settings.training.steps, quiet=quiet)
-        try:
-            with RunDirectory.create(runs, experiment, device=str(engine.device)) as run:
-                console.message(f"run directory: {run.path}")
-                _train_in(run, engine, data, evaluation, console, stop)
-        finally:
-            console.close()
-    return run
+    processes = Processes.from_environment()
+    data = prepare(experiment, progress=None if processes.local_rank == 0 else False)
+    device = choose_device(experiment.settings.training.device, processes)
+    with StopRequest(processes) as stop, processes.join(device):
+        with _found(experiment, plan, data, processes) as (start, directory):
+            if start.finished:
+                return None if directory is None else directory.reread()
+            engine = build_engine(experiment, data, processes)
+            evaluation = build_evaluation(experiment, data, engine, stop)
+            if start.state is not None:
+                _restore(engine, start.state)
+            console = Console(experiment.settings.training.steps, engine.step, quiet=quiet)
+            try:
+                if processes.leader:
+                    directory = _begin(experiment, plan, start, engine, directory, console)
+                    with directory:
+                        _write_run(directory, start, engine, data, evaluation, plan, console, stop)
+                else:
+                    _trainer(engine, data, evaluation, Record(), stop, start, plan).train()
+            finally:
+                console.close()
+        return None if directory is None else directory.reread()
 
 
-def _train_in(
-    run: RunDirectory, engine: Engine, data: Data, evaluation: Evaluation, console: Console, stop: StopRequest
+@contextmanager
+def _found(
+    experiment: Experiment, plan: Plan, data: Data, processes: Processes
+) -> Iterator[tuple[_Start, RunDirectory | None]]:
+    """Yield what is started from, and to the leader the run that is gone on with, under its lock."""
+    directory: RunDirectory | None = None
+    try:
+        start = _Start()
+        if processes.leader and (run := _chosen_run(experiment, plan)) is not None:
+            if not plan.fork:
+                directory = RunDirectory.open(run.path, keep=experiment.settings.checkpoint.keep)
+            start = _look_at(run, experiment, plan, data, processes)
+        yield processes.broadcast(start), directory
+    finally:
+        if directory is not None:
+            directory.close()
+
+
+def _chosen_run(experiment: Experiment, plan: Plan) -> Run | None:
+    if plan.resume == "auto":
+        found = list_runs(plan.runs / slug(experiment.settings.title))
+        return found[0] if found else None
+    return None if plan.resume is None else find_run(plan.resume, plan.runs)
+
+
+def _look_at(run: Run, experiment: Experiment, plan: Plan, data: Data, processes: Processes) -> _Start:
+    """Return where a run goes on, and how the experiment differs from what it was.
+
+    Raises:
+        UsageError: it differs, and that is not allowed; or there is nothing to fork from.
+        GanlabError: no checkpoint can be read.
+    """
+    if not run.checkpoints.steps and not plan.fork:
+        state = None
+    else:
+        state = run.checkpoints.load(plan.checkpoint if plan.fork else "last").state()
+    with run.resolved.open("rb") as file:
+        changes = [str(difference) for difference in differences(tomllib.load(file), experiment)]
+    if state is not None and state["data"] != data.store.fingerprint:
+        changes.append("the data: its content is another, or it is prepared otherwise")
+    if changes and not (plan.allow_change or plan.fork):
+        listing = "\n".join(f"    {change}" for change in changes)
+        raise UsageError(
+            f"the experiment is not what {run.path} was:\n{listing}\n"
+            "`--allow-change` goes on with it all the same and records the change; `--fork` leaves the run "
+            "as it is and goes on in a new one"
+        )
+    steps = experiment.settings.training.steps
+    reached = 0 if state is None else state["engine"]["step"]
+    finished = run.state.status == "completed" and reached >= steps and not plan.fork
+    if reached > steps:
+        raise UsageError(f"{run.path} has {reached} steps behind it, and training.steps is {steps}")
+    if steps != run.state.steps:
+        changes.append(f"training.steps: {run.state.steps} -> {steps}")
+    changes += _machine_changes(run, processes)
+    return _Start((run.state.id, run.path), state, tuple(changes), finished)
+
+
+def _machine_changes(run: Run, processes: Processes) -> list[str]:
+    """Return what keeps the run from going on to the same bytes."""
+    now = describe_environment()
+    before = run.environment()
+    changes = [
+        f"{name}: {before.get(name)} -> {now[name]}" for name in _EXACTNESS if before.get(name) != now[name]
+    ]
+    torch_before, torch_now = (each.get("packages", {}).get("torch") for each in (before, now))
+    if torch_before != torch_now:
+        changes.append(f"torch: {torch_before} -> {torch_now}")
+    world = run.state.sessions[-1].processes if run.state.sessions else 1
+    if world != processes.world:
+        changes.append(f"processes: {world} -> {processes.world}")
+    return changes
+
+
+def _restore(engine: Engine, state: Mapping[str, Any]) -> None:
+    try:
+        engine.load_state_dict(state["engine"])
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise GanlabError(f"the checkpoint does not fit the experiment as it is now: {error}") from error
+
+
+def _begin(
+    experiment: Experiment,
+    plan: Plan,
+    start: _Start,
+    engine: Engine,
+    directory: RunDirectory | None,
+    console: Console,
+) -> RunDirectory:
+    """Return the run's directory, ready for a session, and say what is begun."""
+    world = engine.processes.world
+    if directory is not None:
+        record = None if start.state is None else start.state["record"]["run"]
+        best = None if start.state is None else start.state["trainer"]["best"]
+        directory.begin(
+            start.step, record, experiment=experiment, best=best, processes=world, changes=start.changes
+        )
+        console.message(f"run directory: {directory.path}, going on from step {start.step}")
+    else:
+        parent = None if start.run is None else Parent(start.run[0], start.step)
+        directory = RunDirectory.create(
+            plan.runs,
+            experiment,
+            parent=parent,
+            device=str(engine.device),
+            processes=world,
+            changes=start.changes,
+        )
+        forked = f", forked from {parent.id} at step {parent.step}" if parent else ""
+        console.message(f"run directory: {directory.path}{forked}")
+    for change in start.changes:
+        console.message(f"    changed: {change}")
+    if world > 1:
+        shared = "synchronised between them" if engine.device.type == "cuda" else "local to each"
+        console.message(f"{world} processes share each batch; batch normalisation is {shared}")
+    return directory
+
+
+def _trainer(
+    engine: Engine,
+    data: Data,
+    evaluation: Evaluation,
+    record: Record,
+    stop: StopRequest,
+    start: _Start,
+    plan: Plan,
+) -> Trainer:
+    trainer = Trainer(engine, data, evaluation, record, stop, engine.processes)
+    if start.state is not None and plan.fork:
+        trainer.start_from(start.state["trainer"])
+    elif start.state is not None:
+        trainer.load_state_dict(start.state["trainer"])
+    return trainer
+
+
+def _write_run(
+    run: RunDirectory,
+    start: _Start,
+    engine: Engine,
+    data: Data,
+    evaluation: Evaluation,
+    plan: Plan,
+    console: Console,
+    stop: StopRequest,
 ) -> None:
     """Train, and leave the run's state true however it ends."""
     status: Status = "failed"
     reason = ""
     trackers = TrackerHub({}, console.message)
     try:
-        trackers = _open_trackers(run, engine, console)
-        Trainer(engine, data, run, evaluation, trackers, console, stop).train()
+        trackers = _open_trackers(run, engine, console, start, plan)
+        record = RunRecord(run, trackers, console)
+        _trainer(engine, data, evaluation, record, stop, start, plan).train()
         status = "completed"
     except DivergedError as error:
         status, reason = "diverged", str(error)
-        run.write_log("divergence.json", {"step": error.step, "values": error.values, "reason": reason})
-        raise
+        bundle = {"step": error.step, "values": error.values, "reason": reason, "weights": engine.inspect()}
+        run.write_log("divergence.json", bundle)
+        last = run.checkpoints.last
+        kept = (
+            "no checkpoint was written before" if last is None else f"the checkpoint of step {last} is kept"
+        )
+        raise DivergedError(
+            f"{error}; {kept}, and {run.path / 'logs' / 'divergence.json'} has the details",
+            step=error.step,
+            values=error.values,
+        ) from error
     except InterruptedRunError as error:
         status, reason = "interrupted", str(error)
-        raise InterruptedRunError(f"{error}; saved at step {engine.step} in {run.path}") from error
+        raise InterruptedRunError(
+            f"{error}; saved at step {engine.step} in {run.path}\n    go on with: ganlab resume {run.path}"
+        ) from error
     except GanlabError as error:
         reason = str(error)
         raise
@@ -115,7 +334,9 @@ def _train_in(
         run.finish(status, reason)
 
 
-def _open_trackers(run: RunDirectory, engine: Engine, console: Console) -> TrackerHub:
+def _open_trackers(
+    run: RunDirectory, engine: Engine, console: Console, start: _Start, plan: Plan
+) -> TrackerHub:
     experiment = engine.experiment
 
     def opener(selection: Selection[TrackerComponent]) -> Callable[[], Tracker]:
@@ -130,7 +351,11 @@ def _open_trackers(run: RunDirectory, engine: Engine, console: Console) -> Track
 
     openers = {selection.label: opener(selection) for selection in experiment.trackers}
     hub = TrackerHub.open(openers, console.message)
-    hub.text("experiment", f"```toml\n{dump_resolved(experiment)}\n```", engine.step)
-    hub.text("environment", f"```json\n{json.dumps(run.environment(), indent=2)}\n```", engine.step)
-    hub.text("networks", network_summary(engine.networks), engine.step)
+    resumed = start.run is not None and not plan.fork
+    if resumed:
+        hub.rewind(None if start.state is None else start.state["record"]["trackers"], start.step)
+    if start.state is None or start.changes or not resumed:
+        hub.text("experiment", f"```toml\n{dump_resolved(experiment)}\n```", engine.step)
+        hub.text("environment", f"```json\n{json.dumps(run.environment(), indent=2)}\n```", engine.step)
+        hub.text("networks", network_summary(engine.networks), engine.step)
     return hub

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
 import torch
 
-__all__ = ["Streams", "derive_seed", "global_state", "isolated_randomness", "restore_global_state"]
+__all__ = [
+    "Streams",
+    "derive_seed",
+    "global_state",
+    "isolated_randomness",
+    "restore_global_state",
+    "seed_global_state",
+]
 
 
 def derive_seed(seed: int, name: str) -> int:
@@ -45,28 +55,50 @@ class Streams:
 
 @contextmanager
 def isolated_randomness(seed: int) -> Iterator[None]:
-    """Seed the CPU's and CUDA's global generators for a block and give them back untouched.
+    """Seed all global generators for a block and give them back untouched.
 
     For code that cannot be handed a generator: initialisation, and dropout while evaluating.
     """
     devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
+    python, legacy = random.getstate(), np.random.get_state(legacy=True)
     with torch.random.fork_rng(devices=devices):
         # Not `torch.manual_seed`: it would seed devices that `fork_rng` does not restore.
         torch.default_generator.manual_seed(seed)
         torch.cuda.manual_seed_all(seed)
-        yield
+        np.random.seed(seed % 2**32)
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(legacy)
 
 
-def global_state(device: torch.device) -> dict[str, torch.Tensor]:
-    """Return the state of torch's global generators that a run on `device` uses."""
-    state = {"cpu": torch.get_rng_state()}
+def seed_global_state(seed: int) -> None:
+    """Seed the global generators of torch, NumPy and Python, for components that draw from those."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
+
+
+def global_state(device: torch.device) -> dict[str, Any]:
+    """Return the state of the global generators that components of a run on `device` may use."""
+    _, keys, *position = np.random.get_state(legacy=True)
+    state = {
+        "python": random.getstate(),
+        "numpy": [torch.from_numpy(np.asarray(keys, dtype=np.int64)), *position],
+        "cpu": torch.get_rng_state(),
+    }
     if device.type == "cuda":
         state["cuda"] = torch.cuda.get_rng_state(device)
     return state
 
 
-def restore_global_state(state: Mapping[str, torch.Tensor], device: torch.device) -> None:
-    """Put torch's global generators back where `global_state` found them."""
+def restore_global_state(state: Mapping[str, Any], device: torch.device) -> None:
+    """Put the global generators back where `global_state` found them."""
+    random.setstate(state["python"])
+    keys, *position = state["numpy"]
+    np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), *position))
     torch.set_rng_state(state["cpu"])
     if device.type == "cuda" and "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"], device)

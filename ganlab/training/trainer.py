@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -13,15 +14,14 @@ from ganlab.data.preparation import Data
 from ganlab.errors import DivergedError, GanlabError, InterruptedRunError
 from ganlab.evaluation.measurement import Measurement
 from ganlab.evaluation.planner import Evaluation
-from ganlab.runs.directory import RunDirectory
-from ganlab.runs.state import Best, Evaluated
-from ganlab.tracking.console import Console
-from ganlab.tracking.hub import TrackerHub
-from ganlab.tracking.pictures import write_png
+from ganlab.processes import Processes
+from ganlab.runs.state import Best
 from ganlab.training.engine import Engine
+from ganlab.training.health import Health
 from ganlab.training.interrupt import StopRequest
 from ganlab.training.latents import draw_latents
 from ganlab.training.pictures import Pictures
+from ganlab.training.record import Record
 from ganlab.training.sampling import run_generator
 from ganlab.training.speed import Speed, memory
 from ganlab.training.streams import Streams
@@ -30,39 +30,43 @@ __all__ = ["Trainer"]
 
 
 class Trainer:
-    """Takes an engine to its last step, and a run directory and trackers with it.
+    """Takes an engine to its last step, and the run's record with it.
 
     Args:
         engine: what trains.
         data: what it trains on.
-        run: where the run is kept.
         evaluation: what is measured.
-        trackers: where scalars, pictures and text go beside the run.
-        console: what a person sees.
-        stop: asked between steps, and by the evaluation, whether to stop.
+        record: where results go.
+        stop: asked between turns, and by the evaluation, whether to stop.
+        processes: those that share the run.
+
+    Attributes:
+        best: the best checkpoint so far.
     """
 
     def __init__(
         self,
         engine: Engine,
         data: Data,
-        run: RunDirectory,
         evaluation: Evaluation,
-        trackers: TrackerHub,
-        console: Console,
+        record: Record,
         stop: StopRequest,
+        processes: Processes,
     ) -> None:
         self.settings = engine.experiment.settings
         self.engine = engine
-        self.run = run
         self.evaluation = evaluation
-        self.trackers = trackers
-        self.console = console
+        self.record = record
         self.stop = stop
+        self.processes = processes
         self.pictures = Pictures(engine, data, self.settings.samples.count)
         self.speed = Speed(engine.feed, engine.batch_size, engine.step)
-        self._evaluated = -1
-        self._saved = -1
+        self.health = Health(patience=self.settings.health.patience)
+        self.best: Best | None = None
+        self._fingerprint = data.store.fingerprint
+        # Steps that were reported on, so that what is taken up again reports each of them once.
+        self._logged, self._drawn, self._evaluated = 0, -1, -1
+        self._saved: tuple[int, ...] = (-1,)
 
     def train(self) -> None:
         """Train to the last step.
@@ -73,21 +77,63 @@ class Trainer:
         """
         engine = self.engine
         try:
-            if engine.step == 0:
-                self._picture("real", self.pictures.real())
-                self._show_pictures()
-            if self._evaluated < engine.step:
-                # Before training, too, so that an evaluator that cannot work says so now.
-                self._evaluate()
+            # Before training, too, so that an evaluator that cannot work says so now.
+            self._report()
             while engine.step < self.settings.training.steps:
                 self.stop.check()
                 with self.speed:
-                    engine.advance()
+                    engine.advance(self.stop.check)
                 with self._saved_on_failure():
                     self._report()
+            self.save()
         except InterruptedRunError:
-            self._save()
+            self.save()
             raise
+
+    def save(self, *, regular: bool = True) -> None:
+        """Write a checkpoint of this moment, if there is none yet; one that is not regular may go sooner."""
+        if self._saved == self._position:
+            return
+        self.engine.guard.verify()
+        state = {
+            "engine": self.engine.state_dict(),
+            "trainer": self.state_dict(),
+            "data": self._fingerprint,
+        }
+        self.record.checkpoint(self.engine, state, regular=regular)
+        self._saved = self._position
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return how far reports got, and what they are compared with."""
+        return {
+            "logged": self._logged,
+            "drawn": self._drawn,
+            "evaluated": self._evaluated,
+            "best": None if self.best is None else asdict(self.best),
+            "health": self.health.state_dict(),
+            "evaluation": self.evaluation.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where `state_dict` was taken."""
+        self._logged, self._drawn, self._evaluated = (
+            state[name] for name in ("logged", "drawn", "evaluated")
+        )
+        self.best = None if state["best"] is None else Best(**state["best"])
+        self.health.load_state_dict(state["health"])
+        self.evaluation.load_state_dict(state["evaluation"])
+        self._saved = self._position
+
+    def start_from(self, state: Mapping[str, Any]) -> None:
+        """Begin a record of its own where another run's `state_dict` was taken, and save it at once."""
+        self.evaluation.load_state_dict(state["evaluation"])
+        self._logged = self.engine.step
+        self.save()
+
+    @property
+    def _position(self) -> tuple[int, ...]:
+        """What a checkpoint of this moment would say differently from an earlier one."""
+        return (self.engine.step, self.engine.turn, self._logged, self._drawn, self._evaluated)
 
     @contextmanager
     def _saved_on_failure(self) -> Iterator[None]:
@@ -98,20 +144,21 @@ class Trainer:
             raise
         except Exception:
             with suppress(GanlabError):
-                self._save()
+                self.save()
             raise
 
     def _report(self) -> None:
         """Log, draw, save and measure what is due; save before measuring, which may fail or be stopped."""
-        settings = self.settings
-        self.console.advance(self.engine.step)
-        if self._due(settings.training.log_every):
+        settings, step = self.settings, self.engine.step
+        self.record.advance(step)
+        if self._logged < step and self._due(settings.training.log_every):
             self._log()
-        if self._due(settings.samples.every):
+        if self._drawn < step and self._due(settings.samples.every):
             self._show_pictures()
-        if self._due(settings.checkpoint.every):
-            self._save()
-        self._evaluate()
+        if step and self._due(settings.checkpoint.every) and self._saved[0] < step:
+            self.save()
+        if self._evaluated < step:
+            self._evaluate()
 
     def _due(self, every: int) -> bool:
         return self.engine.step % every == 0 or self.engine.step == self.settings.training.steps
@@ -126,20 +173,24 @@ class Trainer:
             values[f"progress/{name}_updates"] = player.updates
         values["progress/images"] = engine.images_seen
         values |= self.speed.read(engine.step) | memory(engine.device)
-        self.run.metrics.write(engine.step, values)
-        self.run.update(step=engine.step)
-        self.trackers.scalars(values, engine.step)
-        self.trackers.flush()
-        self.console.log(engine.step, values)
+        self._logged = engine.step
+        self.record.log(engine.step, values)
+        engine.require_agreement()
+        for warning in self.health.log(engine.step, values):
+            self.record.warning(warning)
 
     def _show_pictures(self) -> None:
-        self.engine.guard.verify()
-        for name, picture in self.pictures.generated():
-            self._picture(name, picture)
-
-    def _picture(self, name: str, picture: Any) -> None:
-        write_png(self.run.sample_path(name, self.engine.step), picture)
-        self.trackers.image(f"samples/{name}", picture, self.engine.step)
+        engine = self.engine
+        engine.guard.verify()
+        engine.share_buffers()
+        if self._drawn < 0:
+            self.record.picture("real", engine.step, self.pictures.real())
+        drawn = self.pictures.generated()
+        for name, picture in drawn.pictures.items():
+            self.record.picture(name, engine.step, picture)
+        self._drawn = engine.step
+        for warning in self.health.drawn(engine.step, drawn.diversity):
+            self.record.warning(warning)
 
     def _evaluate(self) -> None:
         """Run the evaluators that are due; keep a checkpoint of this step if it is the best so far."""
@@ -151,81 +202,47 @@ class Trainer:
         if not due:
             return
         self.engine.guard.verify()
-        measurements = self.evaluation.run(self._generate, due)
-        self._evaluated = step = self.engine.step
-        values: dict[str, float] = {}
-        for measurement in measurements:
-            self.run.evaluations.write(step, measurement.to_json())
-            values |= _tagged(measurement)
-        self.trackers.scalars(values, step)
-        self.trackers.flush()
-        self.console.evaluation(step, [measurement.to_json() for measurement in measurements])
-        self.run.update(step=step, last=Evaluated(step, values))
-        best = self._improvement(measurements)
-        if best is not None:
-            self._save(regular=False)
-            self.run.checkpoints.mark_best(step)
-            self.run.update(best=best)
+        self.engine.share_buffers()
+        measurements = self.processes.broadcast(self.evaluation.run(self._generate, due))
+        self.record.measurements(self.engine.step, measurements)
+        self._evaluated = self.engine.step
+        better = self._improvement(measurements)
+        if better is not None:
+            self.best = better
+            if self._saved[0] < self.engine.step:
+                self.save(regular=False)
+            self.record.best(better)
+        if self._chooses_best(measurements):
+            for warning in self.health.evaluated(self.engine.step, better is not None):
+                self.record.warning(warning)
 
-    def _generate(self, count: int) -> Iterator[torch.Tensor]:
-        """Yield generated samples for evaluation: always from the same latents.
+    def _generate(self, rows: slice) -> Iterator[torch.Tensor]:
+        """Yield generated samples for evaluation, some rows of what is always the same set.
 
-        They are drawn for the greediest evaluator, so that none sees others when it is due alone.
+        Their latents are drawn for the greediest evaluator, so that none sees others when it is
+        due alone.
         """
         engine, streams = self.engine, Streams(self.settings.seed)
         most = self.evaluation.greediest
-        latents = draw_latents(engine.experiment.latent, most, streams["evaluation"])[:count]
+        latents = draw_latents(engine.experiment.latent, most, streams["evaluation"])
         labels = None
         if engine.networks.generator_takes_labels:
             labels = engine.labels.draw(most, streams["evaluation/labels"])
-        labels = None if labels is None else labels[:count]
-        for samples in run_generator(engine.generator, latents, labels):
-            self.stop.check()
-            yield samples
+        yield from run_generator(engine.generator, latents, labels, rows=rows)
+
+    def _chooses_best(self, measurements: list[Measurement]) -> list[Measurement]:
+        chosen = self.engine.experiment.best
+        return [
+            measurement
+            for measurement in measurements
+            if chosen and (measurement.evaluator, measurement.metric) == (chosen.label, chosen.metric)
+        ]
 
     def _improvement(self, measurements: list[Measurement]) -> Best | None:
-        chosen = self.engine.experiment.best
-        for measurement in measurements:
-            if chosen is None or (measurement.evaluator, measurement.metric) != (chosen.label, chosen.metric):
-                continue
-            value, before = measurement.value, self.run.state.best
-            sign = -1 if chosen.metric.better == "lower" else 1
-            if math.isfinite(value) and (before is None or sign * value > sign * before.value):
-                return Best(self.engine.step, f"{chosen.label}.{chosen.metric.name}", value)
+        for measurement in self._chooses_best(measurements):
+            value = measurement.value
+            sign = -1 if measurement.metric.better == "lower" else 1
+            if math.isfinite(value) and (self.best is None or sign * value > sign * self.best.value):
+                name = f"{measurement.evaluator}.{measurement.metric.name}"
+                return Best(self.engine.step, name, value)
         return None
-
-    def _save(self, *, regular: bool = True) -> None:
-        """Write a checkpoint of this step, if there is none yet; one that is not regular may go sooner."""
-        engine = self.engine
-        if self._saved == engine.step:
-            return
-        engine.guard.verify()
-        self.run.checkpoints.save(
-            engine.step,
-            {
-                "engine": engine.state_dict(),
-                "evaluation": self.evaluation.state_dict(),
-                "evaluated": self._evaluated,
-            },
-            engine.networks.generator.state_dict(),
-            None if engine.average is None else engine.average.state_dict(),
-            spec=engine.spec,
-            regular=regular,
-        )
-        self._saved = engine.step
-        self.run.update(step=engine.step)
-
-
-def _tagged(measurement: Measurement) -> dict[str, float]:
-    """Return a measurement's numbers by tag: the value, its standard error, and the floor beside it.
-
-    The features are part of the tag: a number on other features is another number.
-    """
-    features = "-".join(filter(None, (measurement.features, measurement.protocol)))
-    tag = f"evaluation/{measurement.evaluator}/{measurement.metric.name}-{features}"
-    numbers = {
-        tag: measurement.value,
-        f"{tag}_standard_error": measurement.estimate.standard_error,
-        f"{tag}_floor": None if measurement.floor is None else measurement.floor.value,
-    }
-    return {name: number for name, number in numbers.items() if number is not None}

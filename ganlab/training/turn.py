@@ -11,7 +11,8 @@ import torch
 from ganlab.components import LatentSpec, LossComponent
 from ganlab.config.experiment import Selection
 from ganlab.errors import ComponentError
-from ganlab.training.game import Game, TurnSamples
+from ganlab.processes import Processes
+from ganlab.training.game import Game, TurnSamples, WholeGame
 from ganlab.training.guard import Guard
 from ganlab.training.loss import Loss
 from ganlab.training.meter import Meter
@@ -102,7 +103,8 @@ class Turn:
         terms: the losses that speak to the player.
         networks: all networks; those that are not the player's are frozen meanwhile.
         latent: what the latents are.
-        batch_size: samples of the turn.
+        batch_size: samples of the turn, over all processes.
+        processes: those that share it.
         microbatch_size: samples that pass the networks at once.
         joint_batch: whether real and fake pass the discriminator together.
         meter: where losses, balance and gradient norms go.
@@ -121,6 +123,7 @@ class Turn:
         joint_batch: bool,
         meter: Meter,
         guard: Guard,
+        processes: Processes,
     ) -> None:
         self.player = player
         self.terms = tuple(terms)
@@ -128,6 +131,7 @@ class Turn:
         self._latent = latent
         self._others = [network for name, network in networks.items() if name not in player.networks]
         self._batch_size = batch_size
+        self._processes = processes
         self._microbatch_size = microbatch_size
         self._joint_batch = joint_batch
         self._meter = meter
@@ -155,15 +159,20 @@ class Turn:
         terms = [term for term in self.terms if term.due(step)]
         self.player.optimizer.zero_grad(set_to_none=True)
         observed: dict[str, torch.Tensor] = {}
+        own = self._processes.rows(self._batch_size)
+        count = own.stop - own.start
         with ExitStack() as frozen:
             for network in self._others:
                 frozen.enter_context(freeze(network))
-            for start in range(0, self._batch_size, self._microbatch_size):
-                rows = slice(start, min(start + self._microbatch_size, self._batch_size))
+            for start in range(0, count, self._microbatch_size):
+                rows = slice(start, min(start + self._microbatch_size, count))
                 share = (rows.stop - rows.start) / self._batch_size
                 for name, value in self._backward(terms, samples, rows, share, step).items():
                     observed[name] = observed[name] + value if name in observed else value
-        observed[f"gradient_norm/{self.player.name}"] = self._gradient_norm()
+        gradients = [parameter.grad for parameter in self.player.parameters if parameter.grad is not None]
+        # Once, when all backward passes are done: a penalty's second one is in it too.
+        self._processes.sum([*gradients, *observed.values()])
+        observed[f"gradient_norm/{self.player.name}"] = torch.nn.utils.get_total_norm(gradients)
         return observed
 
     def _backward(
@@ -180,18 +189,20 @@ class Turn:
             leaves=frozenset().union(*(term.loss.differentiates for term in terms)),
             joint_batch=self._joint_batch,
         )
-        values, parts = zip(*(term.evaluate(game) for term in terms), strict=True)
-        total = torch.stack(values).sum()
-        torch.autograd.backward(total * share)
+        whole = WholeGame(game, self._processes, self._batch_size) if self._processes.world > 1 else game
+        coupled = [term.loss.couples_samples for term in terms]
+        values, parts = zip(
+            *(term.evaluate(whole if each else game) for term, each in zip(terms, coupled, strict=True)),
+            strict=True,
+        )
+        # A loss over the whole batch is no share of anything: what it gives these rows is all they get.
+        weighted = [value * (1 if each else share) for value, each in zip(values, coupled, strict=True)]
+        torch.autograd.backward(torch.stack(weighted).sum())
         observed = {name: part.detach() for named in parts for name, part in named.items()}
-        observed[f"loss/{self.player.name}/total"] = total.detach()
+        observed[f"loss/{self.player.name}/total"] = torch.stack(values).sum().detach()
         if any(term.loss.log_odds for term in terms) and self.player.name == "discriminator":
             observed |= balance(game)
         return {name: value * share for name, value in observed.items()}
-
-    def _gradient_norm(self) -> torch.Tensor:
-        gradients = [parameter.grad for parameter in self.player.parameters if parameter.grad is not None]
-        return torch.nn.utils.get_total_norm(gradients)
 
 
 def balance(game: Game) -> dict[str, torch.Tensor]:

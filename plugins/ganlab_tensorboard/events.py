@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-import itertools
 import os
+import re
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-__all__ = ["EventFile"]
+__all__ = ["EventFile", "mark", "rewind"]
 
-_numbers = itertools.count()
+_PREFIX = "events.out.tfevents."
+
+
+def mark(directory: Path) -> dict[str, int]:
+    """Return the sizes of a directory's event files by name, when all of them have reached the disk."""
+    sizes = {}
+    for path in sorted(directory.glob(f"{_PREFIX}*")):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            sizes[path.name] = os.fstat(file.fileno()).st_size
+    return sizes
+
+
+def rewind(directory: Path, sizes: Mapping[str, int]) -> None:
+    """Cut a directory's event files back to what they were when `mark` was called."""
+    for path in sorted(directory.glob(f"{_PREFIX}*")):
+        if path.name not in sizes:
+            path.unlink()
+        elif path.stat().st_size > sizes[path.name]:
+            os.truncate(path, sizes[path.name])
 
 
 class EventFile:
@@ -25,18 +45,18 @@ class EventFile:
 
     Args:
         directory: where to; made if it is missing.
+        start: what a reader that saw later steps than this one's is to forget: those from here on.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, start: int | None = None) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        # TensorBoard reads a directory's files in the order of their names.
-        name = (
-            f"events.out.tfevents.{time.time():010.0f}.{socket.gethostname()}.{os.getpid()}.{next(_numbers)}"
-        )
-        self.path = directory / name
+        self.path = directory / f"{_PREFIX}{_time_after(directory):010d}.{socket.gethostname()}.{os.getpid()}"
         self._file = self.path.open("xb")
         self._records = RecordWriter(self._file)
         self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
+        if start is not None:
+            log = SessionLog(status=SessionLog.START)
+            self._write(Event(wall_time=time.time(), step=start, session_log=log))
 
     def add(self, summary: Summary, step: int) -> None:
         """Append one event."""
@@ -49,3 +69,10 @@ class EventFile:
     def _write(self, event: Event) -> None:
         self._records.write(event.SerializeToString())
         self._file.flush()
+
+
+def _time_after(directory: Path) -> int:
+    """Return the time in seconds, or more: TensorBoard reads event files in the order of their names."""
+    pattern = re.compile(re.escape(_PREFIX) + r"(\d+)\.")
+    matches = (pattern.match(path.name) for path in directory.glob(f"{_PREFIX}*"))
+    return max([int(time.time()), *(int(match[1]) + 1 for match in matches if match)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
@@ -13,7 +13,7 @@ from tensorboard.compat.proto.types_pb2 import DT_STRING
 from tensorboard.plugins.text import metadata as text_metadata
 
 from ganlab import RunInfo, Tracker
-from ganlab_tensorboard.events import EventFile
+from ganlab_tensorboard.events import EventFile, mark, rewind
 from ganlab_tensorboard.hparams import session_end, session_start
 from ganlab_tensorboard.layout import ACCURACY, BAND_HIGH, BAND_LOW, layout_for, layout_summary
 
@@ -37,14 +37,21 @@ class TensorBoardTracker(Tracker):
     """
 
     def __init__(self, run: RunInfo, *, images: bool = True, hparams: bool = True) -> None:
-        self._file = EventFile(run.directory)
+        self._run = run
+        self._opened: EventFile | None = None
+        self._start: int | None = None
         self._images = images
         self._hparams = hparams
         self._tags: set[str] = set()
-        self._verdicts_per_step = _verdicts_per_step(run)
-        self._accuracy_step = run.step
-        if hparams:
-            self._file.add(session_start(run.experiment, run.id), step=0)
+
+    @property
+    def _file(self) -> EventFile:
+        """The session's event file, made when there is something to write."""
+        if self._opened is None:
+            self._opened = EventFile(self._run.directory, self._start)
+            if self._hparams:
+                self._opened.add(session_start(self._run.experiment, self._run.id), step=0)
+        return self._opened
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         """Record values by tag, as one event; a new tag gets its place in the layout."""
@@ -78,10 +85,18 @@ class TensorBoardTracker(Tracker):
             self._file.add(session_end(status), step=0)
         self._file.close()
 
+    def mark(self) -> Mapping[str, Any]:
+        """Return the sizes of all event files, this session's and earlier ones'."""
+        return mark(self._run.directory)
+
+    def rewind(self, mark: Mapping[str, Any] | None, step: int) -> None:
+        """Cut event files back; the next one begins by telling a TensorBoard that has read on to forget."""
+        rewind(self._run.directory, mark or {})
+        self._start = step + 1 if mark else 0
+
     def _coin_band(self, step: int) -> dict[str, float]:
         """Return ½ ± 1.96 standard errors of the share of heads in as many flips as there were verdicts."""
-        flips = (step - self._accuracy_step) * self._verdicts_per_step
-        self._accuracy_step = step
+        flips = _steps_averaged(self._run, step) * _verdicts_per_step(self._run)
         if flips <= 0:
             return {}
         half = 1.96 * math.sqrt(0.25 / flips)
@@ -91,6 +106,12 @@ class TensorBoardTracker(Tracker):
         if not self._tags.issuperset(tags):
             self._tags.update(tags)
             self._file.add(layout_summary(layout_for(self._tags)), step=0)
+
+
+def _steps_averaged(run: RunInfo, step: int) -> int:
+    """Return how many steps have passed since the log point before this one."""
+    every: int = run.experiment.get("training", {}).get("log_every", 0)
+    return (step - 1) % every + 1 if every and step else 0
 
 
 def _verdicts_per_step(run: RunInfo) -> int:

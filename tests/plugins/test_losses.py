@@ -56,6 +56,7 @@ def play(
         lambda: Batch(real, None),
         Fakes(lambda: torch.zeros(len(fake), 2), lambda: None),
         batch_size=len(real),
+        rows=slice(0, len(real)),
         rng=torch.Generator().manual_seed(0),
         device=torch.device("cpu"),
     )

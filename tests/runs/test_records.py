@@ -64,10 +64,15 @@ def test_the_last_of_many(path: Path) -> None:
     assert (last_record(path) or {})["step"] == 3999
 
 
-def test_cutting_keeps_the_past_and_goes_on(path: Path) -> None:
+def test_rewinding_keeps_the_past_and_goes_on(path: Path) -> None:
     writer = RecordWriter(path)
-    for step in (50, 100, 150):
+    for step in (50, 100):
         writer.write(step, {})
-    writer.cut(100)
+    mark = writer.mark()
+    writer.write(150, {})
+    writer.close()
+    writer = RecordWriter(path)
+    writer.rewind(mark)
+    writer.rewind(mark + 1000)
     writer.write(120, {})
     assert [record["step"] for record in read_records(path)] == [50, 100, 120]

@@ -20,12 +20,12 @@ from ganlab.errors import GanlabError
 from ganlab.runs.directory import RunDirectory
 from ganlab.runs.lock import RunLock, is_locked
 from ganlab.runs.reading import read_run
-from ganlab.runs.state import Best, Evaluated
+from ganlab.runs.state import Best, Evaluated, Parent
 
 
 @pytest.fixture
 def run(tmp_path: Path, experiment: Experiment) -> RunDirectory:
-    return RunDirectory.create(tmp_path / "runs", experiment, parent="20250101-000000-abcd")
+    return RunDirectory.create(tmp_path / "runs", experiment, parent=Parent("20250101-000000-abcd", 7))
 
 
 def test_a_new_run_has_everything(run: RunDirectory, experiment: Experiment, tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_a_new_run_has_everything(run: RunDirectory, experiment: Experiment, tmp
     state = json.loads((run.path / "run.json").read_text())
     assert state["title"] == "Größe & 64×64: tiny!"
     assert (state["status"], state["step"], state["steps"]) == ("running", 0, 200)
-    assert state["parent"] == "20250101-000000-abcd"
+    assert state["parent"] == {"id": "20250101-000000-abcd", "step": 7}
     assert state["sessions"][0]["pid"] == os.getpid()
     environment = run.environment()
     assert environment["python"] == sys.version.split()[0]
@@ -79,11 +79,12 @@ def test_state_follows_the_run(run: RunDirectory) -> None:
     assert ended.sessions[0].ended is not None
 
 
-def test_one_writer_at_a_time(run: RunDirectory) -> None:
+def test_one_writer_at_a_time(run: RunDirectory, experiment: Experiment) -> None:
     with pytest.raises(GanlabError, match="another process"):
         RunDirectory.open(run.path)
     run.close()
     with RunDirectory.open(run.path) as second:
+        second.begin(0, None, experiment=experiment)
         assert len(second.state.sessions) == 2
 
 

@@ -57,6 +57,7 @@ def make_game(
         next_batch,
         Fakes(latents, lambda: None),
         batch_size=6,
+        rows=slice(0, 6),
         rng=torch.Generator().manual_seed(0),
         device=torch.device("cpu"),
     )

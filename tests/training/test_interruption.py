@@ -151,7 +151,7 @@ def test_a_signal_during_an_evaluation(tmp_path: Path, evaluation: int, step: in
     records = (run / "evaluations.jsonl").read_text().splitlines()
     assert [json.loads(record)["step"] for record in records] == list(range(0, step, 3))
     state = torch.load(run / "checkpoints" / f"step-{step:08d}" / "state.pt", weights_only=True)
-    assert state["evaluated"] < step, "the checkpoint claims an evaluation that never ended"
+    assert state["trainer"]["evaluated"] < step, "the checkpoint claims an evaluation that never ended"
 
 
 def test_a_checkpoint_is_safe_before_its_step_is_measured(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from ganlab.training.guard import Guard
 from ganlab.training.latents import draw_latents, interpolate
 from ganlab.training.meter import Meter
 from ganlab.training.networks import evaluation_mode
-from ganlab.training.optimizers import make_optimizer, schedule_factor
+from ganlab.training.optimizers import make_optimizer, make_schedule
 from ganlab.training.precision import choose_device, choose_precision
 from ganlab.training.sampling import generate
 from ganlab.training.streams import Streams, derive_seed, isolated_randomness
@@ -117,7 +117,9 @@ def test_guard_stops_before_the_update_and_names_the_term(bad: float) -> None:
     guard = Guard(torch.device("cpu"), meter)
     values = {"loss/generator/fine": torch.tensor(1.0), "loss/generator/broken": torch.tensor(bad)}
     meter.add(values)
-    with pytest.raises(DivergedError, match=r"step 8: not finite: loss/generator/broken\."):
+    with pytest.raises(
+        DivergedError, match=r"step 8, in the generator's turn: not finite: loss/generator/broken\."
+    ):
         guard.check(optimizer, list(values.values()), 7)
 
 
@@ -141,7 +143,9 @@ def test_guard_holds_fused_optimizers_still_without_asking_the_device() -> None:
     turn(math.nan, 1)
     turn(1.0, 2)
     assert torch.equal(weight, after_good_step), "weights moved after a gradient that was not finite"
-    with pytest.raises(DivergedError, match="step 2: not finite: gradient_norm/generator"):
+    with pytest.raises(
+        DivergedError, match="step 2, in the generator's turn: not finite: gradient_norm/generator"
+    ):
         guard.verify()
 
 
@@ -154,11 +158,11 @@ def test_guard_checks_unfused_optimizers_at_once_wherever_they_are() -> None:
 
 
 def test_schedules() -> None:
-    constant = schedule_factor(AdamSettings(warmup_steps=4), 100)
+    constant = make_schedule(AdamSettings(learning_rate=1.0, warmup_steps=4), 100)
     assert [constant(done) for done in (0, 1, 3, 4, 99)] == [0.25, 0.5, 1.0, 1.0, 1.0]
-    linear = schedule_factor(AdamSettings(schedule="linear", final_fraction=0.5), 10)
+    linear = make_schedule(AdamSettings(learning_rate=1.0, schedule="linear", final_fraction=0.5), 10)
     assert [linear(done) for done in (0, 5, 10, 20)] == [1.0, 0.75, 0.5, 0.5]
-    cosine = schedule_factor(SgdSettings(name="sgd", schedule="cosine"), 10)
+    cosine = make_schedule(SgdSettings(name="sgd", learning_rate=1.0, schedule="cosine"), 10)
     assert [cosine(done) for done in (0, 5, 10)] == pytest.approx([1.0, 0.5, 0.0])
 
 

@@ -24,7 +24,13 @@ EXPERIMENT = {
     "title": "Faces",
     "seed": 3,
     "plugins": ["./x.py"],
-    "training": {"steps": 100, "batch_size": 50, "discriminator_steps": 2, "reuse_fakes": True},
+    "training": {
+        "steps": 2000,
+        "log_every": 25,
+        "batch_size": 50,
+        "discriminator_steps": 2,
+        "reuse_fakes": True,
+    },
     "optimizer": {"generator": {"learning_rate": 2e-4, "betas": [0.5, 0.999]}},
     "losses": [{"name": "hinge", "weight": 1.0}, {"name": "r1", "label": "penalty", "weight": 10.0}],
 }
@@ -108,8 +114,9 @@ def test_settings_are_flat_and_independent_of_an_entrys_place() -> None:
         "title": "Faces",
         "seed": 3,
         "plugins": "['./x.py']",
-        "training.steps": 100,
+        "training.steps": 2000,
         "training.batch_size": 50,
+        "training.log_every": 25,
         "training.discriminator_steps": 2,
         "training.reuse_fakes": True,
         "optimizer.generator.learning_rate": 2e-4,
@@ -134,6 +141,7 @@ def test_settings_are_flat_and_independent_of_an_entrys_place() -> None:
 )
 def test_hyper_parameters_open_and_close_the_run(tmp_path: Path, status: str, expected: int) -> None:
     tracker = build(tmp_path)
+    tracker.text("experiment", "faces", 0)
     start = hparams_metadata.parse_session_start_info_plugin_data(
         hparams(tmp_path, hparams_metadata.SESSION_START_INFO_TAG)
     )
@@ -184,7 +192,7 @@ def test_the_layout_grows_with_what_there_is_to_see(tmp_path: Path) -> None:
 
 
 def test_accuracy_stands_in_the_band_of_a_coin(tmp_path: Path) -> None:
-    tracker = build(tmp_path, step=1000)
+    tracker = build(tmp_path, step=1010)
     # Two batches of 50 real and 50 fake samples in a step: 25 steps are 5,000 flips, 2 are 400.
     tracker.scalars({"balance/accuracy": 0.6}, 1025)
     tracker.scalars({"evaluation/mmd/mmd": 0.1}, 1026)

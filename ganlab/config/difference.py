@@ -1,0 +1,112 @@
+"""What is different between the experiment that a run was, and the one that is to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from ganlab.components import Options
+from ganlab.config.experiment import Experiment
+from ganlab.config.writing import toml_value
+
+__all__ = ["Difference", "differences"]
+
+_NOT_COMPARED = {"training.steps", "plugins", "provenance"}
+"""A longer run is the same run; plugins are compared by their files' content."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One key that differs.
+
+    Attributes:
+        path: dotted; entries of arrays go by their label, as in `losses.r1.weight`.
+        before: what it was, as TOML; `None` where there was none.
+        now: what it is.
+    """
+
+    path: str
+    before: str | None
+    now: str | None
+
+    def __str__(self) -> str:
+        if self.before is None:
+            return f"{self.path}: added ({self.now})"
+        if self.now is None:
+            return f"{self.path}: removed ({self.before})"
+        return f"{self.path}: {self.before} -> {self.now}"
+
+
+def differences(before: Mapping[str, Any], now: Experiment) -> list[Difference]:
+    """Return what differs, in the order of the new experiment.
+
+    Not compared are `training.steps`, options that say where files lie (the data itself is
+    known by its content), and versions of installed packages.
+
+    Args:
+        before: content of a run's `resolved.toml`.
+        now: the experiment that is to go on.
+    """
+    passed_over = _NOT_COMPARED | set(_locations(now))
+    old, new = (dict(_flatten(tables, "")) for tables in (before, now.resolved))
+    found = []
+    for path in dict.fromkeys([*new, *old]):
+        top = path.partition(".")[0]
+        if path in passed_over or top in passed_over or old.get(path) == new.get(path):
+            continue
+        texts = [toml_value(side[path]) if path in side else None for side in (old, new)]
+        found.append(Difference(path, *texts))
+    return [*found, *_changed_files(before, now.resolved)]
+
+
+def _flatten(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield dotted paths and values; an entry of an array of tables goes by its label."""
+    if isinstance(value, Mapping) and (value or not path):
+        for key, item in value.items():
+            yield from _flatten(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+        for index, item in enumerate(value):
+            yield from _flatten(item, f"{path}.{item.get('label') or item.get('name') or index}")
+    else:
+        yield path, list(value) if isinstance(value, tuple) else value
+
+
+def _changed_files(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:
+    """Yield local plugin files whose content is not what it was."""
+    old, new = (
+        {file["name"]: file["sha256"] for file in tables.get("provenance", {}).get("files", ())}
+        for tables in (before, now)
+    )
+    for name in dict.fromkeys([*new, *old]):
+        if old.get(name) != new.get(name):
+            short = [side[name][:8] if name in side else None for side in (old, new)]
+            yield Difference(f"plugin file {name}", *short)
+
+
+def _locations(experiment: Experiment) -> Iterator[str]:
+    """Yield the paths of options that say where files lie."""
+    for kind in ("dataset", "generator", "discriminator", "encoder"):
+        selection = getattr(experiment, kind)
+        if selection is not None:
+            yield from _path_options(selection.options, kind)
+    for loss in experiment.losses:
+        yield from _path_options(loss.selection.options, f"losses.{loss.selection.label}")
+    for evaluator in experiment.evaluators:
+        path = f"evaluators.{evaluator.selection.label}"
+        yield from _path_options(evaluator.selection.options, path)
+        yield from _path_options(evaluator.features.options, f"{path}.features")
+    for tracker in experiment.trackers:
+        yield from _path_options(tracker.options, f"trackers.{tracker.label}")
+
+
+def _path_options(options: Options, path: str) -> Iterator[str]:
+    for name, field in type(options).model_fields.items():
+        if _mentions_path(field.annotation):
+            yield f"{path}.{name}"
+
+
+def _mentions_path(annotation: Any) -> bool:
+    is_path = isinstance(annotation, type) and issubclass(annotation, Path)
+    return is_path or any(_mentions_path(part) for part in get_args(annotation))

@@ -1,0 +1,429 @@
+"""Several processes as one: who shares a run, and all that they tell each other.
+
+The batch is global: each process takes its rows of it, and what the rows add up to is
+summed. Every collective operation of ganlab is a method here. All processes have to call
+the same ones in the same order.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from ganlab.errors import GanlabError, LostProcessError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+__all__ = ["Processes"]
+
+T = TypeVar("T")
+
+_IDENTITY = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+_MEETING_POINT = ("MASTER_ADDR", "MASTER_PORT")
+_REMEDY = "start the run with `torchrun --nproc-per-node=N -m ganlab run …`, or unset them all to run alone"
+
+_PATIENCE = timedelta(hours=1)
+"""How long the others wait for one: the leader may measure for long."""
+
+_DYING_SECONDS = 2.0
+"""How long a process may still be listed after its connections have closed."""
+
+_NAMED = 5
+"""How many tensors an error names."""
+
+
+class Processes:
+    """The processes that share a run; one alone is the usual case, for which everything here is free.
+
+    Args:
+        rank: this process among all of the run, from 0.
+        world: how many there are.
+        local_rank: this process among those on this machine, from 0: the GPU that it takes.
+    """
+
+    def __init__(self, rank: int = 0, world: int = 1, local_rank: int = 0) -> None:
+        self.rank = rank
+        self.world = world
+        self.local_rank = local_rank
+        self._peers: list[_Peer] = []
+
+    @classmethod
+    def from_environment(cls) -> Processes:
+        """Return what `torchrun` says in `RANK`, `WORLD_SIZE` and `LOCAL_RANK`; alone where none is set.
+
+        Raises:
+            UsageError: only some of them are set, or they make no sense together.
+        """
+        told = {name: os.environ[name] for name in _IDENTITY if name in os.environ}
+        if not told:
+            return cls()
+        needed = _IDENTITY if told.get("WORLD_SIZE") == "1" else _IDENTITY + _MEETING_POINT
+        missing = [name for name in needed if name not in os.environ]
+        if missing:
+            raise UsageError(f"{_listed(list(told))} set, but not {' and '.join(missing)}: {_REMEDY}")
+        for name, text in told.items():
+            if not text.isascii() or not text.isdecimal():
+                raise UsageError(f"{name} is {text!r}, which is not a whole number from 0: {_REMEDY}")
+        rank, world, local_rank = (int(told[name]) for name in _IDENTITY)
+        if not local_rank <= rank < world:
+            raise UsageError(
+                f"RANK={rank}, LOCAL_RANK={local_rank} and WORLD_SIZE={world} contradict each other: ranks "
+                f"go from 0 to WORLD_SIZE - 1, and a local rank is never above the rank; {_REMEDY}"
+            )
+        return cls(rank, world, local_rank)
+
+    @property
+    def leader(self) -> bool:
+        """Whether this is the process that writes: rank 0."""
+        return self.rank == 0
+
+    @contextmanager
+    def join(self, device: torch.device, patience: timedelta = _PATIENCE) -> Iterator[None]:
+        """Stay connected to the others inside the block.
+
+        Args:
+            device: where this process trains. `cuda` without an index means the GPU of this
+                process's local rank, which becomes the current one.
+            patience: how long the others are waited for, at the start and in every operation.
+
+        Raises:
+            UsageError: processes cannot share a run on this device, or this machine has too few GPUs.
+            GanlabError: the others cannot be reached.
+        """
+        if self.world == 1:
+            yield
+            return
+        import torch.distributed
+
+        backend = self._choose_backend(device)
+        try:
+            torch.distributed.init_process_group(
+                backend, timeout=patience, world_size=self.world, rank=self.rank
+            )
+        except RuntimeError as error:
+            place = ":".join(os.environ.get(name, "?") for name in _MEETING_POINT)
+            raise GanlabError(
+                f"rank {self.rank} could not meet the other processes at {place}: {_first_line(error)}"
+            ) from error
+        try:
+            self._peers = self._exchange(_Peer(_host(), os.getpid()))
+            yield
+        except BaseException:
+            # An orderly end waits for operations that the others may never finish.
+            torch.distributed.distributed_c10d._get_default_group().abort()
+            raise
+        finally:
+            torch.distributed.destroy_process_group()
+            self._peers = []
+
+    def rows(self, count: int) -> slice:
+        """Return this process's rows of a batch of `count`."""
+        return self._rows_of(self.rank, count)
+
+    def sum(self, tensors: Sequence[Tensor]) -> None:
+        """Replace every tensor by its sum over all processes, to the same bytes everywhere.
+
+        Args:
+            tensors: float32, all on one device; changed in place.
+
+        Raises:
+            LostProcessError: another process is gone.
+        """
+        if self.world == 1 or not tensors:
+            return
+        import torch
+
+        with torch.no_grad():
+            flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+            self._reduce(flat)
+            _scatter(flat, tensors)
+
+    def gather(self, value: T) -> list[T] | None:
+        """Return every process's value in the order of ranks to the leader, and `None` to the others.
+
+        Args:
+            value: anything that can be pickled. Of a view, the tensor that it looks at is sent as a whole.
+
+        Raises:
+            LostProcessError: another process is gone.
+        """
+        if self.world == 1:
+            return [value]
+        import torch.distributed
+
+        values: list[T] | None = [value] * self.world if self.leader else None
+        with self._expecting_all():
+            torch.distributed.gather_object(value, values)
+        return values
+
+    def broadcast(self, value: T) -> T:
+        """Return the leader's value everywhere.
+
+        Args:
+            value: anything that can be pickled; only the leader's counts.
+
+        Raises:
+            LostProcessError: another process is gone.
+        """
+        if self.world == 1:
+            return value
+        import torch.distributed
+
+        values = [value]
+        with self._expecting_all():
+            torch.distributed.broadcast_object_list(values)
+        return values[0]
+
+    def share(self, tensors: Iterable[Tensor]) -> None:
+        """Replace every tensor by the leader's, bit for bit, in one message for each dtype and device.
+
+        Args:
+            tensors: of any dtype, on any device; changed in place.
+
+        Raises:
+            LostProcessError: another process is gone.
+        """
+        if self.world == 1:
+            return
+        import torch
+        import torch.distributed
+
+        groups: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
+        for tensor in tensors:
+            groups.setdefault((tensor.device, tensor.dtype), []).append(tensor)
+        with torch.no_grad():
+            for group in groups.values():
+                flat = torch.cat([tensor.reshape(-1) for tensor in group])
+                with self._expecting_all():
+                    # As bytes, since a backend does not know every dtype.
+                    torch.distributed.broadcast(flat.view(torch.uint8), src=0)
+                _scatter(flat, group)
+
+    def any(self, flag: bool) -> bool:
+        """Return whether any process says so. No accelerator is waited for.
+
+        Raises:
+            LostProcessError: another process is gone.
+        """
+        if self.world == 1:
+            return flag
+        import torch
+
+        said = torch.tensor([int(flag)])
+        self._reduce(said)
+        return bool(said)
+
+    def whole(self, own: Tensor, count: int) -> Tensor:
+        """Return the whole batch, put together from every process's rows.
+
+        Gradients flow to the process's own rows alone; summed over all processes they are
+        those of the whole batch.
+
+        Args:
+            own: `(n, …)`, this process's rows of the batch, as many as `rows(count)` has.
+            count: samples of the whole batch.
+
+        Returns:
+            `(count, …)`.
+
+        Raises:
+            ValueError: `own` has another number of rows.
+            LostProcessError: another process is gone.
+        """
+        if self.world == 1:
+            return own
+        import torch
+        import torch.distributed
+
+        parts = [self._rows_of(rank, count) for rank in range(self.world)]
+        sizes = [part.stop - part.start for part in parts]
+        if len(own) != sizes[self.rank]:
+            raise ValueError(f"rank {self.rank} has {len(own)} rows of {count}, not {sizes[self.rank]}")
+        # Backends gather equal sizes only.
+        padded = own.new_zeros(max(sizes), *own.shape[1:])
+        padded[: len(own)] = own.detach()
+        gathered = [torch.empty_like(padded) for _ in parts]
+        with self._expecting_all():
+            torch.distributed.all_gather(gathered, padded)
+        batch = [rows[:size] for rows, size in zip(gathered, sizes, strict=True)]
+        batch[self.rank] = own
+        return torch.cat(batch)
+
+    def require_equal(self, tensors: Mapping[str, Tensor], step: int) -> None:
+        """Make sure that every process holds the same tensors, bit for bit, by their checksums.
+
+        Args:
+            tensors: what is compared, by name; of any dtype, on any device.
+            step: completed steps, for the message.
+
+        Raises:
+            GanlabError: some differ; it is raised in every process, and names the first of them.
+            LostProcessError: another process is gone.
+        """
+        if self.world == 1:
+            return
+        # All are queued before the first is waited for.
+        pending = {name: _checksum(tensor) for name, tensor in tensors.items()}
+        sums = self._exchange({name: int(checksum) for name, checksum in pending.items()})
+        names = dict.fromkeys(name for own in sums for name in own)
+        differing = [name for name in names if len({own.get(name) for own in sums}) > 1]
+        if not differing:
+            return
+        apart = [rank for rank, own in enumerate(sums) if own != sums[0]]
+        more = f" and {len(differing) - _NAMED} more" if len(differing) > _NAMED else ""
+        raise GanlabError(
+            f"after step {step} the {self.world} processes no longer hold the same: "
+            f"{', '.join(differing[:_NAMED])}{more} of {_ranks(apart)} differ from rank 0's. A component "
+            "that draws random numbers of its own, or keeps a state that depends on its rows of the batch, "
+            "does this; it has to take its randomness from the game"
+        )
+
+    def barrier(self) -> None:
+        """Wait until every process has come here.
+
+        Raises:
+            LostProcessError: another process is gone.
+        """
+        self.any(False)
+
+    def _choose_backend(self, device: torch.device) -> str:
+        """Return which libraries carry the messages, and make this process's GPU the current one.
+
+        Raises:
+            UsageError: there is no library for the device, or no GPU for this process.
+        """
+        import torch
+
+        if device.type == "cpu":
+            return "gloo"
+        if device.type != "cuda":
+            raise UsageError(f'several processes share a run on "cuda" or "cpu" only, not on "{device.type}"')
+        index = self.local_rank if device.index is None else device.index
+        if index >= torch.cuda.device_count():
+            raise UsageError(
+                f"local rank {self.local_rank} wants GPU {index}, but this machine has "
+                f"{torch.cuda.device_count()}: start at most one process for each (--nproc-per-node)"
+            )
+        torch.cuda.set_device(index)
+        return "cpu:gloo,cuda:nccl"
+
+    def _rows_of(self, rank: int, count: int) -> slice:
+        return slice(rank * count // self.world, (rank + 1) * count // self.world)
+
+    def _reduce(self, tensor: Tensor) -> None:
+        """Sum a contiguous tensor over all processes, in place."""
+        import torch.distributed
+
+        with self._expecting_all():
+            torch.distributed.all_reduce(tensor)
+
+    def _exchange(self, value: T) -> list[T]:
+        """Return every process's value, everywhere."""
+        import torch.distributed
+
+        values = [value] * self.world
+        with self._expecting_all():
+            torch.distributed.all_gather_object(values, value)
+        return values
+
+    @contextmanager
+    def _expecting_all(self) -> Iterator[None]:
+        """Explain an operation that fails since another process does not take part in it."""
+        try:
+            yield
+        except RuntimeError as error:
+            gone = self._gone()
+            lost = f"{_ranks(gone)} ended" if gone else f"an operation failed: {_first_line(error)}"
+            raise LostProcessError(
+                f"rank {self.rank} has lost touch with the other processes of this run ({lost}). All "
+                f"{self.world} are needed: start them again from the run's last checkpoint, as in "
+                f"`torchrun --nproc-per-node={self.world} -m ganlab resume RUN`"
+            ) from error
+
+    def _gone(self) -> list[int]:
+        """Return the ranks that have ended on this machine, once there are any; wait a moment for that."""
+        deadline = time.monotonic() + _DYING_SECONDS
+        host = _host()
+        while True:
+            gone = [rank for rank, peer in enumerate(self._peers) if peer.host == host and peer.ended()]
+            if gone or time.monotonic() > deadline:
+                return gone
+            time.sleep(0.02)
+
+
+@dataclass(frozen=True)
+class _Peer:
+    """Where a process can be looked for."""
+
+    host: str
+    pid: int
+
+    def ended(self) -> bool:
+        """Return whether there is no such process on this machine, or only what is left of it."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        try:
+            status = Path(f"/proc/{self.pid}/stat").read_text()
+        except OSError:
+            return False
+        # `pid (name) state …`, where the name may hold anything.
+        return status.rpartition(")")[2].split()[0] in {"Z", "X"}
+
+
+def _host() -> str:
+    """Return what tells machines apart, and containers with process numbers of their own."""
+    try:
+        return f"{socket.gethostname()} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return socket.gethostname()
+
+
+def _scatter(flat: Tensor, tensors: Sequence[Tensor]) -> None:
+    """Copy what stands one after the other back to where it came from."""
+    start = 0
+    for tensor in tensors:
+        tensor.copy_(flat[start : start + tensor.numel()].view_as(tensor))
+        start += tensor.numel()
+
+
+def _checksum(tensor: Tensor) -> Tensor:
+    """Return a 64-bit checksum of a tensor's bits and their places, a scalar on its device.
+
+    Each element's bits are mixed with its place by two rounds of multiplication and shift
+    (as in Steele, Lea & Flood, 2014), and the results are added, all modulo 2⁶⁴.
+    """
+    import torch
+
+    integers = {1: torch.uint8, 2: torch.int16, 4: torch.int32}
+    flat = tensor.detach().reshape(-1)
+    bits = flat.view(integers.get(flat.element_size(), torch.int64)).long()
+    mixed = bits + torch.arange(len(bits), device=bits.device) * -0x61C8864680B583EB
+    for factor in (-0x40A7B892E31B1A47, -0x6B2FB644ECCEEE15):
+        mixed ^= mixed >> 30
+        mixed *= factor
+    return (mixed ^ (mixed >> 31)).sum()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def _ranks(ranks: Sequence[int]) -> str:
+    return ("ranks " if len(ranks) > 1 else "rank ") + " and ".join(map(str, ranks))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(names) + (" are" if len(names) > 1 else " is")

@@ -1,0 +1,244 @@
+"""A run that dies at a chosen moment, and what it has to look like when it was taken up again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+from tensorboard.compat.proto.event_pb2 import Event
+
+DEADLY = '''
+"""Components that kill their process, the n-th time that DEATH names what they are asked to do."""
+
+import os
+import signal
+from pathlib import Path
+
+from ganlab import (
+    Estimate, Evaluator, EvaluatorComponent, Loss, LossComponent, Metric, Tracker, TrackerComponent, hookimpl,
+)
+
+counts = {}
+
+
+def die(what):
+    chosen, _, number = os.environ.get("DEATH", "").partition(":")
+    counts[what] = counts.get(what, 0) + 1
+    if what == chosen and counts[what] == int(number):
+        os.kill(os.getpid(), int(os.environ.get("SIGNAL", signal.SIGKILL)))
+
+
+def build_tracker(options, run):
+    class Deadly(Tracker):
+        def scalars(self, values, step):
+            die("log")
+
+        def image(self, tag, image, step):
+            die("picture")
+
+        def text(self, tag, markdown, step):
+            pass
+
+        def mark(self):
+            die("checkpoint")
+            return {}
+
+    return Deadly()
+
+
+def build_evaluator(options, image):
+    class Deadly(Evaluator):
+        def evaluate(self, real, fake):
+            die("evaluation")
+            return {"mean": Estimate(float(fake.features.mean()))}
+
+    return Deadly()
+
+
+def build_loss(options):
+    class Deadly(Loss):
+        """Adds nothing; it has a state that it has to get back."""
+
+        seen = 0
+
+        def generator(self, game):
+            die("turn")
+            self.seen += 1
+            return game.fake.mean() * 1e-3 * (self.seen % 5)
+
+        def state_dict(self):
+            return {"seen": self.seen}
+
+        def load_state_dict(self, state):
+            self.seen = state["seen"]
+
+    return Deadly()
+
+
+@hookimpl
+def ganlab_trackers():
+    yield TrackerComponent(name="deadly", summary="Kills", build=build_tracker)
+
+
+@hookimpl
+def ganlab_evaluators():
+    metrics = (Metric("mean", "lower"),)
+    yield EvaluatorComponent(name="deadly", summary="Kills", build=build_evaluator, metrics=metrics)
+
+
+@hookimpl
+def ganlab_losses():
+    yield LossComponent(name="deadly", summary="Kills", build=build_loss)
+'''
+
+GAN = """
+[discriminator]
+name = "dcgan"
+width = 2
+normalisation = "layer"
+[[losses]]
+name = "non-saturating"
+"""
+WGAN_GP = """
+[discriminator]
+name = "dcgan"
+width = 2
+normalisation = "layer"
+[[losses]]
+name = "wasserstein"
+[[losses]]
+name = "gradient-penalty"
+weight = 10.0
+"""
+GMMN = """
+[[losses]]
+name = "mmd"
+"""
+LOSSES = {"gan": GAN, "wgan-gp": WGAN_GP, "gmmn": GMMN}
+
+# 45 training samples and batches of 8: epochs end in the middle of batches, and of steps.
+EXPERIMENT = """
+title = "Disturbed"
+seed = 5
+plugins = ["./deadly.py"]
+[image]
+size = 16
+[dataset]
+name = "faces"
+count = 50
+mirror = true
+[latent]
+dim = 4
+[generator]
+name = "dcgan"
+width = 2
+{losses}
+[[losses]]
+name = "deadly"
+[optimizer.generator]
+schedule = "linear"
+[training]
+steps = 24
+batch_size = 8
+precision = "{precision}"
+discriminator_steps = {discriminator_steps}
+log_every = 2
+[samples]
+every = 5
+count = 4
+[checkpoint]
+every = 4
+keep = 2
+best = "mmd"
+[[evaluators]]
+name = "mmd"
+every = 3
+samples = 16
+[[evaluators]]
+name = "deadly"
+every = 3
+samples = 16
+[[trackers]]
+name = "tensorboard"
+[[trackers]]
+name = "deadly"
+"""
+
+NOT_REPEATED = ("time", "speed/", "memory/")
+
+
+def write_experiment(directory: Path, loss: str, precision: str) -> None:
+    (directory / "deadly.py").write_text(DEADLY)
+    text = EXPERIMENT.format(
+        losses=LOSSES[loss], precision=precision, discriminator_steps=5 if loss == "wgan-gp" else 1
+    )
+    (directory / "x.toml").write_text(text)
+
+
+def ganlab(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "ganlab", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def start(directory: Path, death: str = "", number: signal.Signals = signal.SIGKILL) -> Path:
+    """Run the experiment, to its end or its death, and return the run's directory."""
+    done = ganlab("run", "x.toml", cwd=directory, DEATH=death, SIGNAL=str(int(number)))
+    assert (done.returncode != 0) == bool(death), done.stdout + done.stderr
+    (run,) = (directory / "runs").glob("*/*/")
+    return run
+
+
+def resume(run: Path, *arguments: str, death: str = "") -> subprocess.CompletedProcess[str]:
+    done = ganlab("resume", run, *arguments, cwd=run.parents[2], DEATH=death)
+    assert (done.returncode != 0) == bool(death), done.stdout + done.stderr
+    return done
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    """Return the lines of a JSONL file without what no two runs have in common."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    return [{key: value for key, value in line.items() if not key.startswith(NOT_REPEATED)} for line in lines]
+
+
+def points(run: Path) -> dict[str, list[int]]:
+    """Return the steps of every tag of scalars and pictures, in the order of the event files."""
+    found: dict[str, list[int]] = {}
+    for file in sorted((run / "tensorboard").iterdir()):
+        for raw in RawEventFileLoader(str(file)).Load():
+            event = Event.FromString(raw)
+            for value in event.summary.value:
+                if value.WhichOneof("value") in ("simple_value", "image"):
+                    found.setdefault(value.tag, []).append(event.step)
+    return found
+
+
+def contents(run: Path) -> dict[str, Any]:
+    """Return all of a finished run that has to be the same, however often it was disturbed."""
+    last, best = ((run / name).read_text() for name in ("LAST", "BEST"))
+    checkpoint = run / "checkpoints" / last.strip()
+    weights = {path.name: path.read_bytes() for path in checkpoint.glob("*.safetensors")}
+    state = json.loads((run / "run.json").read_text())
+    return {
+        "weights": weights,
+        "last": last,
+        "best": best,
+        "state": {key: state[key] for key in ("status", "step", "best", "last", "warnings")},
+        "metrics": records(run / "metrics.jsonl"),
+        "evaluations": records(run / "evaluations.jsonl"),
+        "points": points(run),
+        "pictures": {path.name: path.read_bytes() for path in (run / "samples").iterdir()},
+        "checkpoints": sorted(path.name for path in (run / "checkpoints").iterdir()),
+    }

@@ -1,0 +1,211 @@
+"""A run that was killed and taken up again ends in the same bytes as one that was left alone."""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+from disturbance import contents, ganlab, resume, start, write_experiment
+
+
+@functools.cache
+def undisturbed(loss: str, precision: str) -> dict[str, object]:
+    directory = Path(tempfile.mkdtemp(prefix="undisturbed-"))
+    try:
+        write_experiment(directory, loss, precision)
+        return contents(start(directory))
+    finally:
+        shutil.rmtree(directory)
+
+
+# The moments: in the middle of an epoch (a batch is 8 of 45 samples, so nearly all are), where an
+# epoch ends, and inside each kind of report.
+DEATHS = ["turn:7", "turn:18", "log:5", "picture:4", "checkpoint:3", "evaluation:6", "turn:1"]
+
+
+@pytest.mark.parametrize("death", DEATHS)
+def test_killed_and_resumed(tmp_path: Path, death: str) -> None:
+    write_experiment(tmp_path, "gan", "fp32")
+    run = start(tmp_path, death)
+    resume(run)
+    assert contents(run) == undisturbed("gan", "fp32")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("loss", ["gan", "wgan-gp", "gmmn"])
+def test_killed_twice_with_every_loss_and_precision(tmp_path: Path, loss: str, precision: str) -> None:
+    write_experiment(tmp_path, loss, precision)
+    run = start(tmp_path, "turn:11")
+    resume(run, death="evaluation:2")
+    resume(run)
+    assert contents(run) == undisturbed(loss, precision)
+    state = json.loads((run / "run.json").read_text())
+    starts = [session["start_step"] for session in state["sessions"]]
+    assert starts[0] == 0 and starts[1] > 0 and len(starts) == 3
+
+
+def test_asked_to_stop_between_the_turns_of_a_step(tmp_path: Path) -> None:
+    # The generator's seventh turn is the last of step 7; the signal is heard after step 8's first.
+    write_experiment(tmp_path, "wgan-gp", "fp32")
+    run = start(tmp_path, "turn:7", signal.SIGTERM)
+    name = (run / "LAST").read_text().strip()
+    state = torch.load(run / "checkpoints" / name / "state.pt", weights_only=True)
+    assert (name, state["engine"]["turn"]) == ("step-00000007", 0)
+    resume(run)
+    assert contents(run) == undisturbed("wgan-gp", "fp32")
+
+
+def test_a_longer_run_is_no_change(tmp_path: Path) -> None:
+    write_experiment(tmp_path, "gan", "fp32")
+    text = (tmp_path / "x.toml").read_text().replace('schedule = "linear"', "")
+    (tmp_path / "x.toml").write_text(text.replace("steps = 24", "steps = 12"))
+    run = start(tmp_path)
+    resume(run, "--set", "training.steps=24")
+    (tmp_path / "straight").mkdir()
+    write_experiment(tmp_path / "straight", "gan", "fp32")
+    (tmp_path / "straight" / "x.toml").write_text(text)
+    assert contents(run)["weights"] == contents(start(tmp_path / "straight"))["weights"]
+    assert json.loads((run / "run.json").read_text())["steps"] == 24
+
+
+def test_a_changed_experiment_is_refused_and_shown(tmp_path: Path) -> None:
+    write_experiment(tmp_path, "gan", "fp32")
+    run = start(tmp_path, "turn:11")
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    change = ("--set", "training.batch_size=4", "--set", "losses.0.weight=2.0")
+    refused = ganlab("resume", run, *change, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "training.batch_size: 8 -> 4" in refused.stderr
+    assert "losses.non-saturating.weight: 1.0 -> 2.0" in refused.stderr
+    assert "--allow-change" in refused.stderr
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    resume(run, "--allow-change", *change)
+    state = json.loads((run / "run.json").read_text())
+    assert "training.batch_size: 8 -> 4" in state["sessions"][1]["changes"]
+    assert "batch_size = 4" in (run / "resolved.toml").read_text()
+    assert "batch_size = 8" in (run / "logs" / "before-session-2" / "resolved.toml").read_text()
+
+
+def test_a_changed_plugin_file_is_a_change(tmp_path: Path) -> None:
+    write_experiment(tmp_path, "gan", "fp32")
+    run = start(tmp_path, "turn:11")
+    plugin = tmp_path / "deadly.py"
+    plugin.write_text(plugin.read_text() + "\n# another idea\n")
+    refused = ganlab("run", "x.toml", "--resume", "auto", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "plugin file deadly.py" in refused.stderr
+    assert ganlab("run", "x.toml", "--resume", "auto", "--allow-change", cwd=tmp_path).returncode == 0
+    assert "another idea" in (run / "plugins" / "deadly.py").read_text()
+    assert "another idea" not in (run / "logs" / "before-session-2" / "plugins" / "deadly.py").read_text()
+
+
+def test_a_changed_learning_rate_is_taken(tmp_path: Path) -> None:
+    write_experiment(tmp_path, "gan", "fp32")
+    run = start(tmp_path, "turn:11")
+    resume(run, "--allow-change", "--set", "optimizer.discriminator.learning_rate=0.125")
+    last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert last["learning_rate/discriminator"] == 0.125
+
+
+def test_resume_auto_starts_goes_on_and_is_done(tmp_path: Path) -> None:
+    write_experiment(tmp_path, "gmmn", "fp32")
+    arguments = ("run", "x.toml", "--resume", "auto")
+    assert ganlab(*arguments, cwd=tmp_path, DEATH="turn:9").returncode != 0
+    assert ganlab(*arguments, cwd=tmp_path).returncode == 0
+    done = ganlab(*arguments, cwd=tmp_path)
+    assert done.returncode == 0 and "step 24" in done.stdout
+    (run,) = (tmp_path / "runs").glob("*/*/")
+    assert contents(run) == undisturbed("gmmn", "fp32")
+    assert len(json.loads((run / "run.json").read_text())["sessions"]) == 2
+
+
+def test_a_fork_leaves_its_parent_alone(tmp_path: Path) -> None:
+    write_experiment(tmp_path, "gan", "fp32")
+    parent = start(tmp_path, "turn:15")
+    before = {path: path.read_bytes() for path in parent.rglob("*") if path.is_file()}
+    done = ganlab(
+        "resume",
+        parent,
+        "--fork",
+        "--checkpoint",
+        "8",
+        "--set",
+        "optimizer.generator.learning_rate=1e-5",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert {path: path.read_bytes() for path in parent.rglob("*") if path.is_file()} == before
+    (fork,) = set((tmp_path / "runs").glob("*/*/")) - {parent}
+    state = json.loads((fork / "run.json").read_text())
+    assert state["parent"] == {"id": parent.name, "step": 8}
+    assert any("learning_rate" in change for change in state["sessions"][0]["changes"])
+    assert min(record["step"] for record in map(json.loads, (fork / "metrics.jsonl").open())) > 8
+
+
+def test_a_moved_run_samples_and_goes_on_elsewhere(tmp_path: Path) -> None:
+    home, elsewhere = tmp_path / "home", tmp_path / "else where"
+    home.mkdir()
+    write_experiment(home, "gan", "fp32")
+    run = start(home, "turn:15")
+    moved = elsewhere / "runs" / "disturbed" / "copy"
+    shutil.copytree(run, moved)
+    shutil.rmtree(home)
+    sampled = ganlab("sample", moved, "--count", "3", "--out", "out", cwd=elsewhere)
+    assert sampled.returncode == 0, sampled.stderr
+    resume(moved)
+    assert contents(moved) == undisturbed("gan", "fp32")
+
+
+def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> None:
+    write_experiment(tmp_path, "gan", "fp32")
+    run = start(tmp_path, "turn:15")
+    newest = run / "checkpoints" / (run / "LAST").read_text().strip()
+    damaged = bytearray((newest / "state.pt").read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (newest / "state.pt").write_bytes(damaged)
+    done = resume(run)
+    assert "state.pt is not what was written; trying the one before it" in done.stderr
+    assert contents(run) == undisturbed("gan", "fp32")
+
+
+def test_a_forged_checkpoint_runs_nothing(tmp_path: Path) -> None:
+    import hashlib
+    import os
+    import pickle
+
+    class Malice:
+        def __reduce__(self) -> object:
+            return (os.system, (f"touch {tmp_path}/executed",))
+
+    write_experiment(tmp_path, "gan", "fp32")
+    run = start(tmp_path, "turn:15")
+    newest = run / "checkpoints" / (run / "LAST").read_text().strip()
+    forged = pickle.dumps({"engine": Malice()})
+    (newest / "state.pt").write_bytes(forged)
+    meta = json.loads((newest / "meta.json").read_text())
+    meta["files"]["state.pt"] = {"bytes": len(forged), "sha256": hashlib.sha256(forged).hexdigest()}
+    (newest / "meta.json").write_text(json.dumps(meta))
+    refused = ganlab("resume", run, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "nothing in it was run" in refused.stderr and "Traceback" not in refused.stderr
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_run_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
+    from ganlab.runs.directory import RunDirectory
+
+    write_experiment(tmp_path, "gan", "fp32")
+    run = start(tmp_path, "turn:15")
+    with RunDirectory.open(run):
+        refused = ganlab("resume", run, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "is being written by another process" in refused.stderr
