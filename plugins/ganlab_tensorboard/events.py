@@ -45,18 +45,18 @@ class EventFile:
 
     Args:
         directory: where to; made if it is missing.
-        start: what a reader that saw later steps than this one's is to forget: those from here on.
+        start: the first step to come. A TensorBoard that has seen it, and later ones, forgets them:
+            they belong to a past that was cut off.
     """
 
-    def __init__(self, directory: Path, start: int | None = None) -> None:
+    def __init__(self, directory: Path, start: int = 0) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.path = directory / f"{_PREFIX}{_time_after(directory):010d}.{socket.gethostname()}.{os.getpid()}"
         self._file = self.path.open("xb")
         self._records = RecordWriter(self._file)
         self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
-        if start is not None:
-            log = SessionLog(status=SessionLog.START)
-            self._write(Event(wall_time=time.time(), step=start, session_log=log))
+        log = SessionLog(status=SessionLog.START)
+        self._write(Event(wall_time=time.time(), step=start, session_log=log))
 
     def add(self, summary: Summary, step: int) -> None:
         """Append one event."""

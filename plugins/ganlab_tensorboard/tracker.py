@@ -39,7 +39,6 @@ class TensorBoardTracker(Tracker):
     def __init__(self, run: RunInfo, *, images: bool = True, hparams: bool = True) -> None:
         self._run = run
         self._opened: EventFile | None = None
-        self._start: int | None = None
         self._images = images
         self._hparams = hparams
         self._tags: set[str] = set()
@@ -48,7 +47,7 @@ class TensorBoardTracker(Tracker):
     def _file(self) -> EventFile:
         """The session's event file, made when there is something to write."""
         if self._opened is None:
-            self._opened = EventFile(self._run.directory, self._start)
+            self._opened = EventFile(self._run.directory, self._run.step + 1 if self._run.step else 0)
             if self._hparams:
                 self._opened.add(session_start(self._run.experiment, self._run.id), step=0)
         return self._opened
@@ -92,7 +91,6 @@ class TensorBoardTracker(Tracker):
     def rewind(self, mark: Mapping[str, Any] | None, step: int) -> None:
         """Cut event files back; the next one begins by telling a TensorBoard that has read on to forget."""
         rewind(self._run.directory, mark or {})
-        self._start = step + 1 if mark else 0
 
     def _coin_band(self, step: int) -> dict[str, float]:
         """Return ½ ± 1.96 standard errors of the share of heads in as many flips as there were verdicts."""

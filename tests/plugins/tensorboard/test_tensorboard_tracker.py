@@ -206,7 +206,7 @@ def test_accuracy_stands_in_the_band_of_a_coin(tmp_path: Path) -> None:
 
 def test_two_sessions_share_a_directory(tmp_path: Path) -> None:
     for step in (50, 100):
-        tracker = build(tmp_path)
+        tracker = build(tmp_path, step=step - 50)
         tracker.scalars({"a": float(step)}, step)
         tracker.close("interrupted", {})
     assert len(list(tmp_path.iterdir())) == 2

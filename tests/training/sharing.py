@@ -1,0 +1,158 @@
+"""Two processes against one, on the same experiment: the same losses, the same samples, and how fast.
+
+    python tests/training/sharing.py --steps 200
+
+The losses of 2 processes differ from those of 1 only since sums of float32 are taken in another
+order: about 1e-7 of a loss at first, which the game then amplifies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+EXPERIMENT = """
+title = "Shared"
+[image]
+size = 16
+[dataset]
+name = "faces"
+count = 300
+[latent]
+dim = 8
+[generator]
+name = "dcgan"
+width = 4
+normalisation = "layer"
+{losses}
+[training]
+steps = {steps}
+batch_size = 15
+precision = "fp32"
+log_every = 1
+{training}
+[samples]
+every = 1000
+count = 8
+[[evaluators]]
+name = "mmd"
+every = 100
+samples = 300
+"""
+DISCRIMINATOR = """
+[discriminator]
+name = "dcgan"
+width = 4
+normalisation = "layer"
+"""
+NON_SATURATING = DISCRIMINATOR + '[[losses]]\nname = "non-saturating"\n'
+CASES = {
+    "non-saturating": (NON_SATURATING, ""),
+    "wgan-gp": (
+        DISCRIMINATOR
+        + '[[losses]]\nname = "wasserstein"\n[[losses]]\nname = "gradient-penalty"\nweight = 10.0\n',
+        "discriminator_steps = 5",
+    ),
+    "r1 every 4th step": (NON_SATURATING + '[[losses]]\nname = "r1"\nweight = 1.0\nevery = 4\n', ""),
+    "mmd (compares whole batches)": ('[[losses]]\nname = "mmd"\n', ""),
+}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def command(processes: int, *arguments: str) -> list[str]:
+    """Return the command line of one process, or of several under torchrun."""
+    if processes == 1:
+        return [sys.executable, "-m", "ganlab", *arguments]
+    launcher = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
+    return [*launcher, f"--master-port={free_port()}", "-m", "ganlab", *arguments]
+
+
+def train(directory: Path, case: str, steps: int, processes: int) -> Path:
+    """Train a case with so many processes, and return the run's directory."""
+    losses, training = CASES[case]
+    (directory / "x.toml").write_text(EXPERIMENT.format(losses=losses, training=training, steps=steps))
+    runs = f"runs-{processes}"
+    done = subprocess.run(
+        command(processes, "run", "x.toml", "--runs", runs),
+        cwd=directory,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = (directory / runs).glob("*/*/")
+    return run
+
+
+def records(run: Path, name: str = "metrics") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / f"{name}.jsonl").read_text().splitlines()]
+
+
+def difference(alone: Path, shared: Path) -> dict[str, float]:
+    """Return RMS differences over the run, relative to the RMS of the values; and the pictures' largest."""
+    found = {}
+    for tag in records(alone)[0]:
+        if tag.startswith(("loss/", "gradient_norm/")):
+            one, two = (
+                np.array([record[tag] for record in records(run) if tag in record]) for run in (alone, shared)
+            )
+            found[tag] = math.sqrt(np.mean((one - two) ** 2)) / math.sqrt(np.mean(one**2))
+    one, two = (records(run, "evaluations") for run in (alone, shared))
+    found["mmd2"] = max(abs(a["value"] - b["value"]) for a, b in zip(one, two, strict=True))
+    return found
+
+
+def sample_difference(alone: Path, shared: Path) -> int:
+    """Return the largest difference of two runs' last fixed samples, in grey levels."""
+    from PIL import Image
+
+    pictures = []
+    for run in (alone, shared):
+        last = sorted((run / "samples").glob("fixed-*.png"))[-1]
+        with Image.open(last) as image:
+            pictures.append(np.asarray(image).astype(int))
+    return int(np.abs(pictures[0] - pictures[1]).max())
+
+
+def speed(run: Path) -> float:
+    return float(np.median([record["speed/images_per_second"] for record in records(run)[5:]]))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=200)
+    steps = parser.parse_args().steps
+    print("loss | largest relative RMS difference | mmd2 | samples (of 255) | images/s of 1 | of 2")
+    for case in CASES:
+        with tempfile.TemporaryDirectory() as directory:
+            alone, shared = (train(Path(directory), case, steps, processes) for processes in (1, 2))
+            found = difference(alone, shared)
+            mmd = found.pop("mmd2")
+            worst = max(found, key=lambda tag: found[tag])
+            print(
+                f"{case} | {found[worst]:.1e} ({worst}) | {mmd:.1e} | {sample_difference(alone, shared)} | "
+                f"{speed(alone):,.0f} | {speed(shared):,.0f}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,15 @@
+"""Random kills, a few; `python tests/training/crashing.py` has many."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from crashing import survive
+
+
+def test_a_run_survives_random_kills(tmp_path: Path) -> None:
+    counts = survive(tmp_path / "crashing", kills=5, steps=30, seed=1)
+    assert counts["kills"] == 5
+    assert counts["runs compared with the undisturbed one"] >= 1

@@ -1,0 +1,117 @@
+"""Several processes that share a run, through torchrun."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from disturbance import contents, write_experiment
+from sharing import CASES, EXPERIMENT, command, difference, sample_difference, train
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_processes_train_as_one(tmp_path: Path, case: str) -> None:
+    alone, shared = (train(tmp_path, case, 20, processes) for processes in (1, 2))
+    found = difference(alone, shared)
+    # 20 steps amplify the float32 rounding of another order of summation (1e-7) to less than this.
+    assert max(found.values()) < 1e-4, found
+    assert sample_difference(alone, shared) <= 1
+    assert json.loads((shared / "run.json").read_text())["sessions"][0]["processes"] == 2
+
+
+def start_pair(directory: Path, steps: int = 100_000) -> subprocess.Popen[str]:
+    losses, training = CASES["non-saturating"]
+    text = EXPERIMENT.format(losses=losses, training=training, steps=steps)
+    (directory / "x.toml").write_text(text + "[checkpoint]\nevery = 5\n")
+    process = subprocess.Popen(
+        command(2, "run", "x.toml"), cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not list(directory.glob("runs/*/*/LAST")):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.02)
+    return process
+
+
+def ranks(process: subprocess.Popen[str]) -> list[int]:
+    """Return the process ids of a torchrun's workers, by rank."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                variables = (entry / "environ").read_bytes().split(b"\0")
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except (OSError, ValueError):
+                continue
+            rank = [each[5:] for each in variables if each.startswith(b"RANK=")]
+            if parent == process.pid and rank:
+                found[int(rank[0])] = int(entry.name)
+    return [found[rank] for rank in sorted(found)]
+
+
+def test_a_signal_to_one_process_stops_all_and_saves(tmp_path: Path) -> None:
+    process = start_pair(tmp_path)
+    os.kill(ranks(process)[1], signal.SIGTERM)
+    output, errors = process.communicate(timeout=120)
+    (run,) = (tmp_path / "runs").glob("*/*/")
+    state = json.loads((run / "run.json").read_text())
+    assert state["status"] == "interrupted", output + errors
+    assert state["step"] == int((run / "LAST").read_text().strip().removeprefix("step-"))
+
+
+def test_a_signal_to_torchrun_saves(tmp_path: Path) -> None:
+    process = start_pair(tmp_path)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+    (run,) = (tmp_path / "runs").glob("*/*/")
+    state = json.loads((run / "run.json").read_text())
+    assert state["status"] == "interrupted"
+    assert state["step"] == int((run / "LAST").read_text().strip().removeprefix("step-"))
+
+
+def test_a_dead_process_ends_the_others_and_the_run_can_go_on(tmp_path: Path) -> None:
+    process = start_pair(tmp_path)
+    workers = ranks(process)
+    os.kill(workers[1], signal.SIGKILL)
+    _, errors = process.communicate(timeout=120)
+    assert "rank 0 has lost touch with the other processes of this run (rank 1 ended)" in errors
+    assert not Path(f"/proc/{workers[0]}").exists()
+    (run,) = (tmp_path / "runs").glob("*/*/")
+    assert json.loads((run / "run.json").read_text())["status"] == "failed"
+    step = json.loads((run / "run.json").read_text())["step"]
+    more = ("--set", f"training.steps={step + 10}")
+    gone_on = subprocess.run(
+        command(2, "resume", str(run), *more), cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert gone_on.returncode == 0, gone_on.stderr
+    assert json.loads((run / "run.json").read_text())["status"] == "completed"
+
+
+def test_two_processes_resume_to_the_byte(tmp_path: Path) -> None:
+    straight, disturbed = tmp_path / "straight", tmp_path / "disturbed"
+    results = []
+    for directory, death in ((straight, ""), (disturbed, "log:5")):
+        directory.mkdir()
+        write_experiment(directory, "gan", "fp32")
+        environment = {**os.environ, "DEATH": death}
+        subprocess.run(
+            command(2, "run", "x.toml"), cwd=directory, env=environment, capture_output=True, timeout=200
+        )
+        (run,) = (directory / "runs").glob("*/*/")
+        if death:
+            assert json.loads((run / "run.json").read_text())["status"] == "running"
+            subprocess.run(
+                command(2, "resume", str(run)), cwd=directory, capture_output=True, timeout=200, check=True
+            )
+        results.append(contents(run))
+        shutil.rmtree(directory)
+    assert results[0] == results[1]
