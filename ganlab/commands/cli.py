@@ -28,7 +28,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "sample": ("ganlab.commands.sample", "Generate samples from a run."),
     "runs": ("ganlab.commands.runs", "List runs and how they fared."),
     "tensorboard": ("ganlab.commands.tensorboard", "Watch runs in TensorBoard."),
-    "slurm": ("ganlab.commands.slurm", "Print a batch script that starts a run again when its time is up."),
+    "slurm": ("ganlab.commands.slurm", "Print a Slurm script that goes on when time is up."),
     "plugins": ("ganlab.commands.plugins", "List plugins, their components and their failures."),
     "describe": ("ganlab.commands.describe", "Explain one component and its options."),
     "schema": ("ganlab.commands.schema", "Print a JSON Schema of experiment files."),
