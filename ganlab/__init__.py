@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ganlab.data.images import open_image
     from ganlab.data.source import BadImageError, ImageSource, VectorSource
     from ganlab.evaluation.banks import FeatureBank
-    from ganlab.evaluation.evaluator import Estimate, Evaluator, FeatureExtractor
+    from ganlab.evaluation.evaluator import Estimate, Evaluator, FeatureExtractor, Shown
     from ganlab.tracking.tracker import RunInfo, Tracker
     from ganlab.training.game import Game
     from ganlab.training.loss import Loss, LossValue, Verdict
@@ -65,6 +65,7 @@ __all__ = [
     "Options",
     "RunInfo",
     "SampleSpec",
+    "Shown",
     "Tracker",
     "TrackerComponent",
     "VectorSource",
@@ -83,6 +84,7 @@ _LAZY = {
     "Estimate": "ganlab.evaluation.evaluator",
     "Evaluator": "ganlab.evaluation.evaluator",
     "FeatureExtractor": "ganlab.evaluation.evaluator",
+    "Shown": "ganlab.evaluation.evaluator",
     "RunInfo": "ganlab.tracking.tracker",
     "Tracker": "ganlab.tracking.tracker",
     "Game": "ganlab.training.game",

@@ -6,7 +6,7 @@ must stay instant. Networks are imported inside a record's `build`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -239,14 +239,22 @@ class EvaluatorComponent(Component):
             `[checkpoint] best`.
         features: names of feature extractors in order of preference; the first that
             accepts the experiment's samples is used where the experiment names none.
+        features_of: for an evaluator that is defined on certain features, as FID is: from its
+            options the `features` table that it stands for (`{"name": "inception", …}`).
+            The experiment then chooses none, and what the extractor's `build` refuses is told
+            of the evaluator's own key of that name.
         needs: `features` to be handed every feature vector, `moments` where mean and
             covariance suffice (then the features are never held together).
+        reference: `samples` to be handed as many real samples as generated ones, at the most;
+            `all` for every training sample.
     """
 
     kind: ClassVar[str] = "evaluator"
     metrics: tuple[Metric, ...] = ()
     features: tuple[str, ...] = ("wavelet", "coordinates")
+    features_of: Callable[[Any], Mapping[str, Any]] | None = None
     needs: Literal["features", "moments"] = "features"
+    reference: Literal["samples", "all"] = "samples"
     accepts: tuple[type[ImageSpec] | type[VectorSpec], ...] = (ImageSpec, VectorSpec)
 
 

@@ -564,7 +564,7 @@ class Distance(Evaluator):
         self.measure = measure
         self.scale = 1.0
 
-    def prepare(self, real: Any) -> None:
+    def prepare(self, real: Any, held_out: Any) -> None:
         self.scale = real.moments.mean.norm().item()
 
     def evaluate(self, real: Any, fake: Any) -> Any:

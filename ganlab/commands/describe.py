@@ -71,7 +71,8 @@ def _facts(offer: Offer) -> Iterator[tuple[str, str]]:
                 for metric in component.metrics
             ),
         )
-        yield "features", f"{', '.join(component.features)} (the first that fits the dataset)"
+        if component.features_of is None:
+            yield "features", f"{', '.join(component.features)} (the first that fits the dataset)"
     if also := _core_keys(component):
         yield "also", ", ".join(also)
 

@@ -37,7 +37,7 @@ def command(
     data = prepare(validated)
     engine = build_engine(validated, data)
     with StopRequest() as stop:
-        build_evaluation(validated, data, engine, stop)
+        build_evaluation(validated, data, engine, lambda what, done, total: stop.check())
     for heading, text in [*_describe_data(data), *_describe_networks(engine), *_describe_play(engine)]:
         click.echo(f"{heading:<15}{text}")
     click.echo("valid")

@@ -134,7 +134,7 @@ def _experiment(
             for chosen, table in zip(choices.losses, final.losses, strict=True)
         ),
         evaluators=tuple(
-            EvaluatorChoice(_selection(chosen, origin), _selection(features, origin), table)
+            EvaluatorChoice(_selection(chosen, origin), _features(chosen, features, origin), table)
             for chosen, features, table in zip(
                 choices.evaluators, choices.features, final.evaluators, strict=True
             )
@@ -155,6 +155,14 @@ def _experiment(
 def _selection(chosen: Chosen | None, origin: Origin) -> Selection[Any]:
     assert chosen is not None, "an experiment without problems has chosen every component"
     return Selection(chosen.offer.component, chosen.options, chosen.label, chosen.path, origin)
+
+
+def _features(evaluator: Chosen | None, chosen: Chosen | None, origin: Origin) -> Selection[Any]:
+    selection = _selection(chosen, origin)
+    if evaluator is not None and evaluator.features_of is not None:
+        # What the extractor refuses stands in the evaluator's own table.
+        return replace(selection, path=evaluator.path)
+    return selection
 
 
 def _optional(chosen: Chosen | None, origin: Origin) -> Selection[Any] | None:

@@ -62,7 +62,11 @@ def resolve(
     for section in ("losses", "evaluators", "trackers"):
         pairs = zip(resolved[section], getattr(choices, section), strict=True)
         resolved[section] = [_table(table, chosen) for table, chosen in pairs]
-    for table, features in zip(resolved["evaluators"], choices.features, strict=True):
+    for table, chosen, features in zip(
+        resolved["evaluators"], choices.evaluators, choices.features, strict=True
+    ):
+        if chosen is not None and chosen.features_of is not None:
+            continue
         given = table["features"]
         table["features"] = _table(given if isinstance(given, dict) else {"name": given}, features)
     best = best_metric(settings.checkpoint.best, choices.evaluators)

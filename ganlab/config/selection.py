@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,12 @@ class Chosen:
     path: str
     options: Any
     label: str
+
+    @property
+    def features_of(self) -> Callable[[Any], Mapping[str, Any]] | None:
+        """What tells the features of an evaluator that is defined on certain ones; `None` for others."""
+        component = self.offer.component
+        return component.features_of if isinstance(component, EvaluatorComponent) else None
 
 
 @dataclass
@@ -111,11 +117,11 @@ class _Chooser:
         tables = self._tables(section)
         return [self._one(kind, f"{section}.{index}", table) for index, table in enumerate(tables)]
 
-    def _one(self, kind: str, path: str, table: Any) -> Chosen | None:
+    def _one(self, kind: str, path: str, table: Any, prefer: str = "") -> Chosen | None:
         if not isinstance(table, dict) or not isinstance(table.get("name"), str):
             return None
         try:
-            offer = self._registry.get(kind, table["name"], prefer=self._preferred.get(path, ""))
+            offer = self._registry.get(kind, table["name"], prefer=self._preferred.get(path, prefer))
         except UnknownComponentError as error:
             self._problems.append(self._origin.problem(f"{path}.name", error.message, error.hint))
             return None
@@ -142,6 +148,8 @@ class _Chooser:
 
     def _features(self, table: Any, evaluator: Chosen | None, choices: Choices, path: str) -> Chosen | None:
         given = table.get("features") if isinstance(table, dict) else None
+        if evaluator is not None and evaluator.features_of is not None:
+            return self._own_features(evaluator, given, path)
         if isinstance(given, str):
             return self._one("features", path, {"name": given})
         if given is not None:
@@ -152,6 +160,19 @@ class _Chooser:
         if evaluator is None or choices.spec is None:
             return None
         return self._default_features(evaluator, choices, path)
+
+    def _own_features(self, evaluator: Chosen, given: Any, path: str) -> Chosen | None:
+        """Return the extractor that the evaluator is defined on."""
+        if evaluator.features_of is None or evaluator.options is None:
+            return None
+        if given is not None:
+            message = f"cannot be chosen: `{evaluator.offer.component.name}` is defined on its own features"
+            self._problems.append(self._origin.problem(path, message, "remove the key"))
+            return None
+        # The record's own distribution comes first, as for any extractor that is not named by the user.
+        table = dict(evaluator.features_of(evaluator.options))
+        prefer = evaluator.offer.provenance.distribution
+        return self._one("features", path, table, prefer=prefer)
 
     def _default_features(self, evaluator: Chosen, choices: Choices, path: str) -> Chosen | None:
         """Return the first extractor of the evaluator's own choice that fits the samples."""

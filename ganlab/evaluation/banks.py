@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 
@@ -88,12 +88,23 @@ class FeatureBank:
         features: `(n, d)` float32 on the CPU. `None` in a bank made for an evaluator that
             needs moments only, unless the features take no more room than the covariance.
         moments: computed from the features on first use if left out.
+        labels: `(n,)` int64 classes of the samples; `None` where they are not known.
+        names: what each feature is, in words; empty where that is not known.
     """
 
-    def __init__(self, features: torch.Tensor | None = None, *, moments: Moments | None = None) -> None:
+    def __init__(
+        self,
+        features: torch.Tensor | None = None,
+        *,
+        moments: Moments | None = None,
+        labels: torch.Tensor | None = None,
+        names: Sequence[str] = (),
+    ) -> None:
         if features is None and moments is None:
             raise ValueError("a feature bank needs features or moments")
         self.features = features
+        self.labels = labels
+        self.names = tuple(names)
         self._moments = moments
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -73,17 +73,27 @@ class Collector:
             moments.update(features[: max(0, count - self._seen)])
         self._seen += len(features)
 
-    def bank(self, needs: str, count: int) -> FeatureBank:
+    def bank(
+        self, needs: str, count: int, *, labels: torch.Tensor | None = None, names: Sequence[str] = ()
+    ) -> FeatureBank:
         """Return what one evaluator asked for: `features` or `moments` of the first `count` samples.
 
         Where there are fewer, it is all there are.
+
+        Args:
+            needs: `features` or `moments`.
+            count: samples.
+            labels: of all samples that were collected.
+            names: of the features.
         """
         count = min(count, self.demand.count)
+        labels = None if labels is None else labels[:count]
         if needs == "features":
-            return FeatureBank(self._features()[:count])
+            return FeatureBank(self._features()[:count], labels=labels, names=names)
         moments = self._moments[count]
         small = count <= len(moments.mean)
-        return FeatureBank(self._features()[:count] if small else None, moments=moments)
+        features = self._features()[:count] if small else None
+        return FeatureBank(features, moments=moments, labels=labels, names=names)
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return everything that was collected, by names that `restore` knows."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     import torch
 
     from ganlab.evaluation.banks import FeatureBank
 
-__all__ = ["Estimate", "Evaluator", "FeatureExtractor"]
+__all__ = ["Estimate", "Evaluator", "FeatureExtractor", "Shown"]
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,26 @@ class Estimate:
         value: the number, raw: an unbiased estimate may be negative and stays so.
         standard_error: of `value`, where the estimator has one.
         warnings: what a reader must know before quoting it.
+        notes: what explains it, such as the features that tell two sets apart.
     """
 
     value: float
     standard_error: float | None = None
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A sample in an evaluator's picture.
+
+    Attributes:
+        which: the bank it is of.
+        row: its row there.
+    """
+
+    which: Literal["real", "fake"]
+    row: int
 
 
 class FeatureExtractor(ABC):
@@ -53,6 +68,10 @@ class FeatureExtractor(ABC):
     def fingerprint(self) -> str:
         """Return a hex digest of all that decides the features: definition, options, weights."""
 
+    def names(self) -> Sequence[str]:
+        """Return what each of the `d` features is, in words; nothing where they have no meaning."""
+        return ()
+
 
 class Evaluator(ABC):
     """Compares a bank of generated samples with a bank of real ones.
@@ -61,8 +80,13 @@ class Evaluator(ABC):
     look (a kernel's bandwidth) is set in `prepare` and kept in their state.
     """
 
-    def prepare(self, real: FeatureBank) -> None:  # noqa: B027
-        """Fix what is frozen for the run from the reference bank; called once, before `evaluate`."""
+    def prepare(self, real: FeatureBank, held_out: FeatureBank | None) -> None:  # noqa: B027
+        """Fix what is frozen for the run from the real samples; called once, before `evaluate`.
+
+        Args:
+            real: the reference bank.
+            held_out: real samples that are not trained on; `None` where there are fewer than 2.
+        """
 
     @abstractmethod
     def evaluate(self, real: FeatureBank, fake: FeatureBank) -> Mapping[str, Estimate]:
@@ -71,6 +95,13 @@ class Evaluator(ABC):
         The core calls it a second time with held-out real samples as `fake`; that
         number is the floor which stands beside the value.
         """
+
+    def pictures(self, real: FeatureBank, fake: FeatureBank) -> Mapping[str, Sequence[Sequence[Shown]]]:
+        """Return pictures worth looking at, by name: rows of samples, for the core to draw.
+
+        Called after `evaluate`, where samples are images.
+        """
+        return {}
 
     def state_dict(self) -> dict[str, Any]:
         """Return what `prepare` froze, as tensors, numbers, strings, lists and dicts."""

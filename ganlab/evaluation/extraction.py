@@ -10,7 +10,11 @@ import torch
 from ganlab.errors import GanlabError
 from ganlab.evaluation.evaluator import FeatureExtractor
 
-__all__ = ["exact_arithmetic", "extract", "rebatch"]
+__all__ = ["exact_arithmetic", "extract", "rebatch", "require_independence"]
+
+TOLERANCE = 1e-4
+"""By how much features may differ with the batch, as a share of the largest: convolutions of another
+batch size differ in their last bits."""
 
 
 @contextmanager
@@ -90,3 +94,28 @@ def extract(
             f"{who}: features are not finite, first for sample {row} of a batch of {len(samples)}"
         )
     return features
+
+
+def require_independence(
+    extractor: FeatureExtractor, samples: torch.Tensor, features: torch.Tensor, device: torch.device, who: str
+) -> None:
+    """Make sure that a sample's features do not depend on its batch.
+
+    Args:
+        extractor: what maps samples to features.
+        samples: one batch, as for `extract`.
+        features: what `extract` made of it.
+        device: where to compute.
+        who: names the extractor and its evaluators in errors.
+
+    Raises:
+        GanlabError: the first two samples have other features as a batch of their own.
+    """
+    alone = extract(extractor, samples[:2], device, who)
+    difference = float((alone - features[:2]).abs().max())
+    if difference > TOLERANCE * float(features.abs().max()):
+        raise GanlabError(
+            f"{who}: a sample's features depend on the rest of its batch (they differ by {difference:.3g} in "
+            f"a batch of 2 and in one of {len(samples)}), and so would every number; its networks must be in "
+            "evaluation mode, and nothing may be normalised over the batch"
+        )

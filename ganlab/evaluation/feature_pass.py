@@ -17,12 +17,12 @@ from ganlab.errors import GanlabError
 from ganlab.evaluation.cache import StatisticsCache
 from ganlab.evaluation.collector import Collector, Demand
 from ganlab.evaluation.evaluator import FeatureExtractor
-from ganlab.evaluation.extraction import extract
+from ganlab.evaluation.extraction import extract, require_independence
 from ganlab.evaluation.reference import ReferenceData
 from ganlab.evaluation.sharding import in_blocks
 from ganlab.processes import Processes
 
-__all__ = ["FeaturePass", "Progress", "group_by_features"]
+__all__ = ["FeaturePass", "Progress", "group_by_features", "wanted_reals"]
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being read, samples done and samples in all; may raise to stop."""
@@ -58,23 +58,28 @@ class FeaturePass:
         return [choice.selection.label for choice in self.choices]
 
     def demand(self, due: Collection[str] | None = None) -> Demand:
-        """Return what the evaluators, or those that are due, ask of a pass."""
+        """Return what the evaluators, or those that are due, ask of generated samples."""
         return Demand.of(
             (choice.selection.component.needs, choice.settings.samples)
             for choice in self.choices
             if due is None or choice.selection.label in due
         )
 
+    def demand_of_reals(self, available: int) -> Demand:
+        """Return what all evaluators ask of so many real samples."""
+        return Demand.of(
+            (choice.selection.component.needs, wanted_reals(choice, available)) for choice in self.choices
+        )
+
     def extract(self, samples: torch.Tensor) -> torch.Tensor:
         """Return checked float32 features `(n, d)` of one batch."""
-        labels = ", ".join(f"`{label}`" for label in self.labels)
-        who = f"features `{self.name}` for evaluator {labels}"
-        return extract(self.extractor, samples, self.device, who)
+        return extract(self.extractor, samples, self.device, self._who)
 
     def collect_real(
         self,
         data: ReferenceData,
         indices: NDArray[np.int64],
+        demand: Demand,
         cache: StatisticsCache,
         processes: Processes,
         progress: Callable[[int, int], None],
@@ -83,12 +88,12 @@ class FeaturePass:
 
         Args:
             data: the real samples.
-            indices: those to read, in order; evaluators that ask for more get what there is.
+            indices: those to read, in order.
+            demand: what is asked of them.
             cache: where features are looked up, and kept.
             processes: those that share the work.
             progress: called with samples done and samples in all.
         """
-        demand = self.demand().limited(len(indices))
         collector = Collector(demand)
         key = self._key(data, indices, demand)
         stored = cache.load(key) if processes.leader else None
@@ -96,7 +101,11 @@ class FeaturePass:
             return collector if stored is None else Collector.restore(demand, stored)
 
         def compute(start: int, stop: int) -> torch.Tensor:
-            return self.extract(data.read(indices[start:stop]))
+            samples = data.read(indices[start:stop])
+            features = self.extract(samples)
+            if start == 0:
+                require_independence(self.extractor, samples, features, self.device, self._who)
+            return features
 
         for done, blocks in in_blocks(demand.count, self.batch_size, processes, compute):
             for features in blocks:
@@ -105,6 +114,11 @@ class FeaturePass:
         if processes.leader:
             cache.save(key, collector.tensors())
         return collector
+
+    @property
+    def _who(self) -> str:
+        labels = ", ".join(f"`{label}`" for label in self.labels)
+        return f"features `{self.name}` for evaluator {labels}"
 
     def _key(self, data: ReferenceData, indices: NDArray[np.int64], demand: Demand) -> dict[str, Any]:
         listing = np.ascontiguousarray(indices[: demand.count], dtype="<i8").tobytes()
@@ -116,6 +130,12 @@ class FeaturePass:
             "moments": list(demand.moments),
             "computed": [self.device.type, self.batch_size],
         }
+
+
+def wanted_reals(choice: EvaluatorChoice, available: int) -> int:
+    """Return how many real samples an evaluator is handed, of so many."""
+    everything = choice.selection.component.reference == "all"
+    return available if everything else min(choice.settings.samples, available)
 
 
 def group_by_features(

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ganlab.config.experiment import EvaluatorChoice
 from ganlab.errors import GanlabError
 from ganlab.evaluation.banks import FeatureBank
 from ganlab.evaluation.collector import Collector
-from ganlab.evaluation.evaluator import Estimate, Evaluator, FeatureExtractor
+from ganlab.evaluation.evaluator import Estimate, Evaluator, FeatureExtractor, Shown
 from ganlab.evaluation.extraction import exact_arithmetic
+from ganlab.evaluation.feature_pass import wanted_reals
 from ganlab.evaluation.measurement import Measurement
 from ganlab.evaluation.standardise import Standardiser
 
-__all__ = ["Judge"]
+__all__ = ["Judge", "Reals"]
+
+
+@dataclass(frozen=True)
+class Reals:
+    """Real samples as a pass over them left them.
+
+    Attributes:
+        collector: their features.
+        indices: `(n,)` where the samples are in the data.
+        labels: `(n,)` int64 classes; `None` where there are none.
+    """
+
+    collector: Collector
+    indices: NDArray[np.int64]
+    labels: torch.Tensor | None
 
 
 class Judge:
@@ -27,6 +46,9 @@ class Judge:
         choice: the entry.
         evaluator: what its component built.
         extractor: the features it works on.
+
+    Attributes:
+        indices: where the rows of the reference bank are in the data.
     """
 
     def __init__(self, choice: EvaluatorChoice, evaluator: Evaluator, extractor: FeatureExtractor) -> None:
@@ -36,6 +58,7 @@ class Judge:
         self._standardiser: Standardiser | None = None
         self._restored: Mapping[str, Any] = {}
         self._real: FeatureBank | None = None
+        self.indices = np.zeros(0, dtype=np.int64)
         self._n_heldout = 0
         self._floor: Mapping[str, Estimate] = {}
 
@@ -44,26 +67,30 @@ class Judge:
         """What tags and files call it."""
         return self.choice.selection.label
 
-    def prepare(self, reference: Collector, held_out: Collector | None) -> None:
+    def prepare(self, reference: Reals, held_out: Reals | None) -> None:
         """Freeze what is frozen, or restore it, and measure the floor."""
+        wanted = wanted_reals(self.choice, reference.collector.demand.count)
+        self._standardiser = None
         if "standardiser" in self._restored:
             self._standardiser = Standardiser.from_state(self._restored["standardiser"])
         elif self._extractor.standardise:
-            self._standardiser = Standardiser.fit(self._raw_bank(reference))
-        real = self._bank(reference)
+            self._standardiser = Standardiser.fit(self._bank(reference.collector, wanted))
+        real = self._bank(reference.collector, wanted, reference.labels)
+        other = None
+        if held_out is not None:
+            other = self._bank(held_out.collector, self.choice.settings.samples, held_out.labels)
         with self._working():
-            self._evaluator.prepare(real)
+            self._evaluator.prepare(real, other)
             if "evaluator" in self._restored:
                 self._evaluator.load_state_dict(self._restored["evaluator"])
-        if held_out is not None:
-            bank = self._bank(held_out)
-            self._floor, self._n_heldout = self._evaluate(real, bank), bank.n
-        self._real = real
+        if other is not None:
+            self._floor, self._n_heldout = self._evaluate(real, other), other.n
+        self._real, self.indices = real, reference.indices
 
     def measure(self, fakes: Collector) -> Iterator[Measurement]:
         """Yield a measurement for each of the evaluator's metrics; `prepare` comes first."""
         assert self._real is not None
-        fake = self._bank(fakes)
+        fake = self._bank(fakes, self.choice.settings.samples)
         estimates = self._evaluate(self._real, fake)
         for metric in self.choice.selection.component.metrics:
             estimate = estimates[metric.name]
@@ -78,7 +105,14 @@ class Judge:
                 features=self.choice.features.component.name,
                 protocol=self._extractor.protocol,
                 warnings=(*estimate.warnings, *self._floor_warnings(fake.n)),
+                notes=estimate.notes,
             )
+
+    def pictures(self, fakes: Collector) -> Mapping[str, Sequence[Sequence[Shown]]]:
+        """Return what the evaluator has to show of the samples that were just measured."""
+        assert self._real is not None
+        with self._working():
+            return self._evaluator.pictures(self._real, self._bank(fakes, self.choice.settings.samples))
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is frozen; `{}` if nothing is yet."""
@@ -94,11 +128,9 @@ class Judge:
         self._restored = state
         self._real = None
 
-    def _raw_bank(self, collector: Collector) -> FeatureBank:
-        return collector.bank(self.choice.selection.component.needs, self.choice.settings.samples)
-
-    def _bank(self, collector: Collector) -> FeatureBank:
-        bank = self._raw_bank(collector)
+    def _bank(self, collector: Collector, count: int, labels: torch.Tensor | None = None) -> FeatureBank:
+        needs = self.choice.selection.component.needs
+        bank = collector.bank(needs, count, labels=labels, names=self._extractor.names())
         return bank if self._standardiser is None else self._standardiser.apply(bank)
 
     def _evaluate(self, real: FeatureBank, other: FeatureBank) -> Mapping[str, Estimate]:

@@ -26,6 +26,7 @@ class Measurement:
         features: name of the feature extractor.
         protocol: name of the extractor's preprocessing; empty where it has only one.
         warnings: what a reader must know before quoting the number.
+        notes: what explains it.
     """
 
     evaluator: str
@@ -38,6 +39,7 @@ class Measurement:
     features: str
     protocol: str
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def value(self) -> float:
@@ -60,4 +62,5 @@ class Measurement:
             "features": self.features,
             "protocol": self.protocol,
             "warnings": list(self.warnings),
+            "notes": list(self.notes),
         }

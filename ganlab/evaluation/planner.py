@@ -6,7 +6,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ganlab.components import ImageSpec, SampleSpec
 from ganlab.config.experiment import EvaluatorChoice
@@ -14,20 +16,25 @@ from ganlab.data.convert import quantise
 from ganlab.errors import GanlabError
 from ganlab.evaluation.cache import StatisticsCache
 from ganlab.evaluation.collector import Collector
-from ganlab.evaluation.evaluator import Evaluator
+from ganlab.evaluation.evaluator import Evaluator, Shown
 from ganlab.evaluation.extraction import rebatch
 from ganlab.evaluation.feature_pass import FeaturePass, Progress, group_by_features
-from ganlab.evaluation.judge import Judge
+from ganlab.evaluation.judge import Judge, Reals
 from ganlab.evaluation.measurement import Measurement
 from ganlab.evaluation.reference import ReferenceData
 from ganlab.evaluation.sharding import in_blocks
 from ganlab.processes import Processes
+from ganlab.tracking.pictures import grid
 
-__all__ = ["Evaluation", "Generate"]
+__all__ = ["Evaluation", "Generate", "Show"]
 
 Generate = Callable[[slice], Iterator[torch.Tensor]]
 """Maps rows to batches of generated samples, these rows of a set that is always the same: floats
 `(n, C, H, W)` in [-1, 1], or vectors `(n, dimension)`, on any device, in batches of any size."""
+
+
+Show = Callable[[str, str, NDArray[np.uint8]], None]
+"""Takes a picture `(H, W, 1 or 3)` by the label of its evaluator and its name."""
 
 
 class Evaluation:
@@ -104,12 +111,16 @@ class Evaluation:
                 self._judges[label].prepare(reference, held_out)
         self._prepared = True
 
-    def run(self, generate: Generate, due: Collection[str] | None = None) -> list[Measurement]:
+    def run(
+        self, generate: Generate, due: Collection[str] | None = None, *, show: Show | None = None
+    ) -> list[Measurement]:
         """Measure generated samples.
 
         Args:
             generate: called for block after block of as many samples as the greediest evaluator wants.
             due: labels of the evaluators that are due; all if left out.
+            show: called with the evaluator's label, a name and a picture, `(H, W, 1 or 3)` uint8, for
+                each that an evaluator has to show; nothing is drawn if left out.
 
         Returns:
             A measurement for each metric of each evaluator, in the experiment's order.
@@ -124,7 +135,13 @@ class Evaluation:
         fakes = self._collect_fakes(generate, wanted)
         if not self._processes.leader:
             return []
-        return [measurement for label in wanted for measurement in self._judges[label].measure(fakes[label])]
+        measurements: list[Measurement] = []
+        for label in wanted:
+            measurements += self._judges[label].measure(fakes[label])
+            if show is not None and isinstance(self._spec, ImageSpec):
+                for name, rows in self._judges[label].pictures(fakes[label]).items():
+                    show(label, name, self._draw(rows, self._judges[label].indices, generate))
+        return measurements
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is frozen for the run, by the evaluators' labels."""
@@ -137,16 +154,22 @@ class Evaluation:
             judge.load_state_dict(state.get(label, {}))
         self._prepared = False
 
-    def _collect_real(self, each: FeaturePass, what: str) -> Collector:
-        demand = each.demand()
-        choose = self._data.reference if what == "real" else self._data.floor
-        return each.collect_real(
+    def _collect_real(self, each: FeaturePass, what: str) -> Reals:
+        """Return the features of the training samples (`real`) or of the held-out ones."""
+        training = what == "real"
+        available = len(self._data.training if training else self._data.held_out)
+        demand = each.demand_of_reals(available) if training else each.demand().limited(available)
+        indices = (self._data.reference if training else self._data.floor)(demand.count)
+        collector = each.collect_real(
             self._data,
-            choose(demand.count),
+            indices,
+            demand,
             self._cache,
             self._processes,
             lambda done, total: self._progress(f"{what} samples ({each.name})", done, total),
         )
+        labels = None if self._data.labels is None else torch.from_numpy(self._data.labels[indices])
+        return Reals(collector, indices, labels)
 
     def _collect_fakes(self, generate: Generate, wanted: Collection[str]) -> dict[str, Collector]:
         """Pass the generated samples once through every extractor that is wanted; by label."""
@@ -171,6 +194,24 @@ class Evaluation:
                         collector.add(features)
             self._progress("generated samples", done, count)
         return {label: collector for each, collector in active for label in each.labels}
+
+    def _draw(
+        self, rows: Sequence[Sequence[Shown]], indices: NDArray[np.int64], generate: Generate
+    ) -> NDArray[np.uint8]:
+        """Return a picture of real and generated images, row by row."""
+
+        def image(shown: Shown) -> torch.Tensor:
+            if shown.which == "real":
+                return self._data.read(indices[shown.row : shown.row + 1])
+            (made,) = generate(slice(shown.row, shown.row + 1))
+            return self._checked(made).cpu()
+
+        columns = max(map(len, rows))
+        blank = torch.full((1, *self._spec.shape), 255, dtype=torch.uint8)
+        tiles = [
+            image(row[column]) if column < len(row) else blank for row in rows for column in range(columns)
+        ]
+        return grid(torch.cat(tiles), columns=columns)
 
     def _checked(self, samples: torch.Tensor) -> torch.Tensor:
         """Return generated samples as metrics see them: images as the uint8 that a PNG would hold."""

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ganlab.data.preparation import Data
+
 __all__ = ["ReferenceData"]
 
 PERMUTATION_SEED = 0
@@ -24,12 +26,20 @@ class ReferenceData:
         training: `(n,)` int64 indices of training samples.
         held_out: `(m,)` int64 indices of samples kept out of training; may be empty.
         read: maps `(k,)` int64 indices to uint8 `(k, C, H, W)` or float32 `(k, dimension)` on the CPU.
+        labels: `(N,)` int64 classes of all samples, by index; `None` where there are none.
     """
 
     fingerprint: str
     training: NDArray[np.int64]
     held_out: NDArray[np.int64]
     read: Callable[[NDArray[np.int64]], torch.Tensor]
+    labels: NDArray[np.int64] | None = None
+
+    @classmethod
+    def of(cls, data: Data) -> ReferenceData:
+        """Return access to an experiment's prepared data."""
+        store = data.store
+        return cls(store.fingerprint, data.split.training, data.split.holdout, store.gather, store.labels)
 
     def reference(self, count: int) -> NDArray[np.int64]:
         """Return the first `count` training indices of a fixed permutation, or all there are."""

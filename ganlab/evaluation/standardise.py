@@ -43,8 +43,10 @@ class Standardiser:
     def apply(self, bank: FeatureBank) -> FeatureBank:
         """Return the bank with standardised features and moments."""
         if bank.features is None:
-            return FeatureBank(moments=bank.moments.affine(self.mean, 1 / self.scale))
-        return FeatureBank(((bank.features.double() - self.mean) / self.scale).float())
+            moments = bank.moments.affine(self.mean, 1 / self.scale)
+            return FeatureBank(moments=moments, labels=bank.labels, names=bank.names)
+        features = ((bank.features.double() - self.mean) / self.scale).float()
+        return FeatureBank(features, labels=bank.labels, names=bank.names)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Return mean and scale."""

@@ -17,6 +17,9 @@ __all__ = ["Console"]
 _WIDE = 110
 """Characters in a line from which on there is room for a bar beside the numbers."""
 
+_SILENCE = 30.0
+"""Seconds of a measurement after which somebody who reads a log would wonder."""
+
 
 class Console:
     """Shows how far a run got and how it fares.
@@ -49,7 +52,7 @@ class Console:
         self._quiet = quiet
         self._output = Outlet(output or sys.stdout)
         self._clock = clock
-        self._began = clock()
+        self._began = self._last_line = clock()
         self._noted: set[str] = set()
         self._progress: Progress | None = None
         self._task: TaskID | None = None
@@ -85,6 +88,14 @@ class Console:
                     self._noted.add(warning)
                     self._print(f"    note: {warning}")
 
+    def working(self, what: str, done: int, total: int) -> None:
+        """Show how far a measurement is; where there is no live line, only if it takes long."""
+        text = f"measuring: {what}, {done:,} of {total:,}"
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, summary=text)
+        elif not self._quiet and self._clock() - self._last_line > _SILENCE:
+            self._print(text)
+
     def message(self, text: str) -> None:
         """Show a line of text."""
         self._print(text)
@@ -96,6 +107,7 @@ class Console:
             self._progress = None
 
     def _print(self, line: str) -> None:
+        self._last_line = self._clock()
         if self._progress is not None:
             self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:

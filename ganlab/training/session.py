@@ -17,6 +17,7 @@ from ganlab.config.experiment import Experiment, Selection
 from ganlab.data.cache import cache_directory
 from ganlab.data.preparation import Data, prepare
 from ganlab.errors import DivergedError, GanlabError, InterruptedRunError, UsageError
+from ganlab.evaluation.feature_pass import Progress
 from ganlab.evaluation.planner import Evaluation
 from ganlab.evaluation.reference import ReferenceData
 from ganlab.processes import Processes
@@ -90,23 +91,16 @@ def build_engine(experiment: Experiment, data: Data, processes: Processes | None
     return Engine(experiment, data, processes)
 
 
-def build_evaluation(experiment: Experiment, data: Data, engine: Engine, stop: StopRequest) -> Evaluation:
+def build_evaluation(experiment: Experiment, data: Data, engine: Engine, progress: Progress) -> Evaluation:
     """Return the experiment's evaluators over its data; nothing is read yet."""
-    store = data.store
-    reals = ReferenceData(
-        fingerprint=store.fingerprint,
-        training=data.split.training,
-        held_out=data.split.holdout,
-        read=store.gather,
-    )
     return Evaluation(
         experiment.evaluators,
-        store.spec,
-        reals,
+        data.store.spec,
+        ReferenceData.of(data),
         device=engine.device,
         cache=cache_directory() / "statistics",
         processes=engine.processes,
-        progress=lambda what, done, total: stop.check(),
+        progress=progress,
     )
 
 
@@ -135,11 +129,18 @@ def run_experiment(experiment: Experiment, plan: Plan, *, quiet: bool = False) -
             if start.finished:
                 return None if directory is None else directory.reread()
             engine = build_engine(experiment, data, processes)
-            evaluation = build_evaluation(experiment, data, engine, stop)
             if start.state is not None:
                 _restore(engine, start.state)
-            console = Console(experiment.settings.training.steps, engine.step, quiet=quiet)
+            console = Console(
+                experiment.settings.training.steps, engine.step, quiet=quiet or not processes.leader
+            )
+
+            def progress(what: str, done: int, total: int) -> None:
+                stop.check()
+                console.working(what, done, total)
+
             try:
+                evaluation = build_evaluation(experiment, data, engine, progress)
                 if processes.leader:
                     directory = _begin(experiment, plan, start, engine, directory, console)
                     with directory:

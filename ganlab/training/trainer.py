@@ -8,7 +8,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ganlab.data.preparation import Data
 from ganlab.errors import DivergedError, GanlabError, InterruptedRunError
@@ -203,7 +205,8 @@ class Trainer:
             return
         self.engine.guard.verify()
         self.engine.share_buffers()
-        measurements = self.processes.broadcast(self.evaluation.run(self._generate, due))
+        measurements = self.evaluation.run(self._generate, due, show=self._show_evaluated)
+        measurements = self.processes.broadcast(measurements)
         self.record.measurements(self.engine.step, measurements)
         self._evaluated = self.engine.step
         better = self._improvement(measurements)
@@ -215,6 +218,9 @@ class Trainer:
         if self._chooses_best(measurements):
             for warning in self.health.evaluated(self.engine.step, better is not None):
                 self.record.warning(warning)
+
+    def _show_evaluated(self, label: str, name: str, picture: NDArray[np.uint8]) -> None:
+        self.record.picture(f"{label}-{name}", self.engine.step, picture)
 
     def _generate(self, rows: slice) -> Iterator[torch.Tensor]:
         """Yield generated samples for evaluation, some rows of what is always the same set.

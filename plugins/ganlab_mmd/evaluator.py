@@ -49,7 +49,7 @@ class MmdEvaluator(Evaluator):
         self._scale: float | None = None
         self._within: tuple[FeatureBank, KernelSums] | None = None
 
-    def prepare(self, real: FeatureBank) -> None:
+    def prepare(self, real: FeatureBank, held_out: FeatureBank | None) -> None:
         """Freeze the median distance between real samples."""
         if self._name in ("rbf", "rational-quadratic"):
             self._scale = median_distance(_features(real)[:HEURISTIC_SAMPLES])

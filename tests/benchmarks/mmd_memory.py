@@ -33,7 +33,7 @@ def measure(n: int) -> dict[str, float]:
     generator = torch.Generator().manual_seed(0)
     banks = [FeatureBank(torch.randn(n, DIMENSION, generator=generator)) for _ in range(2)]
     evaluator = MmdEvaluator()
-    evaluator.prepare(banks[0])
+    evaluator.prepare(banks[0], None)
     before, start = peak(), time.perf_counter()
     estimate = evaluator.evaluate(*banks)["mmd2"]
     first = time.perf_counter() - start

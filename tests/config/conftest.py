@@ -97,6 +97,15 @@ def ganlab_evaluators():
     yield EvaluatorComponent(
         name="judge", summary="Three numbers.", build=build, metrics=metrics, features=("eyes", "hands")
     )
+    yield EvaluatorComponent(
+        name="insider",
+        summary="Has eyes of its own.",
+        build=build,
+        options=Choosy,
+        metrics=metrics[:1],
+        features_of=lambda options: {"name": "eyes", "width": options.width},
+        accepts=BOTH,
+    )
     yield EvaluatorComponent(name="blind", summary="Nothing fits.", build=build, features=("none-such",))
 
 

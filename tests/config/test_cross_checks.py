@@ -8,7 +8,7 @@ import pytest
 
 from ganlab.components import ImageSpec, Metric
 from ganlab.config import BestMetric, Experiment
-from ganlab.errors import Problem
+from ganlab.errors import ExperimentError, Problem
 
 World = Callable[..., Experiment]
 Refused = Callable[..., list[Problem]]
@@ -62,6 +62,21 @@ def test_an_evaluator_whose_features_are_missing_says_which_would_do(refused: Re
         "experiment.toml:13: evaluators.0.features: the evaluator `blind` finds no feature extractor "
         "for this dataset among: none-such\n"
         "    name one with `features = …`; those that fit the dataset: eyes"
+    )
+
+
+def test_an_evaluator_may_bring_its_features(load: World, refused: Refused, base: str) -> None:
+    text = base.replace('name = "judge"', 'name = "insider"\nwidth = 5')
+    experiment = load(text)
+    (chosen,) = experiment.evaluators
+    assert chosen.features.component.name == "eyes"
+    assert chosen.features.options.model_dump() == {"width": 5}
+    assert "features" not in experiment.resolved["evaluators"][0]
+    with pytest.raises(ExperimentError, match=r"experiment.toml:15: evaluators.0.width: must be even"):
+        chosen.features.build(experiment.image)
+    assert only(refused(text.replace("width = 5", 'features = "hands"'))) == (
+        "experiment.toml:15: evaluators.0.features: cannot be chosen: `insider` is defined on its own "
+        "features\n    remove the key"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from ganlab import (
     Metric,
     Options,
     SampleSpec,
+    Shown,
     VectorSpec,
 )
 from ganlab.config.experiment import EvaluatorChoice, Origin, Selection
@@ -127,6 +128,7 @@ def test_a_measurement_carries_all_that_belongs_beside_it(fakes: Fakes) -> None:
         "features": "pixels",
         "protocol": "",
         "warnings": ["the floor stands on 40 held-out samples, the value on 100 generated"],
+        "notes": [],
     }
     assert json.loads(json.dumps(measured.to_json())) == measured.to_json()
     assert measured.metric.better == "lower" and measured.n_heldout == 40
@@ -352,7 +354,7 @@ class Misnamed(Evaluator):
 
 
 class Refusing(Misnamed):
-    def prepare(self, real: FeatureBank) -> None:
+    def prepare(self, real: FeatureBank, held_out: FeatureBank | None) -> None:
         raise ComponentError("these features are no good")
 
 
@@ -382,3 +384,93 @@ def test_evaluation_can_be_stopped_between_batches(fakes: Fakes) -> None:
 
     with pytest.raises(StopError):
         evaluation(choice(), progress=stop).run(fakes)
+
+
+class Attentive(Evaluator):
+    """Keeps what it is handed."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, FeatureBank | None] = {}
+
+    def prepare(self, real: FeatureBank, held_out: FeatureBank | None) -> None:
+        self.seen |= {"real": real, "held_out": held_out}
+
+    def evaluate(self, real: FeatureBank, fake: FeatureBank) -> Mapping[str, Estimate]:
+        self.seen["fake"] = fake
+        return {"declared": Estimate(1.0, notes=("because",))}
+
+    def pictures(self, real: FeatureBank, fake: FeatureBank) -> Mapping[str, Sequence[Sequence[Shown]]]:
+        return {"pairs": [[Shown("fake", 5), Shown("real", 7)], [Shown("fake", 0)]]}
+
+
+class NamedPixels(FeatureExtractor):
+    def extract(self, samples: torch.Tensor) -> torch.Tensor:
+        return samples[:, :, 0, 0].float()
+
+    def names(self) -> Sequence[str]:
+        return ("red", "green", "blue")
+
+    def fingerprint(self) -> str:
+        return "corner"
+
+
+def test_evaluators_are_handed_labels_names_and_held_out_samples(fakes: Fakes) -> None:
+    seeing = Attentive()
+    data = Data(images(240))
+    labels = np.arange(240) % 7
+    features = FeaturesComponent(name="corner", summary="", build=lambda options, image: NamedPixels())
+    asked = choice(component(seeing), features, samples=30)
+    reference = replace(data.reference, labels=labels)
+    measured = Evaluation([asked], IMAGE, reference, device="cpu", cache=NO_CACHE).run(fakes)
+    real, held_out, fake = (seeing.seen[name] for name in ("real", "held_out", "fake"))
+    assert real is not None and held_out is not None and fake is not None
+    assert real.names == held_out.names == fake.names == ("red", "green", "blue")
+    assert fake.labels is None
+    for bank, indices in ((real, reference.reference(30)), (held_out, reference.floor(30))):
+        assert bank.labels is not None and bank.features is not None
+        assert bank.labels.tolist() == labels[indices].tolist()
+        assert torch.equal(bank.features, data.samples[indices][:, :, 0, 0].float())
+    assert [each.notes for each in measured] == [("because",)]
+
+
+def test_an_evaluator_may_ask_for_every_training_sample(fakes: Fakes) -> None:
+    seeing, usual = Attentive(), Attentive()
+    everything = replace(component(seeing), reference="all")
+    evaluation(choice(everything, samples=30), choice(component(usual), label="usual", samples=20)).run(fakes)
+    counts = [[bank.n for bank in each.seen.values() if bank] for each in (seeing, usual)]
+    assert counts == [[200, 30, 30], [20, 20, 20]]
+
+
+def test_pictures_show_the_samples_that_an_evaluator_names(fakes: Fakes) -> None:
+    shown: dict[tuple[str, str], NDArray[np.uint8]] = {}
+    data = Data(images(240))
+    evaluation(choice(component(Attentive()), samples=30), data=data).run(
+        fakes, show=lambda label, name, picture: shown.update({(label, name): picture})
+    )
+    ((where, picture),) = shown.items()
+    assert where == ("custom", "pairs")
+    assert picture.shape == (2 * 8 + 3 * 2, 2 * 8 + 3 * 2, 3)
+    tiles = [picture[top : top + 8, left : left + 8] for top in (2, 12) for left in (2, 12)]
+    expected = [
+        images(300, seed=1, brightness=200)[5],
+        data.samples[data.reference.reference(30)[7]],
+        images(300, seed=1, brightness=200)[0],
+        torch.full((3, 8, 8), 255, dtype=torch.uint8),
+    ]
+    for tile, image in zip(tiles, expected, strict=True):
+        assert torch.equal(torch.from_numpy(tile).permute(2, 0, 1), image)
+
+
+class Batchwise(FeatureExtractor):
+    def extract(self, samples: torch.Tensor) -> torch.Tensor:
+        features = samples.float().flatten(1)
+        return features - features.mean(0)
+
+    def fingerprint(self) -> str:
+        return "batchwise"
+
+
+def test_features_that_depend_on_the_batch_are_refused(fakes: Fakes) -> None:
+    features = FeaturesComponent(name="batchwise", summary="", build=lambda options, image: Batchwise())
+    with pytest.raises(GanlabError, match="`batchwise` for evaluator `mmd`: a sample's features depend on"):
+        evaluation(choice(features=features)).run(fakes)

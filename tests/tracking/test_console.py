@@ -56,6 +56,22 @@ def test_a_line_for_each_log_point() -> None:
     ]
 
 
+def test_a_long_measurement_says_that_it_lives() -> None:
+    output, clock = io.StringIO(), Clock()
+    console = Console(100, output=output, clock=clock)
+    for clock.now in (10, 31, 40, 62):
+        console.working("generated samples", int(clock.now), 5000)
+    assert output.getvalue().splitlines() == [
+        "measuring: generated samples, 31 of 5,000",
+        "measuring: generated samples, 62 of 5,000",
+    ]
+    live = Terminal()
+    console = Console(100, output=live, clock=clock)
+    console.working("generated samples", 4000, 5000)
+    console.close()
+    assert "measuring: generated samples, 4,000 of 5,000" in live.getvalue()
+
+
 def test_measurements_with_their_error_and_floor() -> None:
     output = io.StringIO()
     console = Console(10, output=output)

@@ -143,8 +143,8 @@ def test_a_signal_between_steps(tmp_path: Path, number: signal.Signals) -> None:
 @pytest.mark.parametrize(("evaluation", "step"), [(0, 0), (1, 3), (2, 6)], ids=["first", "middle", "last"])
 def test_a_signal_during_an_evaluation(tmp_path: Path, evaluation: int, step: int) -> None:
     process = start(tmp_path, steps=6, every=3)
-    # One batch for the reference, then one for each evaluation.
-    wait_for_lines(tmp_path / "marker", 2 + evaluation)
+    # One batch for the reference and two samples of it again, then one for each evaluation.
+    wait_for_lines(tmp_path / "marker", 3 + evaluation)
     process.send_signal(signal.SIGTERM)
     assert interrupted_at(tmp_path, process) == step
     run = the_run(tmp_path)
@@ -156,7 +156,7 @@ def test_a_signal_during_an_evaluation(tmp_path: Path, evaluation: int, step: in
 
 def test_a_checkpoint_is_safe_before_its_step_is_measured(tmp_path: Path) -> None:
     process = start(tmp_path, steps=6, every=3, checkpoint=3, pause=1)
-    wait_for_lines(tmp_path / "marker", 3)  # the reference, step 0, step 3
+    wait_for_lines(tmp_path / "marker", 4)  # the reference twice, step 0, step 3
     process.kill()
     process.communicate(timeout=60)
     assert (the_run(tmp_path) / "LAST").read_text().strip() == "step-00000003"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 
 from ganlab.components import EvaluatorComponent, SampleSpec
 from ganlab.evaluation.banks import FeatureBank, Moments
-from ganlab.evaluation.evaluator import Estimate, Evaluator
+from ganlab.evaluation.evaluator import Estimate, Evaluator, Shown
 from ganlab.evaluation.extraction import exact_arithmetic
 from ganlab.testing.state import saved
 from ganlab.testing.subject import Subject
@@ -27,13 +27,16 @@ def check(subject: Subject[EvaluatorComponent]) -> None:
 
 
 def _check_on(subject: Subject[EvaluatorComponent], spec: SampleSpec) -> None:
-    real, held_out, other, fake = (_bank(subject, shift) for shift in (0.0, 0.0, 1.0, 0.5))
+    real, held_out, other = (_bank(subject, shift, spec.classes) for shift in (0.0, 0.0, 1.0))
+    fake = _bank(subject, 0.5)
     before = [_content(bank) for bank in (real, held_out, fake)]
     evaluator = _build(subject, spec)
     with subject.during("prepare()"):
-        evaluator.prepare(real)
+        evaluator.prepare(real, held_out)
     estimates = _evaluate(subject, evaluator, real, fake)
     _evaluate(subject, evaluator, real, held_out)
+    with subject.during("pictures()"):
+        _require_rows(subject, evaluator.pictures(real, fake))
     subject.require(
         _evaluate(subject, evaluator, real, fake, seed=1) == estimates,
         "the same banks give other estimates the second time; evaluate() must be a function of them alone, "
@@ -46,7 +49,7 @@ def _check_on(subject: Subject[EvaluatorComponent], spec: SampleSpec) -> None:
     restored = _build(subject, spec)
     with subject.during("load_state_dict() of what state_dict() returned"):
         # Whatever is fixed at the first look must come from the state, not from this look.
-        restored.prepare(other)
+        restored.prepare(other, held_out)
         restored.load_state_dict(saved(subject, evaluator.state_dict()))
     subject.require(
         _evaluate(subject, restored, real, fake) == estimates,
@@ -64,12 +67,13 @@ def _build(subject: Subject[EvaluatorComponent], spec: SampleSpec) -> Evaluator:
     return built
 
 
-def _bank(subject: Subject[EvaluatorComponent], shift: float) -> FeatureBank:
+def _bank(subject: Subject[EvaluatorComponent], shift: float, classes: int = 0) -> FeatureBank:
     """Return a bank as the core hands it out: without features where moments are asked for."""
     features = torch.randn(COUNT, DIMENSION) + shift
+    labels = torch.arange(COUNT) % classes if classes else None
     if subject.component.needs == "moments":
-        return FeatureBank(moments=Moments.of(features))
-    return FeatureBank(features)
+        return FeatureBank(moments=Moments.of(features), labels=labels)
+    return FeatureBank(features, labels=labels)
 
 
 def _content(bank: FeatureBank) -> torch.Tensor:
@@ -101,6 +105,16 @@ def _evaluate(
     for name, estimate in estimates.items():
         _require_sound(subject, name, estimate)
     return dict(estimates)
+
+
+def _require_rows(
+    subject: Subject[EvaluatorComponent], pictures: Mapping[str, Sequence[Sequence[Shown]]]
+) -> None:
+    for name, rows in pictures.items():
+        subject.require(
+            bool(rows) and all(0 <= shown.row < COUNT for row in rows for shown in row),
+            f"the picture `{name}` is empty, or shows a sample that is in no bank",
+        )
 
 
 def _require_sound(subject: Subject[EvaluatorComponent], name: str, estimate: Estimate) -> None:

@@ -57,7 +57,7 @@ def test_distances_rise_with_damage(faces: list[Image.Image], series: list[Damag
     standardiser = Standardiser.fit(reference)
     real = standardiser.apply(reference)
     mmd = MmdEvaluator()
-    mmd.prepare(real)
+    mmd.prepare(real, None)
     undamaged: Damage = lambda image, random: image  # noqa: E731
     discrepancies, distances, errors = [], [], []
     for damage in [undamaged, *series]:

@@ -32,7 +32,7 @@ def value(evaluator: MmdEvaluator, real: FeatureBank, fake: FeatureBank) -> floa
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_every_kernel_tells_a_shift_from_chance(kernel: str) -> None:
     evaluator, real = build(kernel=kernel), bank()
-    evaluator.prepare(real)
+    evaluator.prepare(real, None)
     far = evaluator.evaluate(real, bank(seed=1, shift=0.7))["mmd2"]
     near = evaluator.evaluate(real, bank(seed=2))["mmd2"]
     assert far.standard_error is not None and near.standard_error is not None
@@ -43,17 +43,17 @@ def test_every_kernel_tells_a_shift_from_chance(kernel: str) -> None:
 @pytest.mark.parametrize("kernel", ["rbf", "rational-quadratic"])
 def test_the_width_follows_the_units_of_the_features(kernel: str) -> None:
     one, other = build(kernel=kernel), build(kernel=kernel)
-    one.prepare(bank())
-    other.prepare(bank(scale=1000.0))
+    one.prepare(bank(), None)
+    other.prepare(bank(scale=1000.0), None)
     small = value(one, bank(), bank(seed=1, scale=1.5))
     assert value(other, bank(scale=1000.0), bank(seed=1, scale=1500.0)) == pytest.approx(small, rel=1e-4)
 
 
 def test_the_width_is_frozen_and_kept_in_the_state() -> None:
     evaluator = build()
-    evaluator.prepare(bank())
+    evaluator.prepare(bank(), None)
     restored = build()
-    restored.prepare(bank(scale=7.0))
+    restored.prepare(bank(scale=7.0), None)
     assert value(restored, bank(), bank(seed=1)) != value(evaluator, bank(), bank(seed=1))
     restored.load_state_dict(evaluator.state_dict())
     assert value(restored, bank(), bank(seed=1)) == value(evaluator, bank(), bank(seed=1))
@@ -62,9 +62,9 @@ def test_the_width_is_frozen_and_kept_in_the_state() -> None:
 
 def test_what_is_remembered_of_the_reference_belongs_to_it() -> None:
     evaluator, one, other = build(), bank(), bank(seed=5, shift=2.0)
-    evaluator.prepare(one)
+    evaluator.prepare(one, None)
     fresh = build()
-    fresh.prepare(one)
+    fresh.prepare(one, None)
     value(evaluator, one, bank(seed=1))
     assert value(evaluator, other, bank(seed=1)) == value(fresh, other, bank(seed=1))
 
@@ -74,7 +74,7 @@ def test_bandwidths_and_estimator_are_obeyed() -> None:
     values = []
     for options in ({}, {"bandwidths": [1.0]}, {"estimator": "biased"}):
         evaluator = build(**options)
-        evaluator.prepare(real)
+        evaluator.prepare(real, None)
         values.append(value(evaluator, real, fake))
     assert len(set(values)) == 3
     assert values[2] > max(0, values[0])
@@ -97,6 +97,6 @@ def test_the_median_is_over_points_that_differ() -> None:
 @pytest.mark.parametrize("bad", [FeatureBank(torch.zeros(1, 4)), FeatureBank(moments=Moments(4))])
 def test_a_bank_without_two_features_is_refused(bad: FeatureBank) -> None:
     evaluator = build(kernel="energy")
-    evaluator.prepare(bank())
+    evaluator.prepare(bank(), None)
     with pytest.raises(ComponentError, match="at least 2"):
         evaluator.evaluate(bank(), bad)
