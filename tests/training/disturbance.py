@@ -81,6 +81,17 @@ def build_loss(options):
     return Deadly()
 
 
+def build_judge(options):
+    class Judge(Loss):
+        """Adds nothing, once in each turn of the discriminator."""
+
+        def discriminator(self, game):
+            die("discriminator's turn")
+            return game.fake_logits.mean() * 0
+
+    return Judge()
+
+
 @hookimpl
 def ganlab_trackers():
     yield TrackerComponent(name="deadly", summary="Kills", build=build_tracker)
@@ -95,6 +106,7 @@ def ganlab_evaluators():
 @hookimpl
 def ganlab_losses():
     yield LossComponent(name="deadly", summary="Kills", build=build_loss)
+    yield LossComponent(name="deadly-judge", summary="Kills", build=build_judge)
 '''
 
 GAN = """
@@ -115,6 +127,8 @@ name = "wasserstein"
 [[losses]]
 name = "gradient-penalty"
 weight = 10.0
+[[losses]]
+name = "deadly-judge"
 """
 GMMN = """
 [[losses]]
@@ -205,6 +219,18 @@ def resume(run: Path, *arguments: str, death: str = "") -> subprocess.CompletedP
     done = ganlab("resume", run, *arguments, cwd=run.parents[2], DEATH=death)
     assert (done.returncode != 0) == bool(death), done.stdout + done.stderr
     return done
+
+
+def processes_with(variable: str) -> list[int]:
+    """Return the living processes that were started with `NAME=value` in their environment."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdecimal() and variable.encode() in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+        except OSError:
+            continue  # it has ended, or is somebody else's
+    return found
 
 
 def records(path: Path) -> list[dict[str, Any]]:

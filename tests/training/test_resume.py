@@ -64,6 +64,18 @@ def test_asked_to_stop_between_the_turns_of_a_step(tmp_path: Path) -> None:
     assert contents(run) == undisturbed("wgan-gp", "fp32")
 
 
+def test_asked_to_stop_between_the_discriminators_turns(tmp_path: Path) -> None:
+    # Five turns a step: the thirteenth is the third of step 3, which is then left in its middle.
+    write_experiment(tmp_path, "wgan-gp", "fp32")
+    run = start(tmp_path, "discriminator's turn:13", signal.SIGTERM)
+    name = (run / "LAST").read_text().strip()
+    state = torch.load(run / "checkpoints" / name / "state.pt", weights_only=True)
+    assert (name, state["engine"]["step"], state["engine"]["turn"]) == ("step-00000002", 2, 3)
+    assert state["engine"]["players"]["discriminator"]["updates"] == 13
+    resume(run)
+    assert contents(run) == undisturbed("wgan-gp", "fp32")
+
+
 def test_a_longer_run_is_no_change(tmp_path: Path) -> None:
     write_experiment(tmp_path, "gan", "fp32")
     text = (tmp_path / "x.toml").read_text().replace('schedule = "linear"', "")
