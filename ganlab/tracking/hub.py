@@ -27,6 +27,7 @@ class TrackerHub:
 
     def __init__(self, trackers: Mapping[str, Tracker], report: Callable[[str], None]) -> None:
         self._trackers = dict(trackers)
+        self._marks: dict[str, Any] = {}
         self._report = report
 
     @classmethod
@@ -73,19 +74,21 @@ class TrackerHub:
         self._each(lambda tracker: tracker.flush())
 
     def mark(self) -> dict[str, Any]:
-        """Return where each tracker's record stands, by its label."""
-        marks: dict[str, Any] = {}
+        """Return where each tracker's record stands, by its label.
+
+        Of one that was left out, it is where it last stood: all before that is worth keeping.
+        """
 
         def take(label: str, tracker: Tracker) -> None:
-            marks[label] = dict(tracker.mark())
+            self._marks[label] = dict(tracker.mark())
 
         self._each_labelled(take)
-        return marks
+        return dict(self._marks)
 
     def rewind(self, marks: Mapping[str, Any] | None, step: int) -> None:
         """Drop what was recorded after the marks were taken; `None` is the very beginning."""
-        known = marks or {}
-        self._each_labelled(lambda label, tracker: tracker.rewind(known.get(label), step))
+        self._marks = dict(marks or {})
+        self._each_labelled(lambda label, tracker: tracker.rewind(self._marks.get(label), step))
 
     def close(self, status: str, metrics: Mapping[str, float]) -> None:
         """End: `status` is the run's, `metrics` its last evaluation."""

@@ -103,3 +103,31 @@ def test_a_users_mistake_is_not_left_out_but_raised() -> None:
     with pytest.raises(ComponentError, match="no such server"):
         TrackerHub.open({"first": lambda: first, "refused": refuse}, pytest.fail)
     assert first.calls == ["close"]
+
+
+def test_what_a_failed_tracker_had_recorded_is_not_given_up() -> None:
+    class Marked(Recorder):
+        def __init__(self, broken: str = "") -> None:
+            super().__init__(broken)
+            self.rewound: list[Any] = []
+
+        def mark(self) -> Mapping[str, Any]:
+            return {"size": len(self.calls)}
+
+        def rewind(self, mark: Mapping[str, Any] | None, step: int) -> None:
+            self.rewound.append(mark)
+
+    hub = TrackerHub({"bad": Marked("image"), "good": Marked()}, lambda report: None)
+    hub.scalars({"a": 1.0}, 1)
+    assert hub.mark() == {"bad": {"size": 1}, "good": {"size": 1}}
+    hub.image("b", np.zeros((2, 2, 3), np.uint8), 2)
+    marks = hub.mark()
+    assert marks == {"bad": {"size": 1}, "good": {"size": 2}}
+    # The next session finds it working again, fails to build it, or never marks it: it keeps its place.
+    again = Marked()
+    resumed = TrackerHub({"bad": again}, pytest.fail)
+    resumed.rewind(marks, 2)
+    assert again.rewound == [{"size": 1}]
+    without = TrackerHub({}, pytest.fail)
+    without.rewind(marks, 2)
+    assert without.mark() == marks
