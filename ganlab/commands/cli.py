@@ -123,7 +123,7 @@ def run(arguments: Sequence[str]) -> int:
 
 @contextmanager
 def _terminated_like_interrupted() -> Iterator[None]:
-    """Let SIGTERM do what Ctrl-C does, so that work in progress cleans up behind itself.
+    """Let SIGTERM and SIGHUP do what Ctrl-C does, so that work in progress cleans up behind itself.
 
     A second signal ends the process at once. Training listens by itself while it lasts.
     """
@@ -141,8 +141,8 @@ def _terminated_like_interrupted() -> Iterator[None]:
 
     listened = [
         number
-        for number in (signal.SIGINT, signal.SIGTERM)
-        # A shell has its background jobs ignore Ctrl-C.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        # A shell has its background jobs ignore Ctrl-C, and `nohup` a hang-up.
         if signal.getsignal(number) is not signal.SIG_IGN
     ]
     previous = {number: signal.signal(number, interrupt) for number in listened}
