@@ -248,8 +248,16 @@ class RunDirectory:
         """Return where a picture goes: `samples/<name>-00001000.png`."""
         return _made(self._layout.samples) / f"{name}-{step:08d}{suffix}"
 
+    def log_path(self, name: str) -> Path:
+        """Return where a diagnostic file is: `logs/<name>`."""
+        return self._layout.logs / name
+
     def write_log(self, name: str, content: Mapping[str, Any]) -> None:
-        """Write a diagnostic file, `logs/<name>`, as JSON."""
+        """Write a diagnostic file, `logs/<name>`, as JSON.
+
+        Raises:
+            GanlabError: it cannot be written.
+        """
         path = _made(self._layout.logs) / name
         with explained(f"cannot write {path}"):
             write_atomically(path, to_json(content, indent=2) + "\n")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ganlab.errors import DivergedError
 from ganlab.evaluation.measurement import Measurement
 from ganlab.runs.directory import RunDirectory
 from ganlab.runs.state import Best, Evaluated, Warned
@@ -15,8 +16,12 @@ from ganlab.tracking.console import Console
 from ganlab.tracking.hub import TrackerHub
 from ganlab.tracking.pictures import write_png
 from ganlab.training.engine import Engine
+from ganlab.training.pictures import Pictures
 
-__all__ = ["Record", "RunRecord"]
+__all__ = ["DIVERGENCE", "Record", "RunRecord"]
+
+DIVERGENCE = "divergence.json"
+"""The log that a divergence leaves, with pictures of the same name beside it."""
 
 
 class Record:
@@ -51,6 +56,9 @@ class Record:
 
     def best(self, best: Best) -> None:
         """Point out the best checkpoint, which was written."""
+
+    def divergence(self, error: DivergedError, engine: Engine, pictures: Pictures) -> None:
+        """Leave what there is to look at after a divergence; never raises."""
 
 
 class RunRecord(Record):
@@ -119,6 +127,16 @@ class RunRecord(Record):
         """Point BEST and `run.json` at a checkpoint."""
         self.run.checkpoints.mark_best(best.step)
         self.run.update(best=best)
+
+    def divergence(self, error: DivergedError, engine: Engine, pictures: Pictures) -> None:
+        """Write every number to `logs/divergence.json`, and what the last weights draw beside it."""
+        bundle: dict[str, Any] = {"step": error.step, "values": error.values, "reason": str(error)}
+        try:
+            self.run.write_log(DIVERGENCE, {**bundle, "weights": engine.inspect()})
+            for name, picture in pictures.generated().pictures.items():
+                write_png(self.run.log_path(f"divergence-{name}.png"), picture)
+        except Exception as failure:  # whatever is wrong by now, the divergence is what has to be told
+            self.console.message(f"warning: what is known of the divergence could not be kept: {failure}")
 
 
 def _tagged(measurement: Measurement) -> dict[str, float]:

@@ -32,7 +32,7 @@ from ganlab.tracking.tracker import RunInfo, Tracker
 from ganlab.training.engine import Engine
 from ganlab.training.interrupt import StopRequest
 from ganlab.training.precision import choose_device
-from ganlab.training.record import Record, RunRecord
+from ganlab.training.record import DIVERGENCE, Record, RunRecord
 from ganlab.training.streams import derive_seed, seed_global_state
 from ganlab.training.summary import network_summary
 from ganlab.training.trainer import Trainer
@@ -308,17 +308,13 @@ def _write_run(
         status = "completed"
     except DivergedError as error:
         status, reason = "diverged", str(error)
-        bundle = {"step": error.step, "values": error.values, "reason": reason, "weights": engine.inspect()}
-        run.write_log("divergence.json", bundle)
         last = run.checkpoints.last
         kept = (
             "no checkpoint was written before" if last is None else f"the checkpoint of step {last} is kept"
         )
-        raise DivergedError(
-            f"{error}; {kept}, and {run.path / 'logs' / 'divergence.json'} has the details",
-            step=error.step,
-            values=error.values,
-        ) from error
+        details = run.log_path(DIVERGENCE)
+        left = f", and {details} has the details" if details.is_file() else ""
+        raise DivergedError(f"{error}; {kept}{left}", step=error.step, values=error.values) from error
     except InterruptedRunError as error:
         status, reason = "interrupted", str(error)
         raise InterruptedRunError(

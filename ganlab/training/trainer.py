@@ -91,6 +91,9 @@ class Trainer:
         except InterruptedRunError:
             self.save()
             raise
+        except DivergedError as error:
+            self.record.divergence(error, engine, self.pictures)
+            raise
 
     def save(self, *, regular: bool = True) -> None:
         """Write a checkpoint of this moment, if there is none yet; one that is not regular may go sooner."""

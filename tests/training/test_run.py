@@ -301,16 +301,22 @@ from ganlab import Loss
 
 class Breaks(Loss):
     def generator(self, game):
+        if game.step == 3:
+            {mischief}
         return game.fake.mean() * (float("nan") if game.step == 3 else 1.0)
 """
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_before_the_weights_move(tmp_path: Path) -> None:
+def run_broken_loss(tmp_path: Path, mischief: str = "pass") -> subprocess.CompletedProcess[str]:
     (tmp_path / "broken_loss.py").write_text(BROKEN_LOSS)
-    (tmp_path / "broken_loss_network.py").write_text(BROKEN_LOSS_NETWORK)
+    (tmp_path / "broken_loss_network.py").write_text(BROKEN_LOSS_NETWORK.format(mischief=mischief))
     text = 'plugins = ["./broken_loss.py"]\n' + FACES + '\n[[losses]]\nname = "breaks"\n'
     (tmp_path / "x.toml").write_text(text)
-    result = ganlab("run", "x.toml", cwd=tmp_path)
+    return ganlab("run", "x.toml", cwd=tmp_path)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_before_the_weights_move(tmp_path: Path) -> None:
+    result = run_broken_loss(tmp_path)
     assert result.returncode == 3, result.stderr
     assert "step 4" in result.stderr
     assert "loss/generator/breaks" in result.stderr
@@ -323,6 +329,28 @@ def test_a_loss_that_is_not_finite_stops_the_run_before_the_weights_move(tmp_pat
     bundle = json.loads((directory / "logs" / "divergence.json").read_text())
     assert bundle["step"] == 4
     assert bundle["values"]["loss/generator/breaks"] == "NaN"
+    assert (directory / "logs" / "divergence-fixed.png").is_file()
+    # Step 3 was the last that moved the averaged weights.
+    drawn, last = directory / "logs" / "divergence-fixed_ema.png", directory / "samples"
+    assert drawn.read_bytes() == (last / "fixed_ema-00000003.png").read_bytes()
+
+
+# Where the details would go is no directory; the generator cannot be drawn.
+MISCHIEF = {
+    "logs": "import pathlib; (p := next(pathlib.Path().glob('runs/*/2*/logs'))).rmdir(); p.touch()",
+    "generator": "import torch; torch.nn.ConvTranspose2d.forward = None",
+}
+
+
+@pytest.mark.parametrize("what", MISCHIEF)
+def test_a_divergence_is_told_even_where_nothing_can_be_kept_of_it(tmp_path: Path, what: str) -> None:
+    result = run_broken_loss(tmp_path, MISCHIEF[what])
+    assert result.returncode == 3, result.stderr
+    assert "step 4" in result.stderr and "Traceback" not in result.stderr
+    assert "warning: what is known of the divergence could not be kept" in result.stdout
+    assert ("divergence.json has the details" in result.stderr) == (what == "generator")
+    (directory,) = (tmp_path / "runs").glob("*/*/")
+    assert json.loads((directory / "run.json").read_text())["status"] == "diverged"
 
 
 def test_validate_says_what_there_is_and_leaves_nothing(tmp_path: Path) -> None:
