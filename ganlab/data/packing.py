@@ -75,7 +75,8 @@ def pack(
     store = _reusable(entry)
     if store is None:
         needed = plan.count * plan.row_bytes / 1e6
-        action = f"cannot keep {needed:,.1f} MB of packed data in the cache directory {cache}"
+        size = f"{needed:,.1f}" if needed >= 0.1 else f"{needed:.1g}"
+        action = f"cannot keep {size} MB of packed data in the cache directory {cache}"
         with explained(action, "GANLAB_CACHE can name another directory"):
             cache.mkdir(parents=True, exist_ok=True)
             remove_leftovers(cache)

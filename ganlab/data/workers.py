@@ -82,13 +82,15 @@ def available_cores() -> int:
 def finished_chunks(write: RowWriter, count: int, workers: int) -> Iterator[Iterator[Chunk]]:
     """Write rows 0 to `count` in `workers` processes; yields the chunks as they are done.
 
-    Leaving early cancels what has not begun. With one worker there is no other process.
+    Leaving early ends the workers at once, whatever they wait for. With one worker there is no
+    other process.
     """
     size = max(_SMALLEST_CHUNK, min(_LARGEST_CHUNK, -(-count // (workers * _CHUNKS_PER_WORKER))))
     bounds = [(start, min(start + size, count)) for start in range(0, count, size)]
     if workers == 1:
         yield (write(*bound) for bound in bounds)
         return
+    others = multiprocessing.active_children()
     executor = _executor(write, workers)
     try:
         with warnings.catch_warnings():
@@ -99,6 +101,11 @@ def finished_chunks(write: RowWriter, count: int, workers: int) -> Iterator[Iter
     except BrokenProcessPool as error:
         message = "a packing process was killed, perhaps for want of memory; fewer cores need less of it"
         raise GanlabError(message) from error
+    except BaseException:
+        for process in multiprocessing.active_children():
+            if process not in others:
+                process.kill()
+        raise
     finally:
         executor.shutdown(cancel_futures=True)
 

@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -64,8 +65,8 @@ def ganlab_datasets():
     )
 '''
 
-PACKING = 0.25
-"""Share of the sessions that have to pack, and are killed while they do."""
+SHARES = {"packing": 0.2, "writing a checkpoint": 0.3, "at any time": 0.5}
+"""When sessions are killed; before those that are killed while packing, the packed data is removed."""
 
 # Every step has a checkpoint of several megabytes, so that many kills fall into the writing of one.
 EXPERIMENT = """
@@ -110,7 +111,11 @@ def traces(runs: Path, cache: Path) -> dict[str, set[object]]:
     """Return what there is of each kind that tells what a session was doing when it was killed."""
 
     def found(root: Path, pattern: str) -> set[object]:
-        return {(path.name, path.stat().st_ino) for path in root.glob(pattern)}
+        some = set()
+        for path in root.glob(pattern):
+            with suppress(FileNotFoundError):  # it has just been moved
+                some.add((path.name, path.stat().st_mtime_ns))
+        return some
 
     states = [json.loads(path.read_text()) for path in runs.glob("*/2*/run.json")]
     return {
@@ -142,7 +147,7 @@ def wait_for(condition: Callable[[], object], seconds: float) -> bool:
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.005)
+        time.sleep(0.002)
     return True
 
 
@@ -167,19 +172,18 @@ def survive(directory: Path, kills: int, steps: int, seed: int, *, tell: bool = 
     environment = {**os.environ, "GANLAB_CACHE": str(cache)}
     command = [sys.executable, "-m", "ganlab", "run", "x.toml", "--resume", "auto"]
     while counts["kills"] < kills:
-        # The first session packs in any case.
-        packing = counts["kills"] == 0 or chance.random() < PACKING
-        if packing:
+        when = "packing" if counts["kills"] == 0 else chance.choices([*SHARES], [*SHARES.values()])[0]
+        if when == "packing":
             shutil.rmtree(cache, ignore_errors=True)
         before = traces(runs, cache)
         process = subprocess.Popen(
             command, cwd=directory, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
-        if packing:
-            assert wait_for(lambda: traces(runs, cache)["packing"], 60), "it never packed"
-            patience = chance.uniform(0, 1.5)
-        else:
+        if when == "at any time":
             patience = chance.uniform(0.3, 1.2) * min(whole, 6)
+        else:
+            _wait_until(when, process, before, lambda: traces(runs, cache))
+            patience = chance.uniform(0, 1.5 if when == "packing" else 0.03)
         try:
             _, errors = process.communicate(timeout=patience)
         except subprocess.TimeoutExpired:
@@ -203,6 +207,16 @@ def survive(directory: Path, kills: int, steps: int, seed: int, *, tell: bool = 
     _compare_and_discard(directory, undisturbed, counts)
     assert not list(cache.glob("*.partial")), "packing left something behind"
     return counts
+
+
+def _wait_until(
+    when: str,
+    process: subprocess.Popen[bytes],
+    before: dict[str, set[object]],
+    look: Callable[[], dict[str, set[object]]],
+) -> None:
+    """Wait until a session leaves a trace of something that it is killed at, or ends."""
+    assert wait_for(lambda: look()[when] - before[when] or process.poll() is not None, 120), when
 
 
 def _compare_and_discard(directory: Path, undisturbed: Path, counts: Counter[str]) -> None:
