@@ -195,13 +195,13 @@ def survive(directory: Path, kills: int, steps: int, seed: int, *, tell: bool = 
             complaint = check_readers(directory)
             assert not complaint, complaint
             counts["times `ganlab runs` showed the truth after a kill"] += 1
+            if tell and counts["kills"] % 10 == 0:
+                print(dict(counts), flush=True)
             continue
         assert process.returncode == 0, errors.decode()
         counts["runs completed before their last kill"] += 1
         if counts["kills"] < kills:
             _compare_and_discard(directory, undisturbed, counts)
-        if tell:
-            print(dict(counts), flush=True)
     done = ganlab("run", "x.toml", "--resume", "auto", cwd=directory, GANLAB_CACHE=str(cache))
     assert done.returncode == 0, done.stderr
     _compare_and_discard(directory, undisturbed, counts)
