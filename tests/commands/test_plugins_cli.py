@@ -275,16 +275,18 @@ def test_an_interrupt_exits_75(shell: Shell, monkeypatch: pytest.MonkeyPatch) ->
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_termination_is_an_interrupt_while_a_command_runs(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(
-        "ganlab.commands.plugins.load_registry", lambda **_: signal.raise_signal(signal.SIGTERM)
-    )
-    code, _, err = shell("plugins")
-    assert (code, err.strip().partition(";")[0]) == (75, "interrupted")
-    assert signal.getsignal(signal.SIGTERM) == before
+    before = signal.signal(number, signal.SIG_DFL)  # `nohup pytest` has it ignored
+    try:
+        monkeypatch.setattr("ganlab.commands.plugins.load_registry", lambda **_: signal.raise_signal(number))
+        code, _, err = shell("plugins")
+        assert (code, err.strip().partition(";")[0]) == (75, "interrupted")
+        assert signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
 
 
 def test_pictures_of_an_earlier_call_do_not_stay(tmp_path: Path) -> None:
