@@ -1,0 +1,89 @@
+"""Fidelity and coverage by balls that reach to the k-th nearest neighbour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from ganlab import Estimate, Evaluator, FeatureBank
+from ganlab_neighbours.balls import count_covering, reaches
+from ganlab_neighbours.inputs import Remembered, cautions, features_of
+from ganlab_neighbours.search import nearest
+
+__all__ = ["DensityCoverage", "PrecisionRecall"]
+
+
+class PrecisionRecall(Evaluator):
+    """How much of the generated set looks real, and how much of the real set is generated.
+
+    Precision is the share of generated samples within a ball around some real sample that reaches to
+    its k-th nearest other real sample; recall is the same with the sets exchanged (Kynkäänniemi et al.,
+    "Improved precision and recall metric for assessing generative models", 2019). The surface belongs
+    to the ball, so that identical sets score 1.
+
+    Args:
+        k: which neighbour a ball reaches to.
+    """
+
+    def __init__(self, k: int = 3) -> None:
+        self._k = k
+        self._radii = Remembered[torch.Tensor]()
+
+    def evaluate(self, real: FeatureBank, fake: FeatureBank) -> Mapping[str, Estimate]:
+        """Return `precision` and `recall`.
+
+        Raises:
+            ComponentError: a bank has k samples or fewer.
+        """
+        x, y = (features_of(bank, self._k, option="k") for bank in (real, fake))
+        radii = self._radii.get((x,), lambda: _radii(x, self._k))
+        warnings = tuple(cautions(real, fake))
+        return {
+            "precision": _share(count_covering(y, x, radii) > 0, warnings),
+            "recall": _share(count_covering(x, y, _radii(y, self._k)) > 0, warnings),
+        }
+
+
+class DensityCoverage(Evaluator):
+    """Precision and recall that outliers among real samples do not inflate.
+
+    Density counts the balls around real samples that contain a generated one, over the k that are
+    expected where both are distributed alike; it may exceed 1. Coverage is the share of real samples
+    whose ball contains a generated one (Naeem et al., "Reliable fidelity and diversity metrics for
+    generative models", 2020). For density the surface does not belong to the ball, as in the authors'
+    code, which makes it exactly 1 for identical sets; for coverage it does, so that a real sample with
+    copies of its own can be covered by another.
+
+    Args:
+        k: which neighbour a ball reaches to.
+    """
+
+    def __init__(self, k: int = 5) -> None:
+        self._k = k
+        self._radii = Remembered[torch.Tensor]()
+
+    def evaluate(self, real: FeatureBank, fake: FeatureBank) -> Mapping[str, Estimate]:
+        """Return `density` and `coverage`.
+
+        Raises:
+            ComponentError: a bank has k samples or fewer.
+        """
+        x, y = (features_of(bank, self._k, option="k") for bank in (real, fake))
+        radii = self._radii.get((x,), lambda: _radii(x, self._k))
+        balls = count_covering(y, x, radii, inclusive=False).double() / self._k
+        covered = reaches(nearest(x, y, 1).distances[:, 0].square(), radii.square())
+        warnings = tuple(cautions(real, fake))
+        return {
+            "density": Estimate(float(balls.mean()), float(balls.std()) / len(y) ** 0.5, warnings),
+            "coverage": _share(covered, warnings),
+        }
+
+
+def _radii(features: torch.Tensor, k: int) -> torch.Tensor:
+    return nearest(features, features, k, exclude_self=True).distances[:, -1]
+
+
+def _share(holds: torch.Tensor, warnings: tuple[str, ...]) -> Estimate:
+    share = float(holds.double().mean())
+    return Estimate(share, (share * (1 - share) / len(holds)) ** 0.5, warnings)

@@ -1,0 +1,50 @@
+"""How near is uncommonly near: a yardstick made of real samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+__all__ = ["Yardstick", "median_error"]
+
+UNCOMMON = 0.01
+"""Share of real samples that are as near to another one as is called uncommon."""
+TWIN = 0.5
+"""Of the uncommon distance, that below which samples are called copies: hardly any real ones are."""
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """Distances of real samples to the nearest other one, as a measure of those of generated samples.
+
+    Attributes:
+        distances: `(n,)` float64.
+    """
+
+    distances: torch.Tensor
+
+    @property
+    def median(self) -> float:
+        """The common distance."""
+        return float(self.distances.median())
+
+    @property
+    def uncommon(self) -> float:
+        """The distance that 99 % of real samples keep."""
+        return float(torch.quantile(self.distances, UNCOMMON))
+
+    @property
+    def twin(self) -> float:
+        """Half of that: the distance below which samples are copies of each other."""
+        return TWIN * self.uncommon
+
+
+def median_error(distances: torch.Tensor) -> float:
+    """Return the standard error of the median of `(n,)` numbers, whatever their distribution.
+
+    The ranks of a one-sigma interval are n/2 ± √n/2.
+    """
+    ordered, n = distances.sort().values, len(distances)
+    low, high = max(0, round(n / 2 - n**0.5 / 2) - 1), min(n - 1, round(n / 2 + n**0.5 / 2) - 1)
+    return float(ordered[high] - ordered[low]) / 2
