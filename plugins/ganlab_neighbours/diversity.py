@@ -1,4 +1,4 @@
-"""Are generated samples as different from each other as real ones are?"""
+"""Whether generated samples are as different from each other as real ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from ganlab import ComponentError, Estimate, Evaluator, FeatureBank, Shown
 from ganlab_neighbours.inputs import Remembered, cautions, features_of
-from ganlab_neighbours.nearness import Yardstick
+from ganlab_neighbours.nearness import TWIN, Yardstick
 from ganlab_neighbours.pairs import PairStatistics, over_pairs
 from ganlab_neighbours.search import Neighbours, nearest
 
@@ -18,8 +18,8 @@ __all__ = ["Diversity"]
 
 TWINS_SHOWN = 3
 ROWS = 8
-COLLAPSED = 0.05
-"""Share of samples with a twin from which a collapse is warned of; real samples have hardly any."""
+SUSPICIOUS = 0.05
+"""Share of samples with a twin from which a warning is due; real samples have hardly any."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class Diversity(Evaluator):
         pairs = over_pairs(y, twin)
         value = pairs.mean / expected.mean
         error = math.hypot(pairs.standard_error, value * expected.standard_error) / expected.mean
-        duplicates = float((self._look_up(y).distances[:, 0] <= twin).double().mean())
+        duplicates, its_error = reference.yardstick.share(self._look_up(y).distances[:, 0], TWIN)
         usual = float((reference.yardstick.distances <= twin).double().mean())
         warnings = (*_collapse(duplicates, usual, value, pairs), *cautions(real, fake))
         return {
             "diversity": Estimate(value, error, warnings),
-            "duplicates": Estimate(duplicates, math.sqrt(duplicates * (1 - duplicates) / n)),
+            "duplicates": Estimate(duplicates, its_error),
         }
 
     def pictures(self, real: FeatureBank, fake: FeatureBank) -> Mapping[str, Sequence[Sequence[Shown]]]:
@@ -92,9 +92,9 @@ def _measure(features: torch.Tensor) -> _Reference:
 def _collapse(duplicates: float, usual: float, value: float, pairs: PairStatistics) -> Iterator[str]:
     n = len(pairs.averages)
     spread = math.sqrt(2 * max(usual, 1 / n) / n)
-    if duplicates > usual + COLLAPSED + 3 * spread:
+    if duplicates > usual + SUSPICIOUS + 3 * spread:
         yield (
-            f"COLLAPSED: {duplicates:.0%} of {n:,} generated samples have a twin among the others (of real "
-            f"ones, {usual:.2%} have), as if drawn from {pairs.distinct:,.0f} distinct ones; "
-            f"the diversity is {value:.3g} of that of real samples"
+            f"{'COLLAPSED' if pairs.distinct < n else 'REPEATS'}: {duplicates:.0%} of {n:,} generated "
+            f"samples have a twin among the others (of real ones, {usual:.2%} have), as if drawn from "
+            f"{pairs.distinct:,.0f} distinct ones; the diversity is {value:.3g} of that of real samples"
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 
 from ganlab import Estimate, Evaluator, FeatureBank
 from ganlab_neighbours.balls import count_covering, reaches
+from ganlab_neighbours.errors import block_errors
 from ganlab_neighbours.inputs import Remembered, cautions, features_of
 from ganlab_neighbours.search import nearest
 
@@ -38,11 +39,13 @@ class PrecisionRecall(Evaluator):
         """
         x, y = (features_of(bank, self._k, option="k") for bank in (real, fake))
         radii = self._radii.get((x,), lambda: _radii(x, self._k))
-        warnings = tuple(cautions(real, fake))
-        return {
-            "precision": _share(count_covering(y, x, radii) > 0, warnings),
-            "recall": _share(count_covering(x, y, _radii(y, self._k)) > 0, warnings),
-        }
+        values = self._measure(x, y, radii)
+        errors = block_errors(lambda x, y: self._measure(x, y, _radii(x, self._k)), x, y, self._k, 2)
+        return _estimates(("precision", "recall"), values, errors, tuple(cautions(real, fake)))
+
+    def _measure(self, x: torch.Tensor, y: torch.Tensor, radii: torch.Tensor) -> tuple[float, float]:
+        precision = _share(count_covering(y, x, radii) > 0)
+        return precision, _share(count_covering(x, y, _radii(y, self._k)) > 0)
 
 
 class DensityCoverage(Evaluator):
@@ -71,19 +74,25 @@ class DensityCoverage(Evaluator):
         """
         x, y = (features_of(bank, self._k, option="k") for bank in (real, fake))
         radii = self._radii.get((x,), lambda: _radii(x, self._k))
-        balls = count_covering(y, x, radii, inclusive=False).double() / self._k
-        covered = reaches(nearest(x, y, 1).distances[:, 0].square(), radii.square())
-        warnings = tuple(cautions(real, fake))
-        return {
-            "density": Estimate(float(balls.mean()), float(balls.std()) / len(y) ** 0.5, warnings),
-            "coverage": _share(covered, warnings),
-        }
+        values = self._measure(x, y, radii)
+        errors = block_errors(lambda x, y: self._measure(x, y, _radii(x, self._k)), x, y, self._k, 2)
+        return _estimates(("density", "coverage"), values, errors, tuple(cautions(real, fake)))
+
+    def _measure(self, x: torch.Tensor, y: torch.Tensor, radii: torch.Tensor) -> tuple[float, float]:
+        density = float(count_covering(y, x, radii, inclusive=False).double().mean()) / self._k
+        return density, _share(reaches(nearest(x, y, 1).distances[:, 0].square(), radii.square()))
 
 
 def _radii(features: torch.Tensor, k: int) -> torch.Tensor:
     return nearest(features, features, k, exclude_self=True).distances[:, -1]
 
 
-def _share(holds: torch.Tensor, warnings: tuple[str, ...]) -> Estimate:
-    share = float(holds.double().mean())
-    return Estimate(share, (share * (1 - share) / len(holds)) ** 0.5, warnings)
+def _share(holds: torch.Tensor) -> float:
+    return float(holds.double().mean())
+
+
+def _estimates(
+    names: Sequence[str], values: Sequence[float], errors: Sequence[float | None], warnings: tuple[str, ...]
+) -> Mapping[str, Estimate]:
+    each = zip(names, values, errors, strict=True)
+    return {name: Estimate(value, error, warnings) for name, value, error in each}

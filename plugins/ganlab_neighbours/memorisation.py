@@ -1,4 +1,4 @@
-"""Are generated samples copies of training samples?"""
+"""Whether generated samples are copies of training samples."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from ganlab import ComponentError, Estimate, Evaluator, FeatureBank, Shown
 from ganlab_neighbours.inputs import Remembered, cautions, features_of
-from ganlab_neighbours.nearness import UNCOMMON, Yardstick, median_error
+from ganlab_neighbours.nearness import TWIN, UNCOMMON, Yardstick, median_error
 from ganlab_neighbours.search import Neighbours, nearest
 
 __all__ = ["Memorisation"]
@@ -77,13 +77,13 @@ class Memorisation(Evaluator):
             median_error(distances) / self._yardstick.median,
             ratio * median_error(expected) / self._yardstick.median,
         )
-        near = float((distances <= self._yardstick.uncommon).double().mean())
-        copies = float((distances <= self._yardstick.twin).double().mean())
+        near, near_error = self._yardstick.share(distances)
+        copies, copies_error = self._yardstick.share(distances, TWIN)
         warnings = (*self._accusations(near, copies, ratio, fake.n), *self._reservations(real, fake))
         return {
             "ratio": Estimate(ratio, error, warnings),
-            "near": Estimate(near, _share_error(near, fake.n)),
-            "copies": Estimate(copies, _share_error(copies, fake.n)),
+            "near": Estimate(near, near_error),
+            "copies": Estimate(copies, copies_error),
         }
 
     def pictures(self, real: FeatureBank, fake: FeatureBank) -> Mapping[str, Sequence[Sequence[Shown]]]:
@@ -133,10 +133,6 @@ class Memorisation(Evaluator):
                 "no samples are held out (`dataset.holdout`): training samples and their nearest other "
                 "training samples are the yardstick"
             )
-
-
-def _share_error(share: float, n: int) -> float:
-    return math.sqrt(share * (1 - share) / n)
 
 
 def _spread(share: float, n: int, m: int) -> float:

@@ -119,8 +119,8 @@ def _missed(missed: torch.Tensor) -> Iterator[str]:
 def _divergence(generated: torch.Tensor, expected: torch.Tensor, n: int, m: int) -> tuple[float, float]:
     """Return Σ p log(p/q) with its standard error, p of n samples and q of m.
 
-    The error is that of the first order (the delta method) and, where that vanishes since p = q, that
-    of the χ² which the divergence then follows.
+    Its variance is that of the delta method; where the first order vanishes since p = q, that of the
+    χ² which the divergence then follows, and which the first order overstates twice.
     """
     present = generated > 0
     p, q = generated[present], expected[present]
@@ -128,4 +128,4 @@ def _divergence(generated: torch.Tensor, expected: torch.Tensor, n: int, m: int)
     value = float((p * log_ratio).sum())
     first = (float((p * log_ratio.square()).sum()) - value**2) / n + (float((p.square() / q).sum()) - 1) / m
     second = (int((expected > 0).sum()) - 1) / 2 * (1 / n + 1 / m) ** 2
-    return value, math.sqrt(max(0.0, first) + second)
+    return value, math.sqrt(max(first - second, second))

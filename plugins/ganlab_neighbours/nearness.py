@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 
-__all__ = ["Yardstick", "median_error"]
+from ganlab_neighbours.errors import share_error
+
+__all__ = ["TWIN", "UNCOMMON", "Yardstick", "median_error"]
 
 UNCOMMON = 0.01
 """Share of real samples that are as near to another one as is called uncommon."""
@@ -32,12 +35,27 @@ class Yardstick:
     @property
     def uncommon(self) -> float:
         """The distance that 99 % of real samples keep."""
-        return float(torch.quantile(self.distances, UNCOMMON))
+        return self._quantile(UNCOMMON)
 
     @property
     def twin(self) -> float:
         """Half of that: the distance below which samples are copies of each other."""
         return TWIN * self.uncommon
+
+    def share(self, distances: torch.Tensor, factor: float = 1.0) -> tuple[float, float]:
+        """Return which share of distances is uncommon (or a factor of that), and its standard error.
+
+        The error is that of a share, and that of the quantile: by how much the share changes
+        with it.
+        """
+        n, spread = len(distances), math.sqrt(UNCOMMON * (1 - UNCOMMON) / len(self.distances))
+        levels = UNCOMMON, max(0.0, UNCOMMON - spread), UNCOMMON + spread
+        shares = [float((distances <= factor * self._quantile(level)).double().mean()) for level in levels]
+        share, low, high = shares
+        return share, math.hypot(share_error(share, n), (high - low) / 2)
+
+    def _quantile(self, level: float) -> float:
+        return float(torch.quantile(self.distances, level))
 
 
 def median_error(distances: torch.Tensor) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -34,7 +35,7 @@ class PairStatistics:
     @property
     def standard_error(self) -> float:
         """Of the mean, as a U-statistic: twice the spread of the averages over √n."""
-        return 2 * float(self.averages.std()) / len(self.averages) ** 0.5
+        return 2 * float(self.averages.std()) / math.sqrt(len(self.averages))
 
     @property
     def distinct(self) -> float:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import torch
 
 from ganlab import Estimate, Evaluator, FeatureBank
+from ganlab_neighbours.errors import block_errors
 from ganlab_neighbours.inputs import Remembered, cautions, features_of
 from ganlab_neighbours.search import Neighbours, nearest
 
 __all__ = ["NearestNeighbourTest"]
 
-SIGNIFICANT = 3.0
-"""Standard deviations below chance from which memorisation is warned of: one in 700 by chance."""
+SIGNIFICANT = 4.0
+"""Standard deviations below chance from which memorisation is warned of, many times in a run."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,12 @@ class _Verdicts:
     real: torch.Tensor
     fake: torch.Tensor
     mutual: float
+
+    @property
+    def accuracies(self) -> tuple[float, float, float]:
+        """Of both halves together, of real and of generated samples."""
+        real, fake = float(self.real.mean()), float(self.fake.mean())
+        return (real + fake) / 2, real, fake
 
 
 class NearestNeighbourTest(Evaluator):
@@ -58,44 +65,43 @@ class NearestNeighbourTest(Evaluator):
             ComponentError: a bank has fewer than two samples.
         """
         n = min(real.n, fake.n)
-        verdicts = self._judge(*(features_of(bank, 1)[:n] for bank in (real, fake)))
-        accuracy = float(torch.cat([verdicts.real, verdicts.fake]).mean())
-        doubled = 1 + verdicts.mutual
+        x, y = (features_of(bank, 1)[:n] for bank in (real, fake))
+        verdicts = _judge(x, y, self._within.get((x,), lambda: _others(x)))
+        error, *halves = block_errors(lambda x, y: _judge(x, y, _others(x)).accuracies, x, y, 1, 3)
+        accuracy, *accuracies = verdicts.accuracies
         # Of 2n − 1 others, n − 1 are of the same kind.
         chance = (n - 1) / (2 * n - 1)
-        z = (accuracy - chance) / math.sqrt(doubled * chance * (1 - chance) / (2 * n))
-        error = math.sqrt(doubled * accuracy * (1 - accuracy) / (2 * n))
+        z = (accuracy - chance) / math.sqrt((1 + verdicts.mutual) * chance * (1 - chance) / (2 * n))
         warnings = (*_memorisation(accuracy, z), *cautions(real, fake))
         return {
             "accuracy": Estimate(accuracy, error, warnings),
-            "accuracy-real": _half(verdicts.real),
-            "accuracy-fake": _half(verdicts.fake),
+            "accuracy-real": Estimate(accuracies[0], halves[0]),
+            "accuracy-fake": Estimate(accuracies[1], halves[1]),
             "departure": Estimate(abs(accuracy - 0.5), error),
             "p-value": Estimate(math.erfc(z / math.sqrt(2)) / 2),
         }
 
-    def _judge(self, x: torch.Tensor, y: torch.Tensor) -> _Verdicts:
-        own_x = self._within.get((x,), lambda: nearest(x, x, 1, exclude_self=True))
-        own_y = nearest(y, y, 1, exclude_self=True)
-        other_x, other_y = nearest(x, y, 1), nearest(y, x, 1)
-        chosen = torch.cat(
-            [
-                torch.where(own_x.distances <= other_x.distances, own_x.indices, other_x.indices + len(x)),
-                torch.where(own_y.distances <= other_y.distances, own_y.indices + len(x), other_y.indices),
-            ]
-        )[:, 0]
-        mutual = chosen[chosen] == torch.arange(len(chosen))
-        return _Verdicts(_verdicts(own_x, other_x), _verdicts(own_y, other_y), float(mutual.double().mean()))
+
+def _others(features: torch.Tensor) -> Neighbours:
+    return nearest(features, features, 1, exclude_self=True)
+
+
+def _judge(x: torch.Tensor, y: torch.Tensor, own_x: Neighbours) -> _Verdicts:
+    own_y = _others(y)
+    other_x, other_y = nearest(x, y, 1), nearest(y, x, 1)
+    chosen = torch.cat(
+        [
+            torch.where(own_x.distances <= other_x.distances, own_x.indices, other_x.indices + len(x)),
+            torch.where(own_y.distances <= other_y.distances, own_y.indices + len(x), other_y.indices),
+        ]
+    )[:, 0]
+    mutual = chosen[chosen] == torch.arange(len(chosen))
+    return _Verdicts(_verdicts(own_x, other_x), _verdicts(own_y, other_y), float(mutual.double().mean()))
 
 
 def _verdicts(own: Neighbours, other: Neighbours) -> torch.Tensor:
     right = (own.distances < other.distances).double() + (own.distances == other.distances).double() / 2
     return right[:, 0]
-
-
-def _half(verdicts: torch.Tensor) -> Estimate:
-    share = float(verdicts.mean())
-    return Estimate(share, math.sqrt(share * (1 - share) / len(verdicts)))
 
 
 def _memorisation(accuracy: float, z: float) -> Iterator[str]:
