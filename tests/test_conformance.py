@@ -57,6 +57,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "image-folder": {"root": "classes", "labels": True},
     "mnist": {"root": ".", "labels": True},
 }
+SPECS = {"modes": ImageSpec(channels=3, height=32, width=32, classes=3)}
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,7 @@ def test_built_in_components_keep_their_promises(component: Component, files: Pa
     options = OPTIONS.get(component.name, {})
     options = {key: files / value if key == "root" else value for key, value in options.items()}
     before = torch.get_rng_state()
-    check_component(component, options=options)
+    check_component(component, options=options, spec=SPECS.get(component.name))
     assert torch.equal(before, torch.get_rng_state())
 
 
