@@ -158,4 +158,5 @@ def test_a_generator_that_repeats_three_images_is_caught(tmp_path: Path, dataset
     assert measured["diversity.diversity"]["value"] < 0.9
     assert measured["precision-recall.recall"]["value"] < 0.05
     assert measured["density-coverage.coverage"]["value"] < 0.3
-    assert measured["nearest-neighbour-test.accuracy-fake"]["value"] == 1.0
+    # Copies of an image that is in the real bank too are as near to it as to each other.
+    assert measured["nearest-neighbour-test.accuracy-fake"]["value"] > 0.6
