@@ -1,0 +1,108 @@
+"""Fetching the published weights: two mirrors, one process at a time, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+
+from ganlab import ComponentError
+from ganlab.data.cache import locked, remove_leftovers
+from ganlab.data.progress import counting, say
+from ganlab.files import explained, fsync_path
+
+__all__ = ["MIRRORS", "fetch"]
+
+MIRRORS = (
+    "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
+)
+TIMEOUT_SECONDS = 30
+"""How long a server may be silent."""
+PIECE = 1 << 20
+
+
+def fetch(target: Path, sha256: str, mirrors: Sequence[str] = MIRRORS) -> None:
+    """Download a file unless it is there, from the first mirror that has it.
+
+    Other processes that want the same file wait. A file that is there but damaged is replaced.
+    What is broken off leaves nothing behind.
+
+    Args:
+        target: where it is to be.
+        sha256: hex digest of its content.
+        mirrors: addresses to try, in order.
+
+    Raises:
+        ComponentError: no mirror gave a file of that digest; says why for each.
+        GanlabError: the file cannot be written.
+    """
+    if _is_whole(target, sha256):
+        return
+    directory, key = target.parent, target.name.replace(".", "-")
+    with explained(f"cannot write {target}"):
+        directory.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(directory)
+        with locked(
+            directory, key, lambda: say(f"another process downloads {target.name}; waiting", None)
+        ) as partial:
+            if _is_whole(target, sha256):
+                return
+            partial.mkdir()
+            file = partial / target.name
+            _from_any(mirrors, file, sha256, target)
+            fsync_path(file)
+            file.replace(target)
+            fsync_path(directory)
+
+
+def _is_whole(path: Path, sha256: str) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+
+
+def _from_any(mirrors: Sequence[str], file: Path, sha256: str, target: Path) -> None:
+    failures = []
+    for url in mirrors:
+        problem = _try(url, file, sha256)
+        if problem is None:
+            return
+        failures.append(f"{url}: {problem}")
+        say(f"{url}: {problem}", None)
+    raise ComponentError(
+        f"the weights could not be downloaded; fetch {target.name} by other means and put it at {target}, "
+        f"or set `weights` to where it is: {'; '.join(failures)}",
+        option="download",
+    )
+
+
+def _try(url: str, file: Path, sha256: str) -> str | None:
+    """Download into `file`, and return what went wrong, if anything did."""
+    try:
+        response = urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return str(getattr(error, "reason", error)) or type(error).__name__
+    with response, file.open("wb") as out:
+        size = int(response.headers.get("Content-Length") or 0)
+        digest, done = hashlib.sha256(), 0
+        with counting(f"downloading {url}, bytes", size, None) as advance:
+            while True:
+                try:
+                    piece = response.read(PIECE)
+                except (OSError, http.client.HTTPException) as error:
+                    return f"broke off after {done:,} bytes: {error or type(error).__name__}"
+                if not piece:
+                    break
+                out.write(piece)
+                digest.update(piece)
+                done += len(piece)
+                advance(len(piece))
+    if done < size:
+        return f"broke off after {done:,} of {size:,} bytes"
+    if digest.hexdigest() != sha256:
+        return f"is another file: its SHA-256 is {digest.hexdigest()}, not {sha256}"
+    return None

@@ -1,0 +1,120 @@
+"""The published weights: where they are looked for, how they are fetched, what is checked."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ganlab import ComponentError
+from ganlab.data.cache import cache_directory
+from ganlab_inception.download import MIRRORS, fetch
+from ganlab_inception.network import parameter_shapes
+
+__all__ = ["FILE_NAME", "PUBLISHED_SHA256", "Weights", "read_weights"]
+
+FILE_NAME = "pt_inception-2015-12-05-6726825d.pth"
+PUBLISHED_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What was read from a file of weights.
+
+    Attributes:
+        state: tensors by their published names.
+        sha256: of the file, in hex.
+    """
+
+    state: Mapping[str, torch.Tensor]
+    sha256: str
+
+
+def read_weights(path: Path | None, sha256: str | None, *, download: bool) -> Weights:
+    """Return the weights, from a user's file or else from the cache.
+
+    Args:
+        path: the user's file; the cache's where it is left out.
+        sha256: hex digest of that file, where it is not the published one.
+        download: fetch the published file into the cache if it is not there.
+
+    Raises:
+        ComponentError: there is no such file, it is not the one that was meant, or it is not
+            a state dict of this network.
+    """
+    if path is not None:
+        return _read(path, sha256 or PUBLISHED_SHA256)
+    if sha256 is not None:
+        raise ComponentError(
+            "says which file `weights` is, and `weights` is not set", option="weights_sha256"
+        )
+    cached = cache_directory() / "weights" / FILE_NAME
+    if download:
+        fetch(cached, PUBLISHED_SHA256)
+    if not cached.exists():
+        raise ComponentError(
+            f"the published Inception weights are not on this machine; put {FILE_NAME} (SHA-256 "
+            f"{PUBLISHED_SHA256[:8]}…) at {cached}, or set `weights` to where it is, or `download = true` "
+            f"to have it fetched (96 MB); it is published at {' and '.join(MIRRORS)}",
+            option="weights",
+        )
+    return _read(cached, PUBLISHED_SHA256)
+
+
+def _read(path: Path, expected: str) -> Weights:
+    # Read once: what is checked is what is loaded.
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ComponentError(f"cannot read {path}: {error.strerror or error}", option="weights") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected:
+        published = expected == PUBLISHED_SHA256
+        remedy = f'; if it is the file that you mean, say weights_sha256 = "{found}"' if published else ""
+        raise ComponentError(
+            f"{path} is not the {'published file' if published else 'file of `weights_sha256`'}: its SHA-256 "
+            f"is {found}, not {expected}{remedy}",
+            option="weights",
+        )
+    return Weights(_parse(content, path), found)
+
+
+def _parse(content: bytes, path: Path) -> Mapping[str, torch.Tensor]:
+    try:
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise ComponentError(
+            f"{path} is not a file of tensors as torch.save writes it", option="weights"
+        ) from error
+    problems = list(_problems(state)) if isinstance(state, dict) else ["it holds no state dict"]
+    if problems:
+        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+        raise ComponentError(
+            f"{path} does not fit FID's Inception (TensorFlow's of 2015-12-05; torchvision's own weights are "
+            f"another network's): {'; '.join(problems[:3])}{more}",
+            option="weights",
+        )
+    return {name: state[name] for name in parameter_shapes()}
+
+
+def _problems(state: Mapping[str, object]) -> list[str]:
+    shapes = parameter_shapes()
+    problems = []
+    for name, shape in shapes.items():
+        tensor = state.get(name)
+        if not isinstance(tensor, torch.Tensor):
+            problems.append(f"{name} is missing")
+        elif tuple(tensor.shape) != shape:
+            problems.append(f"{name} has shape {tuple(tensor.shape)}, not {shape}")
+        elif not bool(torch.isfinite(tensor).all()):
+            problems.append(f"{name} is not finite")
+    # The count of training batches says nothing about features.
+    counted = {name for name in state if str(name).endswith(".num_batches_tracked")}
+    return problems + [
+        f"{name} is not part of it" for name in state if name not in shapes and name not in counted
+    ]
