@@ -26,11 +26,14 @@ VERBS: dict[str, tuple[str, str]] = {
     "resume": ("ganlab.commands.resume", "Go on with a run, or fork it."),
     "validate": ("ganlab.commands.validate", "Build everything and try one batch; train nothing."),
     "sample": ("ganlab.commands.sample", "Generate samples from a run."),
+    "evaluate": ("ganlab.commands.evaluate", "Measure a run's checkpoints after training."),
+    "compare-images": ("ganlab.commands.compare_images", "Measure one set of images against another."),
     "runs": ("ganlab.commands.runs", "List runs and how they fared."),
     "tensorboard": ("ganlab.commands.tensorboard", "Watch runs in TensorBoard."),
     "slurm": ("ganlab.commands.slurm", "Print a Slurm script that goes on when time is up."),
     "plugins": ("ganlab.commands.plugins", "List plugins, their components and their failures."),
     "describe": ("ganlab.commands.describe", "Explain one component and its options."),
+    "cache": ("ganlab.commands.cache", "List or clear what is kept for later runs."),
     "schema": ("ganlab.commands.schema", "Print a JSON Schema of experiment files."),
 }
 """Verb -> (module with a click command named `command`, one line of help).

@@ -47,9 +47,11 @@ class Chosen:
 class Choices:
     """Every table's component; `None` stands where a table is absent or wrong.
 
-    `spec` is the type of the dataset's samples, `None` where it is not known.
+    Attributes:
+        samples: what a sample is, where that is known without a dataset.
     """
 
+    samples: type[ImageSpec] | type[VectorSpec] | None = None
     dataset: Chosen | None = None
     generator: Chosen | None = None
     discriminator: Chosen | None = None
@@ -61,8 +63,8 @@ class Choices:
 
     @property
     def spec(self) -> type[ImageSpec] | type[VectorSpec] | None:
-        """What a sample of the dataset is."""
-        return self.dataset.offer.component.accepts[0] if self.dataset else None
+        """What a sample is; `None` where that is not known."""
+        return self.dataset.offer.component.accepts[0] if self.dataset else self.samples
 
     def all(self) -> list[Chosen]:
         """Return every component that was found, in the order of the file's sections."""
@@ -71,13 +73,24 @@ class Choices:
         return [chosen for chosen in (*networks, *entries) if chosen]
 
 
-def choose(document: Document, registry: Registry, origin: Origin) -> tuple[Choices, list[Problem]]:
+def choose(
+    document: Document,
+    registry: Registry,
+    origin: Origin,
+    samples: type[ImageSpec] | type[VectorSpec] | None = None,
+) -> tuple[Choices, list[Problem]]:
     """Find every table's component and check its options.
 
     Tables that are no tables, or have no name, are passed over: the check of the
     core's keys reports those.
+
+    Args:
+        document: the tables.
+        registry: what there is to choose from.
+        origin: where keys stand.
+        samples: what a sample is, where the document has no dataset to say so.
     """
-    return _Chooser(document, registry, origin).choose()
+    return _Chooser(document, registry, origin).choose(Choices(samples=samples))
 
 
 class _Chooser:
@@ -89,8 +102,7 @@ class _Chooser:
         self._preferred = _preferred(document.values)
         self._problems: list[Problem] = []
 
-    def choose(self) -> tuple[Choices, list[Problem]]:
-        choices = Choices()
+    def choose(self, choices: Choices) -> tuple[Choices, list[Problem]]:
         for kind in ("dataset", "generator", "discriminator", "encoder"):
             setattr(choices, kind, self._one(kind, kind, self._values.get(kind)))
         choices.losses = self._each("loss", "losses")

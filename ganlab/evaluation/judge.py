@@ -147,7 +147,7 @@ class Judge:
 
     def _floor_warnings(self, n_fake: int) -> tuple[str, ...]:
         if self._n_heldout == 0:
-            return ("no floor: fewer than 2 samples are held out (`dataset.holdout`)",)
+            return ("no floor: fewer than 2 real samples are held out",)
         if self._n_heldout < n_fake:
             return (
                 f"the floor stands on {self._n_heldout} held-out samples, the value on {n_fake} generated",

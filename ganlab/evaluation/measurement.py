@@ -46,6 +46,20 @@ class Measurement:
         """The number itself."""
         return self.estimate.value
 
+    def tagged(self) -> dict[str, float]:
+        """Return the numbers by tag: the value, its standard error, and the floor beside it.
+
+        The features are part of the tag: a number on other features is another number.
+        """
+        features = "-".join(filter(None, (self.features, self.protocol)))
+        tag = f"evaluation/{self.evaluator}/{self.metric.name}-{features}"
+        numbers = {
+            tag: self.estimate.value,
+            f"{tag}_standard_error": self.estimate.standard_error,
+            f"{tag}_floor": None if self.floor is None else self.floor.value,
+        }
+        return {name: number for name, number in numbers.items() if number is not None}
+
     def to_json(self) -> dict[str, Any]:
         """Return the measurement as a line of `evaluations.jsonl`, without step and time."""
         return {

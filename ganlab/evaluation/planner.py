@@ -112,13 +112,19 @@ class Evaluation:
         self._prepared = True
 
     def run(
-        self, generate: Generate, due: Collection[str] | None = None, *, show: Show | None = None
+        self,
+        generate: Generate,
+        due: Collection[str] | None = None,
+        *,
+        available: int | None = None,
+        show: Show | None = None,
     ) -> list[Measurement]:
         """Measure generated samples.
 
         Args:
             generate: called for block after block of as many samples as the greediest evaluator wants.
             due: labels of the evaluators that are due; all if left out.
+            available: generated samples that there are, where no more can be made.
             show: called with the evaluator's label, a name and a picture, `(H, W, 1 or 3)` uint8, for
                 each that an evaluator has to show; nothing is drawn if left out.
 
@@ -132,7 +138,7 @@ class Evaluation:
         if not wanted:
             return []
         self.prepare()
-        fakes = self._collect_fakes(generate, wanted)
+        fakes = self._collect_fakes(generate, wanted, available)
         if not self._processes.leader:
             return []
         measurements: list[Measurement] = []
@@ -171,13 +177,15 @@ class Evaluation:
         labels = None if self._data.labels is None else torch.from_numpy(self._data.labels[indices])
         return Reals(collector, indices, labels)
 
-    def _collect_fakes(self, generate: Generate, wanted: Collection[str]) -> dict[str, Collector]:
+    def _collect_fakes(
+        self, generate: Generate, wanted: Collection[str], available: int | None
+    ) -> dict[str, Collector]:
         """Pass the generated samples once through every extractor that is wanted; by label."""
-        active = [
-            (each, Collector(each.demand(wanted)))
-            for each in self._passes
-            if not set(wanted).isdisjoint(each.labels)
-        ]
+        active = []
+        for each in self._passes:
+            if not set(wanted).isdisjoint(each.labels):
+                demand = each.demand(wanted)
+                active.append((each, Collector(demand if available is None else demand.limited(available))))
         count = max(collector.demand.count for _, collector in active)
 
         def compute(start: int, stop: int) -> list[torch.Tensor | None]:

@@ -67,13 +67,18 @@ class RunLayout:
         return self.root / "logs"
 
     @property
+    def later(self) -> Path:
+        """Measurements that were made after training, one directory each time."""
+        return self.root / "evaluate"
+
+    @property
     def lock(self) -> Path:
         """Locked by whoever writes the run."""
         return self.root / ".lock"
 
     def tracker(self, label: str) -> Path:
         """Return the directory that belongs to a tracker, by its label."""
-        ours = {entry.name for entry in (self.plugins, self.samples, self.checkpoints, self.logs)}
+        ours = {entry.name for entry in (self.plugins, self.samples, self.checkpoints, self.logs, self.later)}
         return self.root / "trackers" / label if label in ours or "." in label else self.root / label
 
 

@@ -33,7 +33,7 @@ def choose_device(wish: str, processes: Processes | None = None) -> torch.device
         device = torch.device("cuda", processes.local_rank)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UsageError(
-            f"training.device is {wish!r}, but torch {torch.__version__} finds "
+            f"the device {wish!r} was asked for, but torch {torch.__version__} finds "
             f'{torch.cuda.device_count()} CUDA devices here; use "auto" or "cpu"'
         )
     if device.type == "mps" and not torch.backends.mps.is_available():

@@ -97,7 +97,7 @@ class RunRecord(Record):
         values: dict[str, float] = {}
         for measurement in measurements:
             self.run.evaluations.write(step, measurement.to_json())
-            values |= _tagged(measurement)
+            values |= measurement.tagged()
         self.trackers.scalars(values, step)
         self.trackers.flush()
         self.console.evaluation(step, [measurement.to_json() for measurement in measurements])
@@ -137,18 +137,3 @@ class RunRecord(Record):
                 write_png(self.run.log_path(f"divergence-{name}.png"), picture)
         except Exception as failure:  # whatever is wrong by now, the divergence is what has to be told
             self.console.message(f"warning: what is known of the divergence could not be kept: {failure}")
-
-
-def _tagged(measurement: Measurement) -> dict[str, float]:
-    """Return a measurement's numbers by tag: the value, its standard error, and the floor beside it.
-
-    The features are part of the tag: a number on other features is another number.
-    """
-    features = "-".join(filter(None, (measurement.features, measurement.protocol)))
-    tag = f"evaluation/{measurement.evaluator}/{measurement.metric.name}-{features}"
-    numbers = {
-        tag: measurement.value,
-        f"{tag}_standard_error": measurement.estimate.standard_error,
-        f"{tag}_floor": None if measurement.floor is None else measurement.floor.value,
-    }
-    return {name: number for name, number in numbers.items() if number is not None}

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ganlab.components import LatentSpec, SampleSpec
-from ganlab.config import load_experiment
+from ganlab.config import Experiment, load_experiment
 from ganlab.errors import GanlabError, UsageError
 from ganlab.runs.reading import Run
 from ganlab.training.sampling import generate
@@ -63,7 +63,11 @@ class TrainedGenerator:
 
 
 def restore_generator(
-    run: Run, which: Literal["best", "last"] | int | None = None, *, ema: bool | None = None
+    run: Run,
+    which: Literal["best", "last"] | int | None = None,
+    *,
+    ema: bool | None = None,
+    experiment: Experiment | None = None,
 ) -> TrainedGenerator:
     """Build a run's generator and load a checkpoint into it.
 
@@ -71,6 +75,7 @@ def restore_generator(
         run: the run.
         which: the checkpoint; `None` is the best, or the last where there is no best.
         ema: averaged weights or raw ones; the averaged where there are any if `None`.
+        experiment: the run's, where it is loaded already.
 
     Raises:
         GanlabError: there is no such checkpoint, it is damaged, or it does not fit the network.
@@ -80,7 +85,7 @@ def restore_generator(
     checkpoint = run.checkpoints.load(which)
     if checkpoint.spec is None:
         raise GanlabError(f"{checkpoint.path} does not say what its generator makes")
-    experiment = load_experiment(run.resolved)
+    experiment = experiment or load_experiment(run.resolved)
     with isolated_randomness(0):
         network: nn.Module = experiment.generator.build(checkpoint.spec, experiment.latent)
     try:

@@ -8,12 +8,14 @@ import torch
 from torch import nn
 
 from ganlab.components import LatentSpec
+from ganlab.config import Experiment
 from ganlab.data.convert import quantise
+from ganlab.training.labels import LabelSampler
 from ganlab.training.latents import draw_latents
 from ganlab.training.networks import evaluation_mode
-from ganlab.training.streams import isolated_randomness
+from ganlab.training.streams import Streams, isolated_randomness
 
-__all__ = ["BATCH", "generate", "run_generator"]
+__all__ = ["BATCH", "generate", "run_for_evaluation", "run_generator"]
 
 BATCH = 64
 """Samples made at once. Fixed, since a network's last bits depend on the size of its batch."""
@@ -49,6 +51,28 @@ def run_generator(
         with torch.no_grad(), evaluation_mode(network), isolated_randomness(seed + start):
             samples: torch.Tensor = network(*arguments)
         yield samples.float()
+
+
+def run_for_evaluation(
+    network: nn.Module,
+    experiment: Experiment,
+    count: int,
+    labels: LabelSampler | None,
+    rows: slice = slice(None),
+) -> Iterator[torch.Tensor]:
+    """Yield the samples that an experiment's generator is measured by: the same latents every time.
+
+    Args:
+        network: the generator.
+        experiment: whose seed and latents they are.
+        count: samples of the whole set, which decides its last latents.
+        labels: what draws labels, for a generator that takes them.
+        rows: which of the set to make.
+    """
+    streams = Streams(experiment.settings.seed)
+    latents = draw_latents(experiment.latent, count, streams["evaluation"])
+    drawn = None if labels is None else labels.draw(count, streams["evaluation/labels"])
+    yield from run_generator(network, latents, drawn, rows=rows)
 
 
 def generate(

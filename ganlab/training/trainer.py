@@ -21,12 +21,10 @@ from ganlab.runs.state import Best
 from ganlab.training.engine import Engine
 from ganlab.training.health import Health
 from ganlab.training.interrupt import StopRequest
-from ganlab.training.latents import draw_latents
 from ganlab.training.pictures import Pictures
 from ganlab.training.record import Record
-from ganlab.training.sampling import run_generator
+from ganlab.training.sampling import run_for_evaluation
 from ganlab.training.speed import Speed, memory
-from ganlab.training.streams import Streams
 
 __all__ = ["Trainer"]
 
@@ -231,13 +229,10 @@ class Trainer:
         Their latents are drawn for the greediest evaluator, so that none sees others when it is
         due alone.
         """
-        engine, streams = self.engine, Streams(self.settings.seed)
+        engine = self.engine
+        labels = engine.labels if engine.networks.generator_takes_labels else None
         most = self.evaluation.greediest
-        latents = draw_latents(engine.experiment.latent, most, streams["evaluation"])
-        labels = None
-        if engine.networks.generator_takes_labels:
-            labels = engine.labels.draw(most, streams["evaluation/labels"])
-        yield from run_generator(engine.generator, latents, labels, rows=rows)
+        yield from run_for_evaluation(engine.generator, engine.experiment, most, labels, rows)
 
     def _chooses_best(self, measurements: list[Measurement]) -> list[Measurement]:
         chosen = self.engine.experiment.best

@@ -1,0 +1,55 @@
+"""`ganlab cache`: what is kept so that it need not be computed again."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command("cache")
+@click.option(
+    "--clear",
+    type=click.Choice(["data", "statistics", "other", "all"]),
+    help="Remove packed data, statistics of real samples, other files (such as weights), or everything.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+def command(clear: Literal["data", "statistics", "other", "all"] | None, as_json: bool) -> None:
+    """List what the cache directory holds, or clear it.
+
+    All of it can be made again. GANLAB_CACHE names another directory.
+    """
+    from dataclasses import asdict
+
+    from ganlab.data.cache import cache_directory
+    from ganlab.data.holdings import holdings, remove
+    from ganlab.runs.encoding import to_json
+
+    cache = cache_directory()
+    found = holdings(cache)
+    if clear is not None:
+        gone = [each for each in found if clear in ("all", each.kind)]
+        remove(cache, gone)
+        click.echo(f"removed {_total([each.size for each in gone])} from {cache}")
+        return
+    if as_json:
+        click.echo(to_json([asdict(each) for each in found], indent=2))
+        return
+    if not found:
+        click.echo(f"{cache} holds nothing")
+        return
+    from ganlab.commands.tables import print_table
+
+    rows = [(each.kind, _megabytes(each.size), each.name[:12], each.content) for each in found]
+    print_table(("KIND", "SIZE", "NAME", "CONTENT"), rows)
+    click.echo(f"{_total([each.size for each in found])} in {cache}; `ganlab cache --clear all` removes it")
+
+
+def _total(sizes: list[int]) -> str:
+    return f"{len(sizes):,} {'entry' if len(sizes) == 1 else 'entries'}, {_megabytes(sum(sizes))},"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"

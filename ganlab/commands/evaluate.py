@@ -1,0 +1,178 @@
+"""`ganlab evaluate`: measure a run's checkpoints after it was trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from ganlab.commands.common import load, parse_checkpoint, plugin_options, runs_option
+from ganlab.commands.measurements import (
+    keep_picture,
+    measurement_options,
+    print_measurements,
+    records,
+    shown_progress,
+)
+from ganlab.errors import InterruptedRunError
+
+if TYPE_CHECKING:
+    from ganlab.config import EvaluatorChoice, Experiment
+    from ganlab.evaluation.measurement import Measurement
+    from ganlab.runs.later import LaterDirectory
+
+__all__ = ["command"]
+
+
+@click.command("evaluate")
+@click.argument("run")
+@click.option(
+    "--checkpoint",
+    metavar="all|best|last|STEP",
+    help="Which one.  [default: best, or last where nothing was measured]",
+)
+@click.option(
+    "--evaluator",
+    "evaluators",
+    multiple=True,
+    metavar="NAME",
+    help="What to measure: a label of the run's own evaluators, or any evaluator's name. Repeatable.  "
+    "[default: the run's own]",
+)
+@measurement_options
+@runs_option
+@plugin_options
+def command(
+    run: str,
+    checkpoint: str | None,
+    evaluators: tuple[str, ...],
+    overrides: tuple[str, ...],
+    device: str,
+    as_json: bool,
+    runs: Path,
+    plugins: tuple[str, ...],
+    disabled: tuple[str, ...],
+) -> None:
+    """Measure checkpoints of RUN (a path, an id or its beginning, or `latest`).
+
+    `--set` takes keys of the experiment too, as in dataset.root=PATH for a run that was moved. Results go
+    into the run's evaluate/ directory: JSON lines, curves, pictures, and what its trackers make of them.
+    """
+    which: Literal["all", "best", "last"] | int | None
+    which = "all" if checkpoint == "all" else parse_checkpoint(checkpoint)
+
+    from ganlab.data.preparation import prepare
+    from ganlab.runs.later import LaterDirectory
+    from ganlab.runs.reading import find_run
+    from ganlab.training.later import LaterEvaluation, chosen_steps
+    from ganlab.training.precision import choose_device
+
+    found = find_run(run, runs)
+    steps = chosen_steps(found, which)
+    own, theirs = _divided(overrides)
+    experiment = load(found.resolved, own, plugins, disabled)
+    choices = _choices(experiment, evaluators, theirs)
+    data = prepare(experiment, progress=None)
+    later = LaterEvaluation(found, experiment, data, choices, choose_device(device))
+    if later.other_data:
+        click.echo("warning: the data is not what the run was trained on", err=True)
+    measured: list[tuple[int | None, Measurement]] = []
+    with LaterDirectory.create(found.path) as directory:
+        try:
+            with shown_progress() as progress:
+                for step, measurements in later.measure(steps, progress, keep_picture(directory.pictures)):
+                    directory.write(step, [each.to_json() for each in measurements])
+                    measured += [(step, each) for each in measurements]
+        except KeyboardInterrupt:
+            count = len({step for step, _ in measured})
+            raise InterruptedRunError(
+                f"interrupted; {count} of {len(steps)} checkpoints were measured, and are in {directory.path}"
+            ) from None
+        _track(directory, experiment, found.state.id, measured)
+        if len(steps) > 1:
+            _draw_curves(directory, measured)
+    if as_json:
+        from ganlab.runs.encoding import to_json
+
+        click.echo(to_json(records(measured), indent=2))
+    else:
+        print_measurements(measured)
+        click.echo(f"kept in {directory.path}")
+
+
+def _divided(overrides: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the overrides of the experiment's sections, and those of evaluators by their labels."""
+    from ganlab.config.settings import Settings
+
+    sections = set(Settings.model_fields)
+    own = tuple(each for each in overrides if each.partition("=")[0].partition(".")[0].strip() in sections)
+    return own, tuple(each for each in overrides if each not in own)
+
+
+def _choices(
+    experiment: Experiment, wanted: Sequence[str], overrides: Sequence[str]
+) -> tuple[EvaluatorChoice, ...]:
+    """Return the run's own evaluators or those that are asked for, with their options set."""
+    from ganlab.components import ImageSpec, VectorSpec
+    from ganlab.config.evaluators import choose_evaluators
+    from ganlab.errors import UsageError
+
+    tables: dict[str, dict[str, Any]] = {table["label"]: table for table in experiment.resolved["evaluators"]}
+    if wanted:
+        tables = {name: tables.get(name, {"name": name}) for name in wanted}
+    if not tables:
+        raise UsageError("the run has no evaluators of its own; name some with --evaluator")
+    samples = VectorSpec if experiment.image is None else ImageSpec
+    return choose_evaluators(tables, samples, experiment.registry, overrides)
+
+
+def _track(
+    directory: LaterDirectory,
+    experiment: Experiment,
+    run_id: str,
+    measured: Sequence[tuple[int | None, Measurement]],
+) -> None:
+    """Tell the experiment's trackers, each in a directory of its own beside the results."""
+    from functools import partial
+
+    from ganlab.tracking.hub import TrackerHub
+    from ganlab.tracking.tracker import RunInfo
+
+    openers = {
+        selection.label: partial(
+            selection.build,
+            RunInfo(
+                id=f"{run_id}/evaluate/{directory.path.name}",
+                title=experiment.settings.title,
+                directory=directory.tracker(selection.label),
+                experiment=experiment.resolved,
+            ),
+        )
+        for selection in experiment.trackers
+    }
+    hub = TrackerHub.open(openers, lambda problem: click.echo(f"warning: {problem}", err=True))
+    values: dict[str, float] = {}
+    for step in sorted({step for step, _ in measured if step is not None}):
+        values = {}
+        for at, measurement in measured:
+            if at == step:
+                values |= measurement.tagged()
+        hub.scalars(values, step)
+    hub.close("completed", values)
+
+
+def _draw_curves(directory: LaterDirectory, measured: Sequence[tuple[int | None, Measurement]]) -> None:
+    from ganlab.tracking.curves import Curve, draw_curves
+    from ganlab.tracking.pictures import write_png
+
+    curves: dict[str, Curve] = {}
+    for step, each in measured:
+        assert step is not None
+        features = " ".join(filter(None, (each.features, each.protocol)))
+        title = f"{each.evaluator}: {each.metric.name} ({features})"
+        curve = curves.setdefault(title, Curve(title, better=each.metric.better))
+        floor = None if each.floor is None else each.floor.value
+        curve.add(step, each.value, each.estimate.standard_error, floor)
+    write_png(directory.curves, draw_curves(list(curves.values())))

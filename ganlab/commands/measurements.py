@@ -1,0 +1,134 @@
+"""What several verbs do with measurements: choose evaluators, show how far they are, print them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from ganlab.commands.tables import print_table
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ganlab.evaluation.feature_pass import Progress
+    from ganlab.evaluation.measurement import Measurement
+    from ganlab.evaluation.planner import Show
+
+__all__ = [
+    "keep_picture",
+    "measurement_options",
+    "print_measurements",
+    "records",
+    "shown_progress",
+]
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+
+
+def measurement_options(function: _Function) -> _Function:
+    """Add `--set`, `--device` and `--json`, as `overrides`, `device` and `as_json`."""
+    override = click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="EVALUATOR.KEY=VALUE",
+        help='An evaluator\'s option, as in frechet.features="pixels" or mmd.samples=2000. Repeatable.',
+    )
+    device = click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda"]),
+        default="auto",
+        show_default=True,
+        help="Where to compute.",
+    )
+    as_json = click.option(
+        "--json", "as_json", is_flag=True, help="Print a JSON array, and nothing else, on standard output."
+    )
+    return override(device(as_json(function)))
+
+
+@contextmanager
+def shown_progress() -> Iterator[Progress]:
+    """Yield what shows on standard error how far a measurement is, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda what, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("measuring", total=None)
+        shown = ""
+
+        def report(what: str, done: int, total: int) -> None:
+            nonlocal shown
+            if what != shown:
+                progress.reset(task, description=what, total=total)
+                shown = what
+            progress.update(task, completed=done, total=total)
+
+        yield report
+
+
+def records(measurements: Sequence[tuple[int | None, Measurement]]) -> list[dict[str, object]]:
+    """Return measurements as JSON objects, each with its step where it has one."""
+    return [
+        {**({} if step is None else {"step": step}), **measurement.to_json()}
+        for step, measurement in measurements
+    ]
+
+
+def print_measurements(measurements: Sequence[tuple[int | None, Measurement]]) -> None:
+    """Print a table, and below it every note and warning once, with the metrics that it concerns."""
+    stepped = any(step is not None for step, _ in measurements)
+    header = ["EVALUATOR", "METRIC", "VALUE", "±", "FLOOR", "REAL", "FAKE", "FEATURES"]
+    rows = [
+        [
+            *([f"{step:,}"] if stepped else []),
+            each.evaluator,
+            each.metric.name,
+            f"{each.value:.5g}",
+            _number(each.estimate.standard_error, ".2g"),
+            _number(None if each.floor is None else each.floor.value, ".4g"),
+            f"{each.n_real:,}",
+            f"{each.n_fake:,}",
+            " ".join(filter(None, (each.features, each.protocol))),
+        ]
+        for step, each in measurements
+    ]
+    print_table(["STEP", *header] if stepped else header, rows)
+    for heading, messages in (
+        ("note", [(each, text) for _, each in measurements for text in each.notes]),
+        ("warning", [(each, text) for _, each in measurements for text in each.warnings]),
+    ):
+        concerned: dict[str, list[str]] = {}
+        for each, text in messages:
+            labels = concerned.setdefault(text, [])
+            if each.evaluator not in labels:
+                labels.append(each.evaluator)
+        for text, labels in concerned.items():
+            click.echo(f"{heading}: {', '.join(labels)}: {text}")
+
+
+def keep_picture(directory: Path) -> Show:
+    """Return what writes an evaluator's pictures into a directory, as `LABEL-NAME.png`."""
+    from ganlab.files import explained
+    from ganlab.tracking.pictures import write_png
+
+    def keep(label: str, name: str, picture: NDArray[np.uint8]) -> None:
+        with explained(f"cannot write into {directory}"):
+            directory.mkdir(parents=True, exist_ok=True)
+        write_png(directory / f"{label}-{name}.png", picture)
+
+    return keep
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)

@@ -1,0 +1,166 @@
+"""A bare set of images, all of one size: a folder, a zip archive or a NumPy array."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ganlab.components import ImageSpec
+from ganlab.data.files import ImageFiles
+from ganlab.data.source import BadImageError, ImageSource
+from ganlab.errors import GanlabError, UsageError
+from ganlab.files import explained
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+__all__ = ["ImageSet", "describe", "open_image_set"]
+
+_CHANNELS = {"1": 1, "L": 1, "I": 1, "I;16": 1, "LA": 2, "La": 2, "RGBA": 4, "RGBa": 4, "PA": 4}
+"""Channels by Pillow's mode; all others are colour."""
+
+_COLOURS = {1: "grayscale", 2: "grayscale with alpha", 3: "RGB", 4: "RGB with alpha"}
+
+
+class ImageSet(ImageSource):
+    """Images that must be alike: the first one says how.
+
+    Args:
+        path: what errors call the set.
+        uniform: whether images of another size or with other channels than the first one's are bad.
+    """
+
+    def __init__(self, path: Path, *, uniform: bool) -> None:
+        self._path = path
+        self._uniform = uniform
+        self._spec: ImageSpec | None = None
+
+    @property
+    def spec(self) -> ImageSpec:
+        """Size and channels of the first image.
+
+        Raises:
+            GanlabError: it cannot be decoded.
+        """
+        if self._spec is None:
+            try:
+                self._spec = _spec_of(self._decode(0))
+            except BadImageError as error:
+                raise GanlabError(str(error)) from error
+        return self._spec
+
+    def read(self, index: int) -> Image:
+        """Return image `index`.
+
+        Raises:
+            BadImageError: it cannot be decoded, or is unlike the first one.
+        """
+        image = self._decode(index)
+        found = _spec_of(image)
+        if self._uniform and found != self.spec:
+            raise BadImageError(
+                self.place(index),
+                f"is {describe(found)}, while the first image of {self._path} is {describe(self.spec)}; "
+                "resized images change every metric, so say what they should become: --size, --channels",
+            )
+        return image
+
+    def _decode(self, index: int) -> Image:
+        raise NotImplementedError
+
+
+class _Files(ImageSet):
+    def __init__(self, path: Path, files: ImageFiles, *, uniform: bool) -> None:
+        super().__init__(path, uniform=uniform)
+        self._files = files
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def fingerprint(self) -> str:
+        return self._files.fingerprint()
+
+    def place(self, index: int) -> str:
+        return self._files.place(self._files.names[index])
+
+    def _decode(self, index: int) -> Image:
+        return self._files.open(self._files.names[index])
+
+
+class _Array(ImageSet):
+    """A `.npy` file, which each process maps for itself."""
+
+    def __init__(self, path: Path, *, uniform: bool) -> None:
+        super().__init__(path, uniform=uniform)
+        self._length = len(self._mapped())
+
+    def __len__(self) -> int:
+        return self._length
+
+    def fingerprint(self) -> str:
+        with self._path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def place(self, index: int) -> str:
+        return f"{self._path}[{index}]"
+
+    def _decode(self, index: int) -> Image:
+        from PIL import Image
+
+        pixels = np.asarray(self._mapped()[index])
+        return Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
+
+    def _mapped(self) -> NDArray[np.uint8]:
+        try:
+            with explained(f"cannot read {self._path}"):
+                array: NDArray[np.uint8] = np.load(self._path, mmap_mode="r", allow_pickle=False)
+        except ValueError as error:
+            raise UsageError(f"{self._path} is no array of NumPy's: {error}") from error
+        wanted = "it must be uint8 (N, H, W) or (N, H, W, C) with 1 to 4 channels"
+        if array.dtype != np.uint8:
+            raise UsageError(
+                f"{self._path} is {array.dtype}; {wanted}. How other values become the 256 levels of an "
+                "image is not for a metric to guess"
+            )
+        if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] not in _COLOURS):
+            first = array.ndim == 4 and array.shape[1] in _COLOURS
+            hint = "; channels come last (transpose it with `.transpose(0, 2, 3, 1)`)" if first else ""
+            raise UsageError(f"{self._path} has shape {array.shape}; {wanted}{hint}")
+        return array
+
+
+def open_image_set(path: Path, *, uniform: bool) -> ImageSet:
+    """Return the images of a folder tree, a zip archive or a `.npy` file.
+
+    Args:
+        path: where they are.
+        uniform: whether all must be of the first one's size and channels.
+
+    Raises:
+        GanlabError: there are none, or they cannot be read.
+    """
+    if not path.exists():
+        raise UsageError(f"{path} does not exist; it must be a folder of images, a .zip of them, or a .npy")
+    images: ImageSet
+    if path.suffix == ".npy" and path.is_file():
+        images = _Array(path, uniform=uniform)
+    else:
+        images = _Files(path, ImageFiles(path, option=None), uniform=uniform)
+    if not len(images):
+        raise UsageError(f"{path} holds no images")
+    return images
+
+
+def describe(spec: ImageSpec) -> str:
+    """Return an image's size, and what its channels are, in words."""
+    return f"{spec.width}×{spec.height} {_COLOURS[spec.channels]}"
+
+
+def _spec_of(image: Image) -> ImageSpec:
+    transparent_palette = image.mode == "P" and "transparency" in image.info
+    channels = 4 if transparent_palette else _CHANNELS.get(image.mode, 3)
+    return ImageSpec(channels, image.height, image.width)

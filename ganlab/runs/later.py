@@ -1,0 +1,71 @@
+"""Where measurements go that are made after training: `RUN/evaluate/<UTC time>-<4 hex>/`."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ganlab.files import explained
+from ganlab.runs.layout import RunLayout
+from ganlab.runs.records import RecordWriter
+
+__all__ = ["LaterDirectory"]
+
+
+class LaterDirectory:
+    """One set of later measurements; it leaves the rest of the run alone.
+
+    Args:
+        path: an existing directory.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._records = RecordWriter(path / "evaluations.jsonl")
+
+    @classmethod
+    def create(cls, run: Path) -> LaterDirectory:
+        """Make a new one inside a run's directory.
+
+        Raises:
+            GanlabError: it cannot be written.
+        """
+        name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        path = RunLayout(run).later / name
+        with explained(f"cannot write into the run {run}"):
+            path.mkdir(parents=True)
+        return cls(path)
+
+    @property
+    def curves(self) -> Path:
+        """Every metric over the checkpoints."""
+        return self.path / "curves.png"
+
+    @property
+    def pictures(self) -> Path:
+        """What the evaluators have to show of the last checkpoint."""
+        return self.path / "pictures"
+
+    def tracker(self, label: str) -> Path:
+        """Return the directory that belongs to a tracker, by its label."""
+        return self.path / label
+
+    def write(self, step: int, measurements: Iterable[Mapping[str, Any]]) -> None:
+        """Append the measurements of a checkpoint."""
+        for measurement in measurements:
+            self._records.write(step, measurement)
+
+    def __enter__(self) -> LaterDirectory:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._records.close()

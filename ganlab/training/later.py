@@ -1,0 +1,143 @@
+"""Measuring a run's checkpoints after it was trained, as the run itself would have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+
+from ganlab.config import EvaluatorChoice, Experiment
+from ganlab.data.cache import cache_directory
+from ganlab.data.preparation import Data
+from ganlab.errors import GanlabError
+from ganlab.evaluation.feature_pass import Progress
+from ganlab.evaluation.measurement import Measurement
+from ganlab.evaluation.planner import Evaluation, Show
+from ganlab.evaluation.reference import ReferenceData
+from ganlab.runs.reading import Run
+from ganlab.training.labels import LabelSampler
+from ganlab.training.restore import restore_generator
+from ganlab.training.sampling import run_for_evaluation
+
+__all__ = ["LaterEvaluation", "chosen_steps"]
+
+
+def chosen_steps(run: Run, which: Literal["all", "best", "last"] | int | None) -> list[int]:
+    """Return the steps of the checkpoints that are meant, the oldest first.
+
+    Args:
+        run: whose they are.
+        which: `None` is the best, or the last where nothing was measured.
+
+    Raises:
+        GanlabError: there is no such checkpoint.
+    """
+    checkpoints = run.checkpoints
+    if not checkpoints.steps:
+        raise GanlabError(f"{run.path} has no checkpoint yet")
+    if which == "all":
+        return [step for step in checkpoints.steps if checkpoints.last is None or step <= checkpoints.last]
+    if which is None:
+        which = "last" if checkpoints.best is None else "best"
+    return [checkpoints.load(which).step]
+
+
+@dataclass(frozen=True)
+class LaterEvaluation:
+    """Evaluators at work on the checkpoints of a run.
+
+    The latents are those that the run was measured by. What the run's evaluators froze at
+    their first look is taken from its last checkpoint, so that the same evaluator gives the
+    number that it gave then.
+
+    Attributes:
+        run: whose checkpoints they are.
+        experiment: the run's.
+        data: prepared from it.
+        choices: what is measured.
+        device: where to compute.
+    """
+
+    run: Run
+    experiment: Experiment
+    data: Data
+    choices: Sequence[EvaluatorChoice]
+    device: torch.device
+
+    def measure(
+        self, steps: Sequence[int], progress: Progress, show: Show | None = None
+    ) -> Iterator[tuple[int, list[Measurement]]]:
+        """Yield each step with its measurements.
+
+        Args:
+            steps: of checkpoints.
+            progress: as in `Evaluation`.
+            show: is handed the pictures of the last step.
+
+        Raises:
+            GanlabError: a checkpoint is damaged, or something cannot be measured.
+        """
+        evaluation = Evaluation(
+            self.choices,
+            self.data.store.spec,
+            ReferenceData.of(self.data),
+            device=self.device,
+            cache=cache_directory() / "statistics",
+            progress=progress,
+        )
+        evaluation.load_state_dict(self._frozen())
+        # The last latents of a set depend on its size: the run's own evaluators see the run's own set.
+        own = [choice.settings.samples for choice in self.experiment.evaluators]
+        most = max([*own, evaluation.greediest])
+        labels = LabelSampler(self.data.store.labels, self.data.split.training)
+        for step in steps:
+            trained = restore_generator(self.run, step, experiment=self.experiment)
+            if trained.spec.shape != self.data.store.spec.shape:
+                raise GanlabError(
+                    f"the generator makes {trained.spec}, and the data is {self.data.store.spec}"
+                )
+            network = trained.network.to(self.device)
+            drawn = labels if trained.takes_labels else None
+
+            def generate(
+                rows: slice, network: torch.nn.Module = network, drawn: LabelSampler | None = drawn
+            ) -> Iterator[torch.Tensor]:
+                return run_for_evaluation(network, self.experiment, most, drawn, rows)
+
+            yield step, evaluation.run(generate, show=show if step == steps[-1] else None)
+
+    @property
+    def other_data(self) -> bool:
+        """Whether the data is not what the run was trained on."""
+        return bool(self._state["data"] != self.data.store.fingerprint)
+
+    @property
+    def _state(self) -> Mapping[str, Any]:
+        return self.run.checkpoints.load("last").state()
+
+    def _frozen(self) -> dict[str, Any]:
+        """Return what the run froze for evaluators that are as they were, on the data that it had."""
+        state = self._state
+        if state["data"] != self.data.store.fingerprint:
+            return {}
+        before = {choice.selection.label: choice for choice in self.experiment.evaluators}
+        same = {
+            label
+            for label, choice in ((each.selection.label, each) for each in self.choices)
+            if label in before and _content(before[label]) == _content(choice)
+        }
+        frozen: Mapping[str, Any] = state["trainer"]["evaluation"]
+        return {label: value for label, value in frozen.items() if label in same}
+
+
+def _content(choice: EvaluatorChoice) -> tuple[object, ...]:
+    """Return all that decides what an evaluator measures."""
+    return (
+        choice.selection.component,
+        choice.selection.options,
+        choice.features.component,
+        choice.features.options,
+        choice.settings.samples,
+    )
