@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
 
 from ganlab import ComponentError, Estimate, Evaluator, FeatureBank
+from ganlab_mmd.blocks import block_mmd2
 from ganlab_mmd.kernels import (
     EnergyKernel,
     Kernel,
@@ -16,6 +17,7 @@ from ganlab_mmd.kernels import (
     RationalQuadraticKernel,
     RbfKernel,
 )
+from ganlab_mmd.permutation import permutation_p_value
 from ganlab_mmd.statistic import KernelSums, cross_sums, mmd2, within_sums
 
 __all__ = ["MmdEvaluator", "median_distance"]
@@ -23,9 +25,12 @@ __all__ = ["MmdEvaluator", "median_distance"]
 HEURISTIC_SAMPLES = 2000
 """Real samples whose pairs the median is taken over: two million distances."""
 
+PERMUTED_SAMPLES = 1000
+"""Samples of each bank that are permuted: their kernel matrix is held whole."""
+
 
 class MmdEvaluator(Evaluator):
-    """Squared maximum mean discrepancy between generated and real features.
+    """Squared maximum mean discrepancy between generated and real features, and its p-value.
 
     The width of the kernels is fixed by the median distance between real samples at the
     first look, so that values of one run can be compared with each other.
@@ -33,7 +38,8 @@ class MmdEvaluator(Evaluator):
     Args:
         kernel: name of the kernel.
         bandwidths: widths of the mixed kernels, in median distances.
-        unbiased: leave the diagonals out.
+        estimator: `unbiased` leaves the diagonals out; `block` is the mean over small blocks.
+        permutations: random divisions that the p-value rests on.
     """
 
     def __init__(
@@ -41,33 +47,64 @@ class MmdEvaluator(Evaluator):
         kernel: Literal["rbf", "rational-quadratic", "energy", "polynomial", "linear"] = "rbf",
         bandwidths: Sequence[float] = (0.25, 0.5, 1.0, 2.0, 4.0),
         *,
-        unbiased: bool = True,
+        estimator: Literal["unbiased", "biased", "block"] = "unbiased",
+        permutations: int = 1000,
     ) -> None:
         self._name = kernel
         self._bandwidths = list(bandwidths)
-        self._unbiased = unbiased
+        self._estimator = estimator
+        self._permutations = permutations
         self._scale: float | None = None
+        self._same = 0.0
         self._within: tuple[FeatureBank, KernelSums] | None = None
 
     def prepare(self, real: FeatureBank, held_out: FeatureBank | None) -> None:
         """Freeze the median distance between real samples."""
         if self._name in ("rbf", "rational-quadratic"):
-            self._scale = median_distance(_features(real)[:HEURISTIC_SAMPLES])
+            features = _features(real)[:HEURISTIC_SAMPLES]
+            self._scale = median_distance(features)
+            self._same = _share_of_equal_pairs(features)
 
     def evaluate(self, real: FeatureBank, fake: FeatureBank) -> Mapping[str, Estimate]:
-        """Return `mmd2` with its standard error.
+        """Return `mmd2` with its standard error, and the `p-value` of no difference.
 
         Raises:
-            ComponentError: a bank has fewer than two samples or no features.
+            ComponentError: a bank has no features or too few, or they have different dimensions.
         """
         kernel = self._kernel()
         x, y = _features(real), _features(fake)
+        if x.shape[1] != y.shape[1]:
+            raise ComponentError(
+                f"features of {x.shape[1]} and of {y.shape[1]} elements are not of the same extractor"
+            )
+        value, error = self._estimate(kernel, real, x, y)
+        p = permutation_p_value(kernel, x[:PERMUTED_SAMPLES], y[:PERMUTED_SAMPLES], self._permutations)
+        return {
+            "mmd2": Estimate(value, standard_error=error, warnings=tuple(self._warnings(x, y))),
+            "p-value": Estimate(p),
+        }
+
+    def _estimate(
+        self, kernel: Kernel, real: FeatureBank, x: torch.Tensor, y: torch.Tensor
+    ) -> tuple[float, float]:
+        if self._estimator == "block":
+            if min(len(x), len(y)) < 4:
+                raise ComponentError("blocks need at least 4 samples in each bank", option="estimator")
+            return block_mmd2(kernel, x, y)
         if self._within is None or self._within[0] is not real:
             self._within = (real, within_sums(kernel, x))
-        value, error = mmd2(
-            self._within[1], within_sums(kernel, y), cross_sums(kernel, x, y), unbiased=self._unbiased
-        )
-        return {"mmd2": Estimate(value, standard_error=error)}
+        unbiased = self._estimator == "unbiased"
+        return mmd2(self._within[1], within_sums(kernel, y), cross_sums(kernel, x, y), unbiased=unbiased)
+
+    def _warnings(self, x: torch.Tensor, y: torch.Tensor) -> Iterator[str]:
+        for which, features in (("real", x), ("generated", y)):
+            if bool((features == features[0]).all()):
+                yield f"the features of all {len(features)} {which} samples are the same"
+        if self._same > 0.5:
+            yield (
+                f"{self._same:.0%} of the pairs of real samples have the same features; the kernel's width "
+                "is the median distance of the others"
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """Return the frozen median distance; `None` for kernels that have no width."""
@@ -106,6 +143,12 @@ def median_distance(features: torch.Tensor) -> float:
             option="kernel",
         )
     return float(apart.median())
+
+
+def _share_of_equal_pairs(features: torch.Tensor) -> float:
+    """Return which part of the pairs of `(n, d)` features, n ≥ 2, are twice the same point."""
+    counts = features.unique(dim=0, return_counts=True)[1]
+    return float((counts * (counts - 1)).sum()) / (len(features) * (len(features) - 1))
 
 
 def _features(bank: FeatureBank) -> torch.Tensor:

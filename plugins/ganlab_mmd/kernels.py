@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from dataclasses import dataclass
 
 import torch
 
 __all__ = [
+    "Centred",
     "EnergyKernel",
     "Kernel",
     "LinearKernel",
@@ -18,6 +19,10 @@ __all__ = [
     "rbf_mixture",
     "squared_distances",
 ]
+
+
+CLOSE = 0.01
+"""Of the sum of two squared norms: squared distances below it have lost two digits of float32's seven."""
 
 
 def squared_distances(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -38,22 +43,43 @@ def rbf_mixture(distances: torch.Tensor, variances: Sequence[float | torch.Tenso
     return total / len(variances)
 
 
+@dataclass(frozen=True)
+class Centred:
+    """Vectors moved near to zero, where float32 products lose least.
+
+    Attributes:
+        vectors: `(n, d)` float32, without the centre.
+        centre: `(d,)` float64, what was taken off.
+    """
+
+    vectors: torch.Tensor
+    centre: torch.Tensor
+
+    @classmethod
+    def of(cls, x: torch.Tensor, centre: torch.Tensor) -> Centred:
+        """Return `(n, d)` vectors without a centre that float32 can hold."""
+        return cls((x - centre.to(x.dtype)).float(), centre)
+
+    @property
+    def along(self) -> torch.Tensor:
+        """`(n,)` float64, so that xᵀy = vectors·vectors + along of x + along of y."""
+        return self.vectors.double() @ self.centre + self.centre @ self.centre / 2
+
+
 class Kernel(ABC):
     """A symmetric positive definite kernel (conditionally so for `EnergyKernel`)."""
 
-    shift_invariant: ClassVar[bool] = True
-    """Whether shifting both vectors alike leaves the kernel as it is."""
-
-    dtype: ClassVar[torch.dtype] = torch.float32
-    """What to compute in: float64 where float32 loses too much."""
-
     @abstractmethod
     def __call__(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """Return k(xᵢ, yⱼ) `(n, m)` of `(n, d)` and `(m, d)`."""
+        """Return k(xᵢ, yⱼ) `(n, m)` of `(n, d)` and `(m, d)`, in their type."""
 
     @abstractmethod
-    def diagonal(self, x: torch.Tensor) -> torch.Tensor:
-        """Return k(xᵢ, xᵢ) `(n,)`."""
+    def tile(self, x: Centred, y: Centred) -> torch.Tensor:
+        """Return k(xᵢ, yⱼ) `(n, m)` float64; the sum over d is taken in float32."""
+
+    @abstractmethod
+    def diagonal(self, x: Centred) -> torch.Tensor:
+        """Return k(xᵢ, xᵢ) `(n,)` float64."""
 
 
 class RadialKernel(Kernel):
@@ -63,9 +89,13 @@ class RadialKernel(Kernel):
         """Return k(xᵢ, yⱼ) `(n, m)` of `(n, d)` and `(m, d)`."""
         return self._of_squares(squared_distances(x, y))
 
-    def diagonal(self, x: torch.Tensor) -> torch.Tensor:
-        """Return k(xᵢ, xᵢ) `(n,)`, which is the same for all."""
-        return self._of_squares(x.new_zeros(len(x)))
+    def tile(self, x: Centred, y: Centred) -> torch.Tensor:
+        """Return k(xᵢ, yⱼ) `(n, m)` float64, of distances in float32."""
+        return self(x.vectors, y.vectors).double()
+
+    def diagonal(self, x: Centred) -> torch.Tensor:
+        """Return k(xᵢ, xᵢ) `(n,)` float64, which is the same for all."""
+        return self._of_squares(torch.zeros(len(x.vectors), dtype=torch.float64))
 
     @abstractmethod
     def _of_squares(self, distances: torch.Tensor) -> torch.Tensor:
@@ -106,14 +136,46 @@ class RationalQuadraticKernel(RadialKernel):
 class EnergyKernel(RadialKernel):
     """−‖x−y‖, whose discrepancy is the energy distance (Székely & Rizzo, 2013); no width to choose."""
 
-    # The root of a rounding error is not small.
-    dtype = torch.float64
+    def tile(self, x: Centred, y: Centred) -> torch.Tensor:
+        """Return −‖xᵢ−yⱼ‖ `(n, m)` float64; of close points without float32's expanded square."""
+        one, other = x.vectors, y.vectors
+        distances = squared_distances(one, other)
+        # What rounding leaves of a distance of zero is not small any more once its root is taken.
+        norms = one.square().sum(1)[:, None] + other.square().sum(1)[None, :]
+        i, j = (distances < CLOSE * norms).nonzero(as_tuple=True)
+        if len(i) <= max(len(one), len(other)):
+            distances[i, j] = (one[i] - other[j]).square().sum(1)
+        else:
+            centre = other.double().mean(0)
+            distances = squared_distances(one.double() - centre, other.double() - centre)
+        return self._of_squares(distances).double()
 
     def _of_squares(self, distances: torch.Tensor) -> torch.Tensor:
         return -distances.sqrt()
 
 
-class PolynomialKernel(Kernel):
+class ProductKernel(Kernel):
+    """A kernel that is a function of the scalar product."""
+
+    def __call__(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Return k(xᵢ, yⱼ) `(n, m)` of `(n, d)` and `(m, d)`, in their type."""
+        return self._of_products(x @ y.T, x.shape[1])
+
+    def tile(self, x: Centred, y: Centred) -> torch.Tensor:
+        """Return k(xᵢ, yⱼ) `(n, m)` float64; what the centre adds to the products is float64 throughout."""
+        products = (x.vectors @ y.vectors.T).double()
+        return self._of_products(products.add_(x.along[:, None]).add_(y.along), len(x.centre))
+
+    def diagonal(self, x: Centred) -> torch.Tensor:
+        """Return k(xᵢ, xᵢ) `(n,)` float64."""
+        return self._of_products(x.vectors.double().square().sum(1).add_(2 * x.along), len(x.centre))
+
+    @abstractmethod
+    def _of_products(self, products: torch.Tensor, dimension: int) -> torch.Tensor:
+        """Return the kernel of scalar products of vectors of that dimension, elementwise."""
+
+
+class PolynomialKernel(ProductKernel):
     """(xᵀy/d + c)^p; as (xᵀy/d + 1)³ the kernel of KID, blind to moments beyond the third.
 
     Bińkowski et al., "Demystifying MMD GANs", 2018.
@@ -123,32 +185,16 @@ class PolynomialKernel(Kernel):
         constant: c.
     """
 
-    shift_invariant = False
-    dtype = torch.float64
-
     def __init__(self, degree: int = 3, constant: float = 1.0) -> None:
         self._degree = degree
         self._constant = constant
 
-    def __call__(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """Return k(xᵢ, yⱼ) `(n, m)` of `(n, d)` and `(m, d)`."""
-        return (x @ y.T / x.shape[1] + self._constant).pow(self._degree)
-
-    def diagonal(self, x: torch.Tensor) -> torch.Tensor:
-        """Return k(xᵢ, xᵢ) `(n,)`."""
-        return (x.square().sum(1) / x.shape[1] + self._constant).pow(self._degree)
+    def _of_products(self, products: torch.Tensor, dimension: int) -> torch.Tensor:
+        return (products / dimension).add_(self._constant).pow_(self._degree)
 
 
-class LinearKernel(Kernel):
+class LinearKernel(ProductKernel):
     """xᵀy, whose biased discrepancy is the squared distance of the means."""
 
-    shift_invariant = False
-    dtype = torch.float64
-
-    def __call__(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """Return k(xᵢ, yⱼ) `(n, m)` of `(n, d)` and `(m, d)`."""
-        return x @ y.T
-
-    def diagonal(self, x: torch.Tensor) -> torch.Tensor:
-        """Return k(xᵢ, xᵢ) `(n,)`."""
-        return x.square().sum(1)
+    def _of_products(self, products: torch.Tensor, dimension: int) -> torch.Tensor:
+        return products

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from ganlab_mmd.kernels import Kernel
+from ganlab_mmd.kernels import Centred, Kernel
 
-__all__ = ["KernelSums", "cross_sums", "mmd2", "within_sums"]
+__all__ = ["KernelSums", "centre_of", "cross_sums", "mmd2", "within_sums"]
 
 TILE = 1024
 """Rows and columns of a block: small enough for the cache, large enough for the matrix product."""
@@ -57,26 +57,26 @@ class KernelSums:
 
 def cross_sums(kernel: Kernel, x: torch.Tensor, y: torch.Tensor, tile: int = TILE) -> KernelSums:
     """Return the sums of k(xᵢ, yⱼ) over `(n, d)` and `(m, d)` features."""
-    centre = _centre([x, y], tile)
+    centre = centre_of([x, y], tile)
     rows, columns, squares = _zeros(len(x)), _zeros(len(y)), _zeros(1)
     for i in range(0, len(x), tile):
-        left = _placed(kernel, x[i : i + tile], centre)
+        left = Centred.of(x[i : i + tile], centre)
         for j in range(0, len(y), tile):
-            block = kernel(left, _placed(kernel, y[j : j + tile], centre))
+            block = kernel.tile(left, Centred.of(y[j : j + tile], centre))
             _accumulate(block, rows[i : i + tile], columns[j : j + tile], squares)
     return KernelSums(rows, columns, float(squares), 0.0, len(x) * len(y))
 
 
 def within_sums(kernel: Kernel, x: torch.Tensor, tile: int = TILE) -> KernelSums:
     """Return the sums of k(xᵢ, xⱼ), i ≠ j, over `(n, d)` features; half the blocks follow by symmetry."""
-    centre = _centre([x], tile)
+    centre = centre_of([x], tile)
     rows, squares, diagonal = _zeros(len(x)), _zeros(1), 0.0
     for i in range(0, len(x), tile):
-        left = _placed(kernel, x[i : i + tile], centre)
-        diagonal += float(kernel.diagonal(left).double().sum())
-        _accumulate(kernel(left, left).fill_diagonal_(0), rows[i : i + tile], None, squares)
+        left = Centred.of(x[i : i + tile], centre)
+        diagonal += float(kernel.diagonal(left).sum())
+        _accumulate(kernel.tile(left, left).fill_diagonal_(0), rows[i : i + tile], None, squares)
         for j in range(i + tile, len(x), tile):
-            block = kernel(left, _placed(kernel, x[j : j + tile], centre))
+            block = kernel.tile(left, Centred.of(x[j : j + tile], centre))
             _accumulate(block, rows[i : i + tile], rows[j : j + tile], squares, times=2)
     return KernelSums(rows, rows, float(squares), diagonal, len(x) * (len(x) - 1))
 
@@ -111,15 +111,10 @@ def _mean(sums: KernelSums, unbiased: bool) -> float:
     return (float(sums.rows.sum()) + sums.diagonal) / (sums.pairs + len(sums.rows))
 
 
-def _centre(samples: Sequence[torch.Tensor], tile: int) -> torch.Tensor:
-    """Return the mean of all vectors `(d,)` float64, with no copy of them all."""
+def centre_of(samples: Sequence[torch.Tensor], tile: int = TILE) -> torch.Tensor:
+    """Return the mean of all vectors `(d,)` as near as float32 has it, with no copy of them all."""
     total = sum(part.double().sum(0) for each in samples for part in torch.split(each, tile))
-    return torch.as_tensor(total) / sum(len(each) for each in samples)
-
-
-def _placed(kernel: Kernel, x: torch.Tensor, centre: torch.Tensor) -> torch.Tensor:
-    """Return features in the kernel's type, centred where that changes nothing but rounding."""
-    return ((x.double() - centre) if kernel.shift_invariant else x).to(kernel.dtype)
+    return (torch.as_tensor(total) / sum(len(each) for each in samples)).float().double()
 
 
 def _accumulate(
@@ -129,11 +124,11 @@ def _accumulate(
     squares: torch.Tensor,
     times: int = 1,
 ) -> None:
-    """Add a block's row sums, column sums and `times` its squares, in float64."""
-    rows += block.sum(1, dtype=torch.float64)
+    """Add a block's row sums, column sums and `times` its squares."""
+    rows += block.sum(1)
     if columns is not None:
-        columns += block.sum(0, dtype=torch.float64)
-    squares += times * block.square().sum(dtype=torch.float64)
+        columns += block.sum(0)
+    squares += times * torch.dot(block.flatten(), block.flatten())
 
 
 def _zeros(count: int) -> torch.Tensor:
