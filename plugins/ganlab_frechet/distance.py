@@ -1,8 +1,8 @@
 """‖μ₁−μ₂‖² + tr Σ₁ + tr Σ₂ − 2 tr (Σ₁Σ₂)^½ in float64, without a matrix square root.
 
 With a factor Σ₁ = BBᵀ the eigenvalues of Σ₁Σ₂ are those of the symmetric BᵀΣ₂B, so that the
-last trace is the sum of their roots. Where there are fewer samples than dimensions it is a
-nuclear norm of the samples' Gram matrix, which is smaller.
+last trace is the sum of their roots. Where there are fewer samples than dimensions, a product
+of the samples' Gram matrix, which is smaller, has the same eigenvalues.
 """
 
 from __future__ import annotations
@@ -11,7 +11,14 @@ import math
 
 import torch
 
-__all__ = ["bias", "covariance_factor", "frechet_distance", "gram_root_trace", "root_trace"]
+__all__ = [
+    "bias",
+    "covariance_factor",
+    "distance_of_few",
+    "frechet_distance",
+    "gram_root_trace",
+    "root_trace",
+]
 
 
 def covariance_factor(covariance: torch.Tensor) -> torch.Tensor:
@@ -33,16 +40,15 @@ def root_trace(factor: torch.Tensor, covariance: torch.Tensor) -> float:
     """Return tr (Σ₁Σ₂)^½ of a factor of Σ₁ and of Σ₂."""
     if not factor.shape[1]:
         return 0.0
-    product = factor.T @ covariance @ factor
-    values = torch.linalg.eigvalsh((product + product.T) / 2)
-    return float(values[values > _rounding(values)].sqrt().sum())
+    return _sum_of_roots(factor.T @ covariance @ factor)
 
 
 def gram_root_trace(x: torch.Tensor, y: torch.Tensor) -> float:
     """Return tr (Σ₁Σ₂)^½ of the sample covariances of features `(n, d)` and `(m, d)`."""
-    x, y = (each.double() - each.double().mean(0) for each in (x, y))
-    norm = torch.linalg.svdvals(x @ y.T).sum()
-    return float(norm) / math.sqrt((len(x) - 1) * (len(y) - 1))
+    x, y = (each.double() - each.double().mean(0) for each in sorted((x, y), key=len))
+    gram = x @ y.T
+    # Eigenvalues of its square take a quarter of the time that its singular values take.
+    return _sum_of_roots(gram @ gram.T) / math.sqrt((len(x) - 1) * (len(y) - 1))
 
 
 def frechet_distance(
@@ -53,6 +59,13 @@ def frechet_distance(
     return max(0.0, shift + trace_1 + trace_2 - 2 * root_trace_of_product)
 
 
+def distance_of_few(x: torch.Tensor, y: torch.Tensor) -> float:
+    """Return the squared Fréchet distance of features `(n, d)` and `(m, d)` without a `(d, d)` matrix."""
+    x, y = x.double(), y.double()
+    traces = (float(each.var(0).sum()) for each in (x, y))
+    return frechet_distance(x.mean(0) - y.mean(0), *traces, gram_root_trace(x, y))
+
+
 def bias(variances: torch.Tensor, n: int, m: int) -> float:
     """Return what the distance of two samples of one Gaussian is on average, where n, m ≫ d.
 
@@ -61,6 +74,12 @@ def bias(variances: torch.Tensor, n: int, m: int) -> float:
     positive = variances[variances > _rounding(variances)]
     pairs = torch.outer(positive, positive) / (positive[:, None] + positive[None, :])
     return 0.5 * (1 / n + 1 / m) * (2.5 * float(positive.sum()) + float(pairs.sum()))
+
+
+def _sum_of_roots(matrix: torch.Tensor) -> float:
+    """Return the sum of the square roots of a matrix's eigenvalues; it is symmetric but for rounding."""
+    values = torch.linalg.eigvalsh((matrix + matrix.T) / 2)
+    return float(values[values > _rounding(values)].sqrt().sum())
 
 
 def _rounding(values: torch.Tensor) -> float:

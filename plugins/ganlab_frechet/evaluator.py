@@ -8,7 +8,13 @@ from dataclasses import dataclass
 import torch
 
 from ganlab import ComponentError, Estimate, Evaluator, FeatureBank
-from ganlab_frechet.distance import bias, covariance_factor, frechet_distance, gram_root_trace, root_trace
+from ganlab_frechet.distance import (
+    bias,
+    covariance_factor,
+    distance_of_few,
+    frechet_distance,
+    root_trace,
+)
 
 __all__ = ["FrechetEvaluator"]
 
@@ -38,24 +44,27 @@ class FrechetEvaluator(Evaluator):
         """Return `frechet`, with its bias at these sample counts among the warnings.
 
         Raises:
-            ComponentError: a bank has fewer than two samples.
+            ComponentError: a bank has fewer than two samples, or they have different dimensions.
         """
         if min(real.n, fake.n) < 2:
             raise ComponentError("a covariance needs at least 2 samples in each bank")
+        if real.dimension != fake.dimension:
+            raise ComponentError(
+                f"features of {real.dimension} and of {fake.dimension} elements are not of the same extractor"
+            )
+        value = self._distance(real, fake)
+        return {"frechet": Estimate(value, warnings=tuple(self._warnings(value, real, fake)))}
+
+    def _distance(self, real: FeatureBank, fake: FeatureBank) -> float:
+        if max(real.n, fake.n) < real.dimension and real.features is not None and fake.features is not None:
+            return distance_of_few(real.features, fake.features)
         one, other = real.moments, fake.moments
-        value = frechet_distance(
+        return frechet_distance(
             one.mean - other.mean,
             float(one.covariance.trace()),
             float(other.covariance.trace()),
-            self._root_trace(real, fake),
+            root_trace(self._remembered(real).factor, other.covariance),
         )
-        return {"frechet": Estimate(value, warnings=tuple(self._warnings(value, real, fake)))}
-
-    def _root_trace(self, real: FeatureBank, fake: FeatureBank) -> float:
-        few = max(real.n, fake.n) < real.dimension
-        if few and real.features is not None and fake.features is not None:
-            return gram_root_trace(real.features, fake.features)
-        return root_trace(self._remembered(real).factor, fake.moments.covariance)
 
     def _remembered(self, real: FeatureBank) -> _Reference:
         if self._reference is None or self._reference.bank is not real:
