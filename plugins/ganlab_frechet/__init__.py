@@ -9,6 +9,7 @@ from ganlab import EvaluatorComponent, Metric, Options, SampleSpec, hookimpl
 
 if TYPE_CHECKING:
     from ganlab_frechet.evaluator import FrechetEvaluator
+    from ganlab_frechet.infinity import FrechetInfinityEvaluator
 
 
 def build(options: Options, image: SampleSpec) -> FrechetEvaluator:
@@ -18,13 +19,26 @@ def build(options: Options, image: SampleSpec) -> FrechetEvaluator:
     return FrechetEvaluator()
 
 
+def build_infinity(options: Options, image: SampleSpec) -> FrechetInfinityEvaluator:
+    """Return the evaluator that extrapolates."""
+    from ganlab_frechet.infinity import FrechetInfinityEvaluator
+
+    return FrechetInfinityEvaluator()
+
+
 @hookimpl
 def ganlab_evaluators() -> Iterable[EvaluatorComponent]:
-    """Offer the metric."""
+    """Offer the metrics."""
     yield EvaluatorComponent(
         name="frechet",
         summary="Fréchet distance of Gaussians on the chosen features; not FID, which is Inception's alone",
         build=build,
         metrics=(Metric("frechet", better="lower"),),
         needs="moments",
+    )
+    yield EvaluatorComponent(
+        name="frechet-infinity",
+        summary="Fréchet distance extrapolated to infinitely many samples (Chong & Forsyth, 2020)",
+        build=build_infinity,
+        metrics=(Metric("frechet-infinity", better="lower"),),
     )

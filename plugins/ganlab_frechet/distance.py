@@ -18,6 +18,7 @@ __all__ = [
     "frechet_distance",
     "gram_root_trace",
     "root_trace",
+    "sampling_variance",
 ]
 
 
@@ -74,6 +75,39 @@ def bias(variances: torch.Tensor, n: int, m: int) -> float:
     positive = variances[variances > _rounding(variances)]
     pairs = torch.outer(positive, positive) / (positive[:, None] + positive[None, :])
     return 0.5 * (1 / n + 1 / m) * (2.5 * float(positive.sum()) + float(pairs.sum()))
+
+
+def sampling_variance(x: torch.Tensor, y: torch.Tensor) -> float:
+    """Return the variance of the distance over samples `(n, d)` and `(m, d)` of the same distributions.
+
+    Of first order in 1/n: with T₁ the optimal transport map of the first Gaussian onto the
+    second, x moves the distance by (x−μ₁)ᵀ(I−T₁)(x−μ₁) + 2(x−μ₁)ᵀ(μ₁−μ₂), and y likewise.
+    """
+    x, y = x.double(), y.double()
+    shift = x.mean(0) - y.mean(0)
+    one, other = torch.cov(x.T), torch.cov(y.T)
+    return _influence(x, _transport(one, other), shift) + _influence(y, _transport(other, one), -shift)
+
+
+def _influence(x: torch.Tensor, transport: torch.Tensor, shift: torch.Tensor) -> float:
+    centred = x - x.mean(0)
+    moves = (centred * (centred - centred @ transport)).sum(1) + 2 * centred @ shift
+    return float(moves.var()) / len(x)
+
+
+def _transport(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Return Σ₁^−½ (Σ₁^½ Σ₂ Σ₁^½)^½ Σ₁^−½, where Σ₁ is not zero."""
+    root, inverse = _roots(one)
+    middle, _ = _roots(root @ other @ root)
+    return inverse @ middle @ inverse
+
+
+def _roots(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the symmetric square root, and its pseudo-inverse."""
+    values, vectors = torch.linalg.eigh((matrix + matrix.T) / 2)
+    kept = values > _rounding(values)
+    values, vectors = values[kept].sqrt(), vectors[:, kept]
+    return (vectors * values) @ vectors.T, (vectors / values) @ vectors.T
 
 
 def _sum_of_roots(matrix: torch.Tensor) -> float:

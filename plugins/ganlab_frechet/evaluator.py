@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -24,11 +25,19 @@ COMPARABLE_SAMPLES = 10_000
 
 @dataclass(frozen=True)
 class _Reference:
-    """What is computed once of the real bank: a factor of its covariance, and the eigenvalues."""
+    """What is computed once of the real bank, and only where it is needed."""
 
     bank: FeatureBank
-    factor: torch.Tensor
-    variances: torch.Tensor
+
+    @cached_property
+    def factor(self) -> torch.Tensor:
+        """A factor of its covariance."""
+        return covariance_factor(self.bank.moments.covariance)
+
+    @cached_property
+    def variances(self) -> torch.Tensor:
+        """`(d,)` eigenvalues of its covariance."""
+        return torch.as_tensor(torch.linalg.eigvalsh(self.bank.moments.covariance))
 
 
 class FrechetEvaluator(Evaluator):
@@ -46,16 +55,21 @@ class FrechetEvaluator(Evaluator):
         Raises:
             ComponentError: a bank has fewer than two samples, or they have different dimensions.
         """
+        value = self.distance(real, fake)
+        return {"frechet": Estimate(value, warnings=tuple(self._warnings(value, real, fake)))}
+
+    def distance(self, real: FeatureBank, fake: FeatureBank) -> float:
+        """Return the distance alone.
+
+        Raises:
+            ComponentError: as `evaluate`.
+        """
         if min(real.n, fake.n) < 2:
             raise ComponentError("a covariance needs at least 2 samples in each bank")
         if real.dimension != fake.dimension:
             raise ComponentError(
                 f"features of {real.dimension} and of {fake.dimension} elements are not of the same extractor"
             )
-        value = self._distance(real, fake)
-        return {"frechet": Estimate(value, warnings=tuple(self._warnings(value, real, fake)))}
-
-    def _distance(self, real: FeatureBank, fake: FeatureBank) -> float:
         if max(real.n, fake.n) < real.dimension and real.features is not None and fake.features is not None:
             return distance_of_few(real.features, fake.features)
         one, other = real.moments, fake.moments
@@ -68,10 +82,7 @@ class FrechetEvaluator(Evaluator):
 
     def _remembered(self, real: FeatureBank) -> _Reference:
         if self._reference is None or self._reference.bank is not real:
-            covariance = real.moments.covariance
-            self._reference = _Reference(
-                real, covariance_factor(covariance), torch.linalg.eigvalsh(covariance)
-            )
+            self._reference = _Reference(real)
         return self._reference
 
     def _warnings(self, value: float, real: FeatureBank, fake: FeatureBank) -> Iterator[str]:

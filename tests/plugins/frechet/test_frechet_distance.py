@@ -41,7 +41,7 @@ def distance(real: torch.Tensor, fake: torch.Tensor) -> float:
 
 
 def test_the_component_asks_for_moments_and_is_not_called_fid() -> None:
-    (component,) = ganlab_frechet.ganlab_evaluators()
+    component, _ = ganlab_frechet.ganlab_evaluators()
     assert (component.name, component.needs) == ("frechet", "moments")
     assert isinstance(component.build(component.options(), VectorSpec(2)), FrechetEvaluator)
 
