@@ -68,8 +68,8 @@ class FrechetInfinityEvaluator(Evaluator):
         fewest, dimension = min(len(x), len(y)), x.shape[1]
         if fewest < 4 * dimension:
             yield (
-                f"{fewest} samples are too few in {dimension} dimensions: below {4 * dimension}, distances do "
-                "not follow the line that is extrapolated"
+                f"{fewest} samples are too few in {dimension} dimensions: below {4 * dimension}, distances "
+                "do not follow the line that is extrapolated"
             )
 
 

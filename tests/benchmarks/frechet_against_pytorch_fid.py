@@ -71,9 +71,8 @@ def main() -> None:
             other = [each[key] for each in theirs]
             ratio = statistics.median(other) / statistics.median(ours[name])
             demand = f"   (required: ≥ {required:.0f})" if name == "first" else ""
-            print(
-                f"{title:>21}   pytorch-fid {median(other)}   ganlab {median(ours[name])}   {ratio:.1f}×{demand}"
-            )
+            print(f"{title:>21}   pytorch-fid {median(other)}   ganlab {median(ours[name])}", end="")
+            print(f"   {ratio:.1f}×{demand}")
     peer.close()
 
 

@@ -169,3 +169,24 @@ def test_one_sample_has_no_covariance() -> None:
     with pytest.raises(ComponentError, match="at least 2"):
         FrechetEvaluator().evaluate(moments_bank(draw(5, 2)), moments_bank(draw(1, 2)))
     assert math.isfinite(distance(draw(2, 2), draw(2, 2, 1)))
+
+
+def test_features_of_two_extractors_are_refused() -> None:
+    with pytest.raises(ComponentError, match="2 and of 3 elements"):
+        FrechetEvaluator().evaluate(moments_bank(draw(5, 2)), moments_bank(draw(5, 3)))
+
+
+def test_nearly_singular_covariances_keep_their_digits() -> None:
+    """Variances over ten orders of magnitude in a common basis, where the answer is known."""
+    d, turn = 64, rotation(64)
+    a = torch.logspace(0, -10, d).double()
+    b = a * torch.linspace(0.5, 2, d).double()
+    one, other = ((turn * each) @ turn.T for each in (a, b))
+    expected = float((a * b).sqrt().sum())
+    assert root_trace(covariance_factor(one), (other + other.T) / 2) == pytest.approx(expected, rel=1e-6)
+
+
+def test_few_samples_need_no_covariance_matrix() -> None:
+    bank = FeatureBank(draw(8, 20).float())
+    FrechetEvaluator().evaluate(bank, FeatureBank(draw(9, 20, 1).float()))
+    assert bank._moments is None

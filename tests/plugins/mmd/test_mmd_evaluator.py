@@ -100,3 +100,40 @@ def test_a_bank_without_two_features_is_refused(bad: FeatureBank) -> None:
     evaluator.prepare(bank(), None)
     with pytest.raises(ComponentError, match="at least 2"):
         evaluator.evaluate(bank(), bad)
+
+
+def test_the_p_value_stands_beside_the_estimate() -> None:
+    (component,) = ganlab_mmd.ganlab_evaluators()
+    assert [(metric.name, metric.better) for metric in component.metrics] == [
+        ("mmd2", "lower"),
+        ("p-value", None),
+    ]
+    evaluator = build(permutations=99)
+    evaluator.prepare(bank(), None)
+    assert evaluator.evaluate(bank(), bank(seed=1, shift=1.0))["p-value"].value == 1 / 100
+    assert evaluator.evaluate(bank(), bank(seed=1))["p-value"].value > 0.02
+
+
+def test_the_block_estimate_needs_two_blocks_of_two() -> None:
+    evaluator = build(estimator="block", kernel="energy")
+    assert evaluator.evaluate(bank(), bank(seed=1, shift=0.7))["mmd2"].value > 0
+    with pytest.raises(ComponentError, match="at least 4") as refusal:
+        evaluator.evaluate(bank(), bank(3))
+    assert refusal.value.option == "estimator"
+
+
+def test_features_of_two_extractors_are_refused() -> None:
+    with pytest.raises(ComponentError, match="4 and of 5 elements"):
+        build(kernel="energy").evaluate(bank(), FeatureBank(torch.randn(9, 5)))
+
+
+def test_samples_that_are_all_the_same_are_told() -> None:
+    evaluator, collapsed = build(), FeatureBank(torch.ones(50, 4))
+    evaluator.prepare(bank(), None)
+    assert (
+        "all 50 generated samples are the same" in evaluator.evaluate(bank(), collapsed)["mmd2"].warnings[0]
+    )
+    assert not evaluator.evaluate(bank(), bank(seed=1))["mmd2"].warnings
+    mostly = FeatureBank(torch.cat([torch.ones(90, 4), torch.randn(10, 4)]))
+    evaluator.prepare(mostly, None)
+    assert "81% of the pairs of real samples" in evaluator.evaluate(mostly, bank())["mmd2"].warnings[0]
