@@ -63,8 +63,8 @@ def frechet_distance(
 def distance_of_few(x: torch.Tensor, y: torch.Tensor) -> float:
     """Return the squared Fréchet distance of features `(n, d)` and `(m, d)` without a `(d, d)` matrix."""
     x, y = x.double(), y.double()
-    traces = (float(each.var(0).sum()) for each in (x, y))
-    return frechet_distance(x.mean(0) - y.mean(0), *traces, gram_root_trace(x, y))
+    trace_1, trace_2 = (float(each.var(0).sum()) for each in (x, y))
+    return frechet_distance(x.mean(0) - y.mean(0), trace_1, trace_2, gram_root_trace(x, y))
 
 
 def bias(variances: torch.Tensor, n: int, m: int) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
 import torch
 
 from ganlab import ComponentError, Estimate, Evaluator, FeatureBank
@@ -147,7 +148,7 @@ def median_distance(features: torch.Tensor) -> float:
 
 def _share_of_equal_pairs(features: torch.Tensor) -> float:
     """Return which part of the pairs of `(n, d)` features, n ≥ 2, are twice the same point."""
-    counts = features.unique(dim=0, return_counts=True)[1]
+    _, counts = np.unique(features.numpy(), axis=0, return_counts=True)
     return float((counts * (counts - 1)).sum()) / (len(features) * (len(features) - 1))
 
 
