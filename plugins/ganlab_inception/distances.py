@@ -53,7 +53,7 @@ class Kid(MmdEvaluator):
         Raises:
             ComponentError: a bank has fewer than two samples.
         """
-        return {"kid": super().evaluate(real, fake)["mmd2"]}
+        return {"kid": self.discrepancy(real, fake)}
 
 
 class SubsetKid(Evaluator):

@@ -72,18 +72,24 @@ class MmdEvaluator(Evaluator):
         Raises:
             ComponentError: a bank has no features or too few, or they have different dimensions.
         """
-        kernel = self._kernel()
+        discrepancy = self.discrepancy(real, fake)
+        x, y = (_features(bank)[:PERMUTED_SAMPLES] for bank in (real, fake))
+        p = permutation_p_value(self._kernel(), x, y, self._permutations)
+        return {"mmd2": discrepancy, "p-value": Estimate(p)}
+
+    def discrepancy(self, real: FeatureBank, fake: FeatureBank) -> Estimate:
+        """Return the discrepancy alone.
+
+        Raises:
+            ComponentError: as `evaluate`.
+        """
         x, y = _features(real), _features(fake)
         if x.shape[1] != y.shape[1]:
             raise ComponentError(
                 f"features of {x.shape[1]} and of {y.shape[1]} elements are not of the same extractor"
             )
-        value, error = self._estimate(kernel, real, x, y)
-        p = permutation_p_value(kernel, x[:PERMUTED_SAMPLES], y[:PERMUTED_SAMPLES], self._permutations)
-        return {
-            "mmd2": Estimate(value, standard_error=error, warnings=tuple(self._warnings(x, y))),
-            "p-value": Estimate(p),
-        }
+        value, error = self._estimate(self._kernel(), real, x, y)
+        return Estimate(value, standard_error=error, warnings=tuple(self._warnings(x, y)))
 
     def _estimate(
         self, kernel: Kernel, real: FeatureBank, x: torch.Tensor, y: torch.Tensor
