@@ -51,7 +51,7 @@ class FeatureExtractor(ABC):
     Never random, never under autocast, and the same whatever the batch size.
     """
 
-    protocol: ClassVar[str] = ""
+    protocol: str = ""
     """Name of the preprocessing, where one extractor has several; part of the metric's identity."""
 
     standardise: ClassVar[bool] = False

@@ -15,9 +15,9 @@ from ganlab.config.experiment import EvaluatorChoice
 from ganlab.errors import GanlabError
 from ganlab.evaluation.banks import FeatureBank
 from ganlab.evaluation.collector import Collector
-from ganlab.evaluation.evaluator import Estimate, Evaluator, FeatureExtractor, Shown
+from ganlab.evaluation.evaluator import Estimate, Evaluator, Shown
 from ganlab.evaluation.extraction import exact_arithmetic
-from ganlab.evaluation.feature_pass import wanted_reals
+from ganlab.evaluation.feature_pass import FeaturePass, wanted_reals
 from ganlab.evaluation.measurement import Measurement
 from ganlab.evaluation.standardise import Standardiser
 
@@ -45,16 +45,16 @@ class Judge:
     Args:
         choice: the entry.
         evaluator: what its component built.
-        extractor: the features it works on.
+        features: the pass over the features it works on.
 
     Attributes:
         indices: where the rows of the reference bank are in the data.
     """
 
-    def __init__(self, choice: EvaluatorChoice, evaluator: Evaluator, extractor: FeatureExtractor) -> None:
+    def __init__(self, choice: EvaluatorChoice, evaluator: Evaluator, features: FeaturePass) -> None:
         self.choice = choice
         self._evaluator = evaluator
-        self._extractor = extractor
+        self._features = features
         self._standardiser: Standardiser | None = None
         self._restored: Mapping[str, Any] = {}
         self._real: FeatureBank | None = None
@@ -73,7 +73,7 @@ class Judge:
         self._standardiser = None
         if "standardiser" in self._restored:
             self._standardiser = Standardiser.from_state(self._restored["standardiser"])
-        elif self._extractor.standardise:
+        elif self._features.extractor.standardise:
             self._standardiser = Standardiser.fit(self._bank(reference.collector, wanted))
         real = self._bank(reference.collector, wanted, reference.labels)
         other = None
@@ -103,7 +103,8 @@ class Judge:
                 n_fake=fake.n,
                 n_heldout=self._n_heldout,
                 features=self.choice.features.component.name,
-                protocol=self._extractor.protocol,
+                protocol=self._features.extractor.protocol,
+                batch_size=self._features.batch_size,
                 warnings=(*estimate.warnings, *self._floor_warnings(fake.n)),
                 notes=estimate.notes,
             )
@@ -130,7 +131,7 @@ class Judge:
 
     def _bank(self, collector: Collector, count: int, labels: torch.Tensor | None = None) -> FeatureBank:
         needs = self.choice.selection.component.needs
-        bank = collector.bank(needs, count, labels=labels, names=self._extractor.names())
+        bank = collector.bank(needs, count, labels=labels, names=self._features.extractor.names())
         return bank if self._standardiser is None else self._standardiser.apply(bank)
 
     def _evaluate(self, real: FeatureBank, other: FeatureBank) -> Mapping[str, Estimate]:

@@ -83,10 +83,10 @@ class Evaluation:
         self._prepared = False
         self._progress: Progress = progress or (lambda what, done, total: None)
         self._passes = group_by_features(choices, spec, torch.device(device), batch_size)
-        extractor = {label: each.extractor for each in self._passes for label in each.labels}
+        features = {label: each for each in self._passes for label in each.labels}
         self._judges = {
             choice.selection.label: Judge(
-                choice, _built_evaluator(choice, spec), extractor[choice.selection.label]
+                choice, _built_evaluator(choice, spec), features[choice.selection.label]
             )
             for choice in choices
         }

@@ -127,7 +127,10 @@ class _Axes:
             step, value, *_ = choose(points, key=lambda point: point[1])
             x, y = self.place(step, value)
             _dot(pen, x, y, 6, outline=_BEST)
-            above = y > (_TOP + 30) * _SCALE
+            # On the side where the line is not, if there is room.
+            above = y > (_TOP + 30) * _SCALE and (
+                curve.better == "higher" or y > (_HEIGHT - _BOTTOM - 30) * _SCALE
+            )
             place = (x, y + (-9 if above else 9) * _SCALE)
             label = f"{value:.4g} at {step:,}"
             side = "r" if x > _WIDTH * _SCALE / 2 else "l"
@@ -146,8 +149,8 @@ class _Axes:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Return about four round numbers between two others."""
-    raw = (high - low) / 4
+    """Return about five round numbers between two others."""
+    raw = (high - low) / 5
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw)
     first = math.ceil(low / step)

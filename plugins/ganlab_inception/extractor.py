@@ -39,7 +39,7 @@ class InceptionFeatures(FeatureExtractor):
                 f"Inception sees RGB or gray, and these are {image}: what is seen of an image with alpha "
                 "depends on its background; set `image.channels` to 3 (or 1)"
             )
-        self.protocol = protocol  # type: ignore[misc]  # a protocol for each instance
+        self.protocol = protocol
         self._output = output
         self._sha256 = weights.sha256
         self._preprocess = Preprocessing(protocol, image.height, image.width)

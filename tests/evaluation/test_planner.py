@@ -127,6 +127,7 @@ def test_a_measurement_carries_all_that_belongs_beside_it(fakes: Fakes) -> None:
         "n_heldout": 40,
         "features": "pixels",
         "protocol": "",
+        "batch_size": 32,
         "warnings": ["the floor stands on 40 held-out samples, the value on 100 generated"],
         "notes": [],
     }
