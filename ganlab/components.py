@@ -260,9 +260,18 @@ class EvaluatorComponent(Component):
 
 @dataclass(frozen=True)
 class FeaturesComponent(Component):
-    """`build(options, image) -> ganlab.FeatureExtractor`."""
+    """`build(options, image) -> ganlab.FeatureExtractor`.
+
+    Attributes:
+        network: for features that are learned from labels: maps an `ImageSpec` with classes to
+            an untrained `nn.Module`, called as `(images) -> logits`, `(N, C, H, W)` in [-1, 1]
+            to `(N, classes)`. `ganlab train-features` trains it and writes its state as a
+            safetensors file (`ganlab.training.features`), which `build` reads from its option
+            `weights`.
+    """
 
     kind: ClassVar[str] = "features"
+    network: Callable[[ImageSpec], Any] | None = None
 
 
 @dataclass(frozen=True)

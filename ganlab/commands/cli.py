@@ -30,6 +30,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "compare-images": ("ganlab.commands.compare_images", "Measure one set of images against another."),
     "runs": ("ganlab.commands.runs", "List runs and how they fared."),
     "tensorboard": ("ganlab.commands.tensorboard", "Watch runs in TensorBoard."),
+    "train-features": ("ganlab.commands.train_features", "Train a classifier whose features are compared."),
     "slurm": ("ganlab.commands.slurm", "Print a Slurm script that goes on when time is up."),
     "plugins": ("ganlab.commands.plugins", "List plugins, their components and their failures."),
     "describe": ("ganlab.commands.describe", "Explain one component and its options."),

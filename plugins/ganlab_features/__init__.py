@@ -1,17 +1,21 @@
-"""Feature extractors that need no weights and no download."""
+"""Feature extractors that need no download."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from ganlab import FeaturesComponent, ImageSpec, Options, VectorSpec, hookimpl
 
 if TYPE_CHECKING:
+    from ganlab_features.classifier import Classifier
+    from ganlab_features.classifier_network import ClassifierNetwork
     from ganlab_features.coordinates import Coordinates
     from ganlab_features.pixels import Pixels
+    from ganlab_features.random_conv import RandomConv
     from ganlab_features.wavelet import Wavelet
 
 
@@ -20,6 +24,22 @@ class PixelsOptions(Options):
 
     size: int = Field(8, ge=1)
     """Height and width that images are averaged down to."""
+
+
+class RandomConvOptions(Options):
+    """Options of `random-conv`."""
+
+    seed: int = Field(0, ge=0, lt=2**32 - 2)
+    """Seed of the first network; the other two have the next ones."""
+
+
+class ClassifierOptions(Options):
+    """Options of `classifier`."""
+
+    weights: Path
+    """The file that `ganlab train-features` wrote."""
+    output: Literal["features", "probabilities"] = "features"
+    """What the last layer decides by, or the probability of each class."""
 
 
 def build_wavelet(options: Options, image: ImageSpec) -> Wavelet:
@@ -43,6 +63,28 @@ def build_coordinates(options: Options, vector: VectorSpec) -> Coordinates:
     return Coordinates(vector)
 
 
+def build_random_conv(options: RandomConvOptions, image: ImageSpec) -> RandomConv:
+    """Return the `random-conv` extractor."""
+    from ganlab_features.random_conv import RandomConv
+
+    return RandomConv(image, options.seed)
+
+
+def build_classifier(options: ClassifierOptions, image: ImageSpec) -> Classifier:
+    """Return the `classifier` extractor."""
+    from ganlab_features.classifier import ClassifierFeatures, ClassifierProbabilities
+
+    kind = ClassifierFeatures if options.output == "features" else ClassifierProbabilities
+    return kind(image, options.weights)
+
+
+def build_classifier_network(image: ImageSpec) -> ClassifierNetwork:
+    """Return the untrained network of the `classifier` extractor."""
+    from ganlab_features.classifier_network import ClassifierNetwork
+
+    return ClassifierNetwork(image)
+
+
 @hookimpl
 def ganlab_features() -> Iterable[FeaturesComponent]:
     """Offer the extractors."""
@@ -62,4 +104,17 @@ def ganlab_features() -> Iterable[FeaturesComponent]:
         summary="The vector itself, where samples are vectors",
         build=build_coordinates,
         accepts=(VectorSpec,),
+    )
+    yield FeaturesComponent(
+        name="random-conv",
+        summary="Three frozen convolutional networks with random weights; nothing learned",
+        options=RandomConvOptions,
+        build=build_random_conv,
+    )
+    yield FeaturesComponent(
+        name="classifier",
+        summary="A classifier of the dataset's own labels, trained by `ganlab train-features`",
+        options=ClassifierOptions,
+        build=build_classifier,
+        network=build_classifier_network,
     )

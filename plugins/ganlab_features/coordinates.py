@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from ganlab import FeatureExtractor, VectorSpec
@@ -27,3 +29,7 @@ class Coordinates(FeatureExtractor):
     def fingerprint(self) -> str:
         """Return a digest of the dimension."""
         return digest("coordinates", 1, self._dimension)
+
+    def names(self) -> Sequence[str]:
+        """Return the coordinates' numbers."""
+        return [f"coordinate {index}" for index in range(self._dimension)]

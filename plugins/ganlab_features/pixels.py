@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 
 from ganlab import ComponentError, FeatureExtractor, ImageSpec
 from ganlab_features.identity import digest
+from ganlab_features.naming import cells, channel_names
 
 __all__ = ["Pixels"]
 
@@ -38,3 +41,8 @@ class Pixels(FeatureExtractor):
     def fingerprint(self) -> str:
         """Return a digest of the image's shape and the grid."""
         return digest("pixels", 1, self._image.shape, self._size)
+
+    def names(self) -> Sequence[str]:
+        """Return each feature's channel and cell."""
+        channels = channel_names(self._image.channels)
+        return [f"{channel}, {cell}" for channel in channels for cell in cells(self._size)]

@@ -8,12 +8,14 @@ networks were (Portilla & Simoncelli, 2000).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 
 from ganlab import ComponentError, FeatureExtractor, ImageSpec
 from ganlab_features.identity import digest
+from ganlab_features.naming import cells, channel_names
 
 __all__ = ["Wavelet", "morlet_filters"]
 
@@ -101,6 +103,23 @@ class Wavelet(FeatureExtractor):
         """Return a digest of the definition's version and constants, and of the image's shape."""
         constants = (ORIENTATIONS, FREQUENCY, WIDTH, RADIUS, CELLS, QUIET, SMALLEST, LUMA)
         return digest("wavelet", 1, constants, self._image.shape)
+
+    def names(self) -> Sequence[str]:
+        """Return each feature's colour or texture, and where it lies.
+
+        The angle is that in which brightness changes, 0° across and 90° down: vertical
+        stripes are texture 0°. Scale 0 is full size, each further one half of it.
+        """
+        names = [
+            f"{channel}, {cell}" for channel in channel_names(self._image.channels) for cell in cells(CELLS)
+        ]
+        for scale in range(self._scales):
+            textures = [
+                f"texture {180 * turn // ORIENTATIONS}°, scale {scale}" for turn in range(ORIENTATIONS)
+            ]
+            names += [f"{texture}, {cell}" for texture in textures for cell in cells(CELLS)]
+            names += [f"unevenness of {texture}" for texture in textures]
+        return names
 
 
 def _luminance(images: torch.Tensor) -> torch.Tensor:

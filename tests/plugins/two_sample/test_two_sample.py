@@ -139,7 +139,7 @@ def test_the_tree_says_what_gives_fakes_away() -> None:
     notes = evaluate("tree-test", real, fake)["accuracy"].notes
     # Nine fakes of ten are brighter than any real.
     assert notes[0] == "brightness > 1.5 in 90% of the fakes and 0% of the reals"
-    assert all(note.startswith("where brightness ≤ 1.5: ") for note in notes[1:])
+    assert all(note.startswith("where brightness ≤ 1.5") for note in notes[1:])
 
 
 def test_unnamed_features_are_numbered() -> None:

@@ -1,0 +1,24 @@
+"""What features are called, so that a person can look for them in a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["cells", "channel_names"]
+
+CHANNELS = {
+    1: ("brightness",),
+    2: ("brightness", "opacity"),
+    3: ("red", "green", "blue"),
+    4: ("red", "green", "blue", "opacity"),
+}
+
+
+def channel_names(channels: int) -> Sequence[str]:
+    """Return what an image's channels are called."""
+    return CHANNELS.get(channels) or tuple(f"channel {index}" for index in range(channels))
+
+
+def cells(size: int) -> Sequence[str]:
+    """Return what the cells of a square grid are called, row by row from the top left, counted from 0."""
+    return [f"row {row}, column {column}" for row in range(size) for column in range(size)]
