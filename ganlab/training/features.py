@@ -2,11 +2,12 @@
 
 The network is a plugin's (`FeaturesComponent.network`), and so is what becomes of the file. The
 core trains it, since only the core has optimizers and seeds. The file is safetensors: the
-network's state, and these facts in its metadata, all of them text:
+network's state, and under `ganlab` in its metadata (one key alone: several would come in any
+order, and equal networks in unequal files) these facts as JSON:
 
 - `format`: `ganlab features 1`
 - `features`: name of the component
-- `spec`: JSON of the `ImageSpec`, classes included; `class_names`: JSON, in order of the labels
+- `spec`: the `ImageSpec`, classes included; `class_names`, in order of the labels
 - `accuracy` on `held_out` samples that were not trained on
 - `data`: fingerprint of the prepared data; `holdout` and `seed`, with which it was split
 - `epochs`, and the versions of `ganlab` and `torch`
@@ -19,6 +20,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,14 +56,14 @@ class TrainedFeatures:
         accuracy: share of the held-out samples that it classifies rightly.
         held_out: how many those are.
         guessing: the share that always naming their commonest class would get right.
-        facts: the metadata of its file.
+        facts: what its file says of it.
     """
 
     network: nn.Module
     accuracy: float
     held_out: int
     guessing: float
-    facts: dict[str, str]
+    facts: dict[str, Any]
 
     def save(self, path: Path) -> None:
         """Write the network with its facts; a reader sees the whole file, or what was there before.
@@ -70,9 +72,10 @@ class TrainedFeatures:
             GanlabError: it cannot be written.
         """
         state = {name: tensor.contiguous() for name, tensor in self.network.state_dict().items()}
+        facts = {"ganlab": json.dumps(self.facts, sort_keys=True, ensure_ascii=False)}
         with explained(f"cannot write {path}"):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, save(state, metadata=self.facts))
+            write_atomically(path, save(state, metadata=facts))
 
 
 def train_features(
@@ -114,14 +117,14 @@ def train_features(
     facts = {
         "format": FORMAT,
         "features": component.name,
-        "spec": json.dumps(asdict(spec)),
-        "class_names": json.dumps(list(data.store.class_names), ensure_ascii=False),
-        "accuracy": repr(accuracy),
-        "held_out": str(len(truth)),
+        "spec": asdict(spec),
+        "class_names": list(data.store.class_names),
+        "accuracy": accuracy,
+        "held_out": len(truth),
         "data": data.store.fingerprint,
-        "holdout": repr(settings.dataset.holdout),
-        "seed": str(settings.seed),
-        "epochs": str(epochs),
+        "holdout": settings.dataset.holdout,
+        "seed": settings.seed,
+        "epochs": epochs,
         "ganlab": ganlab.__version__,
         "torch": torch.__version__,
     }

@@ -7,6 +7,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -36,11 +37,11 @@ class Classifier(FeatureExtractor):
     def __init__(self, image: ImageSpec, weights: Path) -> None:
         content = _read(weights)
         note = _note(content, weights)
-        spec = ImageSpec(**json.loads(note["spec"]))
+        spec = ImageSpec(**note["spec"])
         if spec.shape != image.shape:
             raise _refusal(weights, f"it was trained on {spec}, and these are {image}; {HOW} for these")
         self._digest = hashlib.sha256(content).hexdigest()
-        self.classes: Sequence[str] = json.loads(note["class_names"])
+        self.classes: Sequence[str] = note["class_names"]
         self.network = ClassifierNetwork(spec)
         try:
             self.network.load_state_dict(load(content))
@@ -94,12 +95,13 @@ def _read(path: Path) -> bytes:
         raise _refusal(path, f"it cannot be read ({error.strerror}); {HOW}") from error
 
 
-def _note(content: bytes, path: Path) -> Mapping[str, str]:
-    """Return the metadata in the header of a safetensors file: its size in 8 bytes, then JSON."""
+def _note(content: bytes, path: Path) -> Mapping[str, Any]:
+    """Return what the file says of itself, in its header: the header's size in 8 bytes, then JSON."""
     try:
         load(content)
         size = int.from_bytes(content[:8], "little")
-        note: Mapping[str, str] = json.loads(content[8 : 8 + size]).get("__metadata__", {})
+        header = json.loads(content[8 : 8 + size])
+        note: Mapping[str, Any] = json.loads(header.get("__metadata__", {}).get("ganlab", "{}"))
     except (SafetensorError, ValueError) as error:
         raise _refusal(path, f"it is no whole safetensors file ({error}); {HOW}") from error
     if note.get("format") != FORMAT or note.get("features") != "classifier":

@@ -19,13 +19,13 @@ from ganlab_features.identity import digest
 
 __all__ = ["RandomConv"]
 
-WIDTHS = (16, 32, 64)
+WIDTHS = (8, 16, 32)
 """Channels after each layer."""
 KERNEL = 3
 NETWORKS = 3
 """Networks, of seeds that follow each other, whose features stand side by side."""
 SMALLEST = 8
-GOLDEN = "3561bdc0aab5967d8c12d79eb0a80870d60cc7a4b04a4c112bde434bd38b7db3"
+GOLDEN = "86a81fa8b2f9695ad77798914a879d87e03607b1da9b8a7e6bc7c3688145f1ce"
 """Digest of the weights of one network for RGB, from seed 0."""
 
 
@@ -33,9 +33,9 @@ class RandomConv(FeatureExtractor):
     """What three frozen random convolutional networks see.
 
     Each has three layers of 3×3 convolutions with stride 2 and ReLU, and weights from
-    N(0, 2/fan-in) (He et al., 2015); its 224 features are each channel's mean and standard
+    N(0, 2/fan-in) (He et al., 2015); its 112 features are each channel's mean and standard
     deviation over the image, of every layer. Which filters a single network happens to have
-    decides much of what it sees. With three side by side, 672 features, a squared distance is
+    decides much of what it sees. With three side by side, 336 features, a squared distance is
     the sum over networks, three times the mean.
 
     Args:
@@ -63,7 +63,7 @@ class RandomConv(FeatureExtractor):
             )
 
     def extract(self, samples: torch.Tensor) -> torch.Tensor:
-        """Map uint8 images `(N, C, H, W)` to float32 `(N, 672)`."""
+        """Map uint8 images `(N, C, H, W)` to float32 `(N, 336)`."""
         images = samples.float() / 127.5 - 1
         features = []
         for network in self._weights:
