@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import nn
 
 from ganlab import (
@@ -46,6 +48,9 @@ from ganlab import (
 from ganlab.components import Component
 from ganlab.registry import load_registry
 from ganlab.testing import ConformanceError, check_component
+from ganlab.training.features import FORMAT
+from ganlab.training.streams import isolated_randomness
+from ganlab_features.classifier_network import ClassifierNetwork
 
 NEEDS_WEIGHTS = {("features", "inception")}
 """Checked in tests of their own, with weights that those make."""
@@ -63,6 +68,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "celeba": {"root": ".", "label": "Smiling"},
     "image-folder": {"root": "classes", "labels": True},
     "mnist": {"root": ".", "labels": True},
+    "classifier": {"weights": "classifier.safetensors"},
 }
 SPECS = {"modes": ImageSpec(channels=3, height=32, width=32, classes=3)}
 
@@ -84,13 +90,19 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     digits = struct.pack(">4B3I", 0, 0, 8, 3, 4, 28, 28) + bytes(range(28)) * 4 * 28
     (root / "train-images-idx3-ubyte").write_bytes(digits)
     (root / "train-labels-idx1-ubyte").write_bytes(struct.pack(">4B1I", 0, 0, 8, 1, 4) + bytes([0, 1, 2, 1]))
+    note = {"format": FORMAT, "features": "classifier", "class_names": ["a", "b"]}
+    spec = ImageSpec(3, 32, 32, classes=2)
+    with isolated_randomness(0):
+        network = ClassifierNetwork(spec)
+    content = {"ganlab": json.dumps({**note, "spec": asdict(spec)})}
+    save_file(network.state_dict(), root / "classifier.safetensors", metadata=content)
     return root
 
 
 @pytest.mark.parametrize("component", BUILT_IN, ids=lambda each: f"{each.kind}-{each.name}")
 def test_built_in_components_keep_their_promises(component: Component, files: Path) -> None:
     options = OPTIONS.get(component.name, {})
-    options = {key: files / value if key == "root" else value for key, value in options.items()}
+    options = {key: files / value if key in ("root", "weights") else value for key, value in options.items()}
     before = torch.get_rng_state()
     check_component(component, options=options, spec=SPECS.get(component.name))
     assert torch.equal(before, torch.get_rng_state())
@@ -542,6 +554,13 @@ def features(extractor: Any) -> Component:
     return FeaturesComponent(name="bad", summary="Bad", build=lambda options, image: extractor())
 
 
+class Misnamed(Means):
+    """One name for two features."""
+
+    def names(self) -> list[str]:
+        return ["mean", "mean"]
+
+
 FEATURES: dict[str, Case] = {
     "no extractor": (features(list), "not a ganlab.FeatureExtractor"),
     "double": (features(lambda: Means(torch.Tensor.double)), r"must be float32 of shape \(6, d\)"),
@@ -558,6 +577,11 @@ FEATURES: dict[str, Case] = {
     "unseeded": (
         features(lambda: Means(partial(torch.mul, torch.rand(())))),
         "two builds of equal fingerprint give other features",
+    ),
+    "names": (features(Misnamed), r"names\(\) gives 2 names, 1 of them different, for \d+ features"),
+    "network": (
+        replace(features(lambda: Means()), network=lambda image: nn.Flatten()),
+        r"`network` gives \(6, 3072\) for 6 images of 3 classes; it must give logits \(6, 3\)",
     ),
 }
 

@@ -10,7 +10,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 from ganlab.components import Component, ImageSpec, LatentSpec, Options, SampleSpec, VectorSpec
 from ganlab.errors import ComponentError
 
-__all__ = ["ConformanceError", "Subject"]
+__all__ = ["CLASSES", "ConformanceError", "Subject"]
 
 ComponentT = TypeVar("ComponentT", bound=Component, covariant=True)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from ganlab.components import FeaturesComponent, ImageSpec, SampleSpec
 from ganlab.evaluation.evaluator import FeatureExtractor
 from ganlab.evaluation.extraction import exact_arithmetic
-from ganlab.testing.subject import Subject
+from ganlab.testing.subject import CLASSES, Subject
 from ganlab.training.streams import isolated_randomness
 
 __all__ = ["check"]
@@ -37,6 +39,14 @@ def _check_on(subject: Subject[FeaturesComponent], spec: SampleSpec) -> None:
         "a sample's features depend on the rest of its batch; put networks into evaluation mode, and "
         "normalise nothing over the batch",
     )
+    with subject.during("names()"):
+        names = list(extractor.names())
+    subject.require(
+        len(names) in (0, features.shape[1]) and len(set(names)) == len(names),
+        f"names() gives {len(names)} names, {len(set(names))} of them different, for {features.shape[1]} "
+        "features; it must name each, or none",
+    )
+    _check_network(subject, spec)
     with isolated_randomness(1):
         again = _build(subject, spec)
     subject.require(
@@ -47,6 +57,21 @@ def _check_on(subject: Subject[FeaturesComponent], spec: SampleSpec) -> None:
         torch.equal(features, _extract(subject, again, samples)),
         "two builds of equal fingerprint give other features; seed random weights from the options, or "
         "digest them into fingerprint()",
+    )
+
+
+def _check_network(subject: Subject[FeaturesComponent], spec: SampleSpec) -> None:
+    """Check the untrained network of features that are learned from labels."""
+    network = subject.component.network
+    if network is None or not isinstance(spec, ImageSpec):
+        return
+    with isolated_randomness(0), subject.during("`network` on images in [-1, 1]"):
+        built = network(replace(spec, classes=CLASSES))
+        logits = built(torch.rand(COUNT, *spec.shape) * 2 - 1)
+    subject.require(
+        isinstance(logits, torch.Tensor) and tuple(logits.shape) == (COUNT, CLASSES),
+        f"`network` gives {tuple(getattr(logits, 'shape', ()))} for {COUNT} images of {CLASSES} classes; it "
+        f"must give logits ({COUNT}, {CLASSES})",
     )
 
 
