@@ -99,7 +99,7 @@ def test_links_lead_somewhere(path: str) -> None:
     assert (PROJECT / path).exists()
 
 
-@pytest.mark.parametrize("verb", sorted(set(re.findall(r"^\| `ganlab (\w+)", README, flags=re.MULTILINE))))
+@pytest.mark.parametrize("verb", sorted(set(re.findall(r"^\| `ganlab ([\w-]+)", README, flags=re.MULTILINE))))
 def test_every_verb_in_the_table_exists(verb: str, tmp_path: Path) -> None:
     assert ganlab(verb, "--help", cwd=tmp_path).returncode == 0
 
