@@ -191,8 +191,8 @@ def _cell(outcome: Outcome) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[3] / "shared" / "data")
-    parser.add_argument("--count", type=int, default=500, help="images of a held-out set")
-    parser.add_argument("--reference", type=int, default=1000)
+    parser.add_argument("--count", type=int, default=300, help="images of a held-out set")
+    parser.add_argument("--reference", type=int, default=600)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--datasets", nargs="+", default=["CelebA", "MNIST", "faces"])
     options = parser.parse_args()
