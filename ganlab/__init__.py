@@ -29,6 +29,8 @@ from ganlab.errors import ComponentError
 from ganlab.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from ganlab.data.cache import cache_directory
+    from ganlab.data.download import download
     from ganlab.data.files import ImageFiles
     from ganlab.data.images import open_image
     from ganlab.data.source import BadImageError, ImageSource, VectorSource
@@ -71,12 +73,16 @@ __all__ = [
     "VectorSource",
     "VectorSpec",
     "Verdict",
+    "cache_directory",
+    "download",
     "hookimpl",
     "open_image",
 ]
 
 _LAZY = {
     "BadImageError": "ganlab.data.source",
+    "cache_directory": "ganlab.data.cache",
+    "download": "ganlab.data.download",
     "ImageFiles": "ganlab.data.files",
     "ImageSource": "ganlab.data.source",
     "VectorSource": "ganlab.data.source",

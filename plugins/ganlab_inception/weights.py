@@ -11,12 +11,16 @@ from pathlib import Path
 
 import torch
 
-from ganlab import ComponentError
-from ganlab.data.cache import cache_directory
-from ganlab_inception.download import MIRRORS, fetch
+from ganlab import ComponentError, cache_directory
+from ganlab import download as fetch
 from ganlab_inception.network import parameter_shapes
 
-__all__ = ["FILE_NAME", "PUBLISHED_SHA256", "Weights", "read_weights"]
+__all__ = ["FILE_NAME", "MIRRORS", "PUBLISHED_SHA256", "Weights", "read_weights"]
+
+MIRRORS = (
+    "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
+)
 
 FILE_NAME = "pt_inception-2015-12-05-6726825d.pth"
 PUBLISHED_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
@@ -55,7 +59,7 @@ def read_weights(path: Path | None, sha256: str | None, *, download: bool) -> We
         )
     cached = cache_directory() / "weights" / FILE_NAME
     if download:
-        fetch(cached, PUBLISHED_SHA256)
+        fetch(MIRRORS, cached, PUBLISHED_SHA256, option="download")
     if not cached.exists():
         raise ComponentError(
             f"the published Inception weights are not on this machine; put {FILE_NAME} (SHA-256 "

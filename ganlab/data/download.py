@@ -1,4 +1,4 @@
-"""Fetching the published weights: two mirrors, one process at a time, whole or not at all."""
+"""Fetching a published file, such as weights: from one of several mirrors, whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,32 +8,31 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
-from ganlab import ComponentError
 from ganlab.data.cache import locked, remove_leftovers
 from ganlab.data.progress import counting, say
+from ganlab.errors import ComponentError
 from ganlab.files import explained, fsync_path
 
-__all__ = ["MIRRORS", "fetch"]
+__all__ = ["download"]
 
-MIRRORS = (
-    "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
-    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
-)
 TIMEOUT_SECONDS = 30
 """How long a server may be silent."""
 PIECE = 1 << 20
 
 
-def fetch(target: Path, sha256: str, mirrors: Sequence[str] = MIRRORS) -> None:
+def download(mirrors: Sequence[str], target: Path, sha256: str, *, option: str | None = None) -> None:
     """Download a file unless it is there, from the first mirror that has it.
+
+    Only ever called where the user asked for it: ganlab downloads nothing by itself.
 
     Other processes that want the same file wait. A file that is there but damaged is replaced.
     What is broken off leaves nothing behind.
 
     Args:
-        target: where it is to be.
-        sha256: hex digest of its content.
         mirrors: addresses to try, in order.
+        target: where it is to be, such as `ganlab.cache_directory() / "weights" / name`.
+        sha256: hex digest of its content.
+        option: the option that a refusal blames.
 
     Raises:
         ComponentError: no mirror gave a file of that digest; says why for each.
@@ -52,7 +51,7 @@ def fetch(target: Path, sha256: str, mirrors: Sequence[str] = MIRRORS) -> None:
                 return
             partial.mkdir()
             file = partial / target.name
-            _from_any(mirrors, file, sha256, target)
+            _from_any(mirrors, file, sha256, target, option)
             fsync_path(file)
             file.replace(target)
             fsync_path(directory)
@@ -65,7 +64,7 @@ def _is_whole(path: Path, sha256: str) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 
 
-def _from_any(mirrors: Sequence[str], file: Path, sha256: str, target: Path) -> None:
+def _from_any(mirrors: Sequence[str], file: Path, sha256: str, target: Path, option: str | None) -> None:
     failures = []
     for url in mirrors:
         problem = _try(url, file, sha256)
@@ -74,9 +73,9 @@ def _from_any(mirrors: Sequence[str], file: Path, sha256: str, target: Path) -> 
         failures.append(f"{url}: {problem}")
         say(f"{url}: {problem}", None)
     raise ComponentError(
-        f"the weights could not be downloaded; fetch {target.name} by other means and put it at {target}, "
-        f"or set `weights` to where it is: {'; '.join(failures)}",
-        option="download",
+        f"{target.name} could not be downloaded; fetch it by other means and put it at {target}: "
+        f"{'; '.join(failures)}",
+        option=option,
     )
 
 
