@@ -24,6 +24,13 @@ VANISHED = 0.05
 DIVERSE = 0.3
 """Diversity that a generator must once have had before it can lose it."""
 
+SAME, UNFOLDED = 0.1, 0.2
+"""Diversity below which samples are all alike, and above which they no longer are."""
+
+TRIED, EARLY = 0.25, 200
+"""Share of the training, and steps at the least, after which samples that are still all alike are a
+reason to warn."""
+
 COLLAPSED, RESTORED = 0.35, 0.6
 """Share of the greatest diversity so far at which a collapse begins and ends."""
 
@@ -32,7 +39,9 @@ def diversity(samples: torch.Tensor, real: torch.Tensor) -> float:
     """Return how far samples are from one another, as a share of how far real ones are.
 
     It is the ratio of mean pairwise Euclidean distances: 0 for one sample again and again,
-    near 1 for a good generator. A collapse onto several samples that are far apart is not seen.
+    near 1 for a good generator. A collapse onto several samples that are far apart is not seen;
+    distances to nearest neighbours would show it, but in a plane those fall to a third in a healthy
+    run, too, when points that were everywhere gather where the real ones are.
 
     Args:
         samples: generated, uint8 `(N, C, H, W)` or float32 `(N, dimension)`; at least 2.
@@ -49,10 +58,12 @@ class Health:
 
     Args:
         patience: evaluations in a row without a new best until there is a warning; 0 for none.
+        steps: of the whole training.
     """
 
-    def __init__(self, *, patience: int) -> None:
+    def __init__(self, *, patience: int, steps: int) -> None:
         self._patience = patience
+        self._steps = steps
         self._accuracies: list[float] = []
         self._gradients: list[float] = []
         self._early_gradients: list[float] = []
@@ -95,16 +106,19 @@ class Health:
         """Judge the generator by the diversity of what it makes of the fixed latents."""
         self._greatest_diversity = max(self._greatest_diversity, diversity)
         share = diversity / self._greatest_diversity if self._greatest_diversity else 1.0
-        begun = self._greatest_diversity >= DIVERSE and share < COLLAPSED
+        fallen = self._greatest_diversity >= DIVERSE and share < COLLAPSED
+        tried = step >= max(TRIED * self._steps, EARLY)
+        never = self._greatest_diversity < DIVERSE and tried and diversity < SAME
+        what = "still" if never else f"only {share:.0%} of the most so far:"
         return self._raise(
-            begun,
-            share > RESTORED,
+            fallen or never,
+            diversity > UNFOLDED if self._greatest_diversity < DIVERSE else share > RESTORED,
             step,
             "collapse",
-            f"the generated samples are only {diversity:.0%} as far from one another as real ones are, and "
-            f"were {self._greatest_diversity:.0%}: the generator is collapsing onto a few. Look at the "
-            "samples; try lower learning rates, a gradient penalty (`r1`), or an earlier checkpoint "
-            "(`ganlab resume RUN --fork --checkpoint best`)",
+            f"the generated samples are {diversity:.0%} as far from one another as real ones are, {what} "
+            "nearly the same sample for every latent. Look at the samples; try lower learning rates, fewer "
+            "steps for the generator, a gradient penalty (`r1`), or an earlier checkpoint (`ganlab resume "
+            "RUN --fork --checkpoint best`)",
         )
 
     def evaluated(self, step: int, improved: bool) -> list[Warned]:

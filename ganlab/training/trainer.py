@@ -61,7 +61,7 @@ class Trainer:
         self.processes = processes
         self.pictures = Pictures(engine, data, self.settings.samples.count)
         self.speed = Speed(engine.feed, engine.batch_size, engine.step)
-        self.health = Health(patience=self.settings.health.patience)
+        self.health = Health(patience=self.settings.health.patience, steps=self.settings.training.steps)
         self.best: Best | None = None
         self._fingerprint = data.store.fingerprint
         # Steps that were reported on, so that what is taken up again reports each of them once.
