@@ -1,0 +1,82 @@
+"""What differs between the experiment that a run was, and the one that is to go on."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ganlab.config import Experiment, dump_resolved
+from ganlab.config.difference import Difference, differences
+
+World = Callable[..., Experiment]
+
+
+def changes(before: Experiment, now: Experiment) -> list[str]:
+    """Return what differs from an experiment as a run's `resolved.toml` gives it back."""
+    return [str(difference) for difference in differences(tomllib.loads(dump_resolved(before)), now)]
+
+
+def test_an_experiment_is_no_different_from_itself(load: World, base: str) -> None:
+    assert changes(load(), load()) == []
+    # TOML has no tuples and no `None`, and tells 3 from 3.0.
+    unusual = ("dataset.spread=[2.0, 3.0]", 'dataset.words=["a", "b"]', "losses.0.weight=3")
+    assert changes(load(base, *unusual), load(base, *unusual)) == []
+
+
+@pytest.mark.parametrize(
+    ("override", "change"),
+    [
+        ("dataset.classes=9", "dataset.classes: 8 -> 9"),
+        ("dataset.layout=grid", 'dataset.layout: "ring" -> "grid"'),
+        ("dataset.spread=[1.0, 3.0]", "dataset.spread: [1.0, 2.0] -> [1.0, 3.0]"),
+        ("losses.0.weight=2.0", "losses.duel.weight: 1.0 -> 2.0"),
+        ("generator.width=6", "generator.width: 4 -> 6"),
+        ("evaluators.0.samples=77", "evaluators.judge.samples: 5000 -> 77"),
+        ("seed=7", "seed: 0 -> 7"),
+        ("dataset.limit=5", "dataset.limit: added (5)"),
+    ],
+)
+def test_a_changed_key_is_named_with_both_values(load: World, base: str, override: str, change: str) -> None:
+    assert changes(load(), load(base, override)) == [change]
+
+
+def test_a_key_that_is_gone_is_named_with_its_value(load: World, base: str) -> None:
+    assert changes(load(base, "dataset.limit=5"), load()) == ["dataset.limit: removed (5)"]
+
+
+def test_a_longer_run_is_the_same_run(load: World, base: str) -> None:
+    assert changes(load(), load(base, "training.steps=99")) == []
+
+
+def test_where_files_lie_is_no_difference(load: World, base: str) -> None:
+    assert changes(load(), load(base, "dataset.root=elsewhere")) == []
+
+
+def test_entries_are_told_apart_by_their_labels(load: World, base: str) -> None:
+    more = base.replace("[training]", '[[losses]]\nname = "match"\nweight = 0.5\n[training]')
+    added = changes(load(), load(more))
+    assert 'losses.match.name: added ("match")' in added
+    assert "losses.match.weight: added (0.5)" in added
+    assert all(change.startswith("losses.match.") for change in added)
+    before = load(more)
+    first = '[[losses]]\nname = "match"\nweight = 0.5\n[[losses]]\nname = "duel"'
+    assert changes(before, load(base.replace('[[losses]]\nname = "duel"', first))) == []
+
+
+def test_a_plugin_file_is_compared_by_its_content(load: World, world: Path) -> None:
+    before = load()
+    moved = world / "elsewhere.py"
+    moved.write_text((world / "world.py").read_text())
+    (world / "world.py").write_text(moved.read_text() + "\n# another idea\n")
+    (change,) = changes(before, load())
+    assert change.startswith("plugin file world.py: ")
+    assert " -> " in change
+
+
+def test_differences_read_as_sentences() -> None:
+    assert str(Difference("a.b", "1", "2")) == "a.b: 1 -> 2"
+    assert str(Difference("a.b", None, "2")) == "a.b: added (2)"
+    assert str(Difference("a.b", "1", None)) == "a.b: removed (1)"
