@@ -34,6 +34,9 @@ _REMEDY = "start the run with `torchrun --nproc-per-node=N -m ganlab run …`, o
 _PATIENCE = timedelta(hours=1)
 """How long the others wait for one: the leader may measure for long."""
 
+_GRACE_SECONDS = 3.0
+"""How long a process keeps quiet about an error that another is likely to tell of."""
+
 _DYING_SECONDS = 2.0
 """How long a process may still be listed after its connections have closed."""
 
@@ -52,6 +55,8 @@ class Processes:
         world: how many there are.
         local_rank: this process among those on this machine, from 0: the GPU that it takes.
     """
+
+    _have_joined = False
 
     def __init__(self, rank: int = 0, world: int = 1, local_rank: int = 0) -> None:
         self.rank = rank
@@ -83,6 +88,18 @@ class Processes:
                 f"go from 0 to WORLD_SIZE - 1, and a local rank is never above the rank; {_REMEDY}"
             )
         return cls(rank, world, local_rank)
+
+    @classmethod
+    def let_first_speak(cls) -> None:
+        """Call this before telling of an error: return at once in the first process of a machine.
+
+        Before they have joined, what one process finds wrong all of them do. The others wait a
+        little, in which `torchrun` ends them as soon as the first has ended; whoever is still
+        there afterwards has an error of its own. Processes that had joined do not wait: one
+        that fails ends the rest, and the reason is its alone.
+        """
+        if not cls._have_joined and os.environ.get("LOCAL_RANK", "0") != "0":
+            time.sleep(_GRACE_SECONDS)
 
     @property
     def leader(self) -> bool:
@@ -117,6 +134,7 @@ class Processes:
             raise GanlabError(
                 f"rank {self.rank} could not meet the other processes at {place}: {_first_line(error)}"
             ) from error
+        Processes._have_joined = True
         group = torch.distributed.group.WORLD
         assert group is not None
         try:

@@ -18,6 +18,7 @@ import click
 
 import ganlab
 from ganlab.errors import ExperimentError, GanlabError
+from ganlab.processes import Processes
 
 __all__ = ["VERBS", "Session", "cli", "main", "run"]
 
@@ -166,6 +167,8 @@ def _leave_broken_pipe() -> int:
 def _tell(error: Exception, session: Session) -> int:
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
+    if not isinstance(error, click.Abort):
+        Processes.let_first_speak()
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code

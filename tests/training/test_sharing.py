@@ -107,6 +107,40 @@ def test_a_dead_process_ends_the_others_and_the_run_can_go_on(tmp_path: Path) ->
     assert json.loads((run / "run.json").read_text())["status"] == "completed"
 
 
+def errors(directory: Path, *arguments: str, **environment: str) -> list[str]:
+    """Return what a command that fails tells of an experiment whose dataset is not there."""
+    write_experiment(directory, "gan", "fp32")
+    text = (directory / "x.toml").read_text()
+    (directory / "x.toml").write_text(text.replace('"faces"', '"no-such-data"'))
+    done = subprocess.run(
+        arguments,
+        cwd=directory,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode != 0
+    return [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+
+
+def test_what_all_find_wrong_before_they_join_is_told_once(tmp_path: Path) -> None:
+    (error,) = errors(tmp_path, *command(2, "run", "x.toml"))
+    assert "no-such-data" in error
+
+
+def test_what_one_alone_finds_wrong_before_they_join_is_told(tmp_path: Path) -> None:
+    alone = {
+        "RANK": "1",
+        "LOCAL_RANK": "1",
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "localhost",
+        "MASTER_PORT": "1",
+    }
+    (error,) = errors(tmp_path, *command(1, "run", "x.toml"), **alone)
+    assert "no-such-data" in error
+
+
 def test_two_processes_resume_to_the_byte(tmp_path: Path) -> None:
     straight, disturbed = tmp_path / "straight", tmp_path / "disturbed"
     results = []
