@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 
@@ -15,7 +17,41 @@ from ganlab_neighbours.search import nearest
 __all__ = ["DensityCoverage", "PrecisionRecall"]
 
 
-class PrecisionRecall(Evaluator):
+class _OnBalls(Evaluator):
+    """Two shares, or means, that rest on the balls around real samples.
+
+    Args:
+        k: which neighbour a ball reaches to.
+    """
+
+    names: ClassVar[tuple[str, str]]
+
+    def __init__(self, k: int) -> None:
+        self._k = k
+        self._radii = Remembered[torch.Tensor]()
+
+    def evaluate(self, real: FeatureBank, fake: FeatureBank) -> Mapping[str, Estimate]:
+        """Return the two numbers by their names.
+
+        Raises:
+            ComponentError: a bank has k samples or fewer.
+        """
+        x, y = (features_of(bank, self._k, option="k") for bank in (real, fake))
+        radii = self._radii.get((x,), lambda: _radii(x, self._k))
+        values = self._measure(x, y, radii)
+        errors = block_errors(lambda x, y: self._measure(x, y, _radii(x, self._k)), x, y, self._k, 2)
+        warnings = tuple(cautions(real, fake))
+        return {
+            name: Estimate(value, error, warnings)
+            for name, value, error in zip(self.names, values, errors, strict=True)
+        }
+
+    @abstractmethod
+    def _measure(self, x: torch.Tensor, y: torch.Tensor, radii: torch.Tensor) -> tuple[float, float]:
+        """Return both numbers for real `x`, generated `y`, and the radii of the balls around `x`."""
+
+
+class PrecisionRecall(_OnBalls):
     """How much of the generated set looks real, and how much of the real set is generated.
 
     Precision is the share of generated samples within a ball around some real sample that reaches to
@@ -27,28 +63,17 @@ class PrecisionRecall(Evaluator):
         k: which neighbour a ball reaches to.
     """
 
+    names = ("precision", "recall")
+
     def __init__(self, k: int = 3) -> None:
-        self._k = k
-        self._radii = Remembered[torch.Tensor]()
-
-    def evaluate(self, real: FeatureBank, fake: FeatureBank) -> Mapping[str, Estimate]:
-        """Return `precision` and `recall`.
-
-        Raises:
-            ComponentError: a bank has k samples or fewer.
-        """
-        x, y = (features_of(bank, self._k, option="k") for bank in (real, fake))
-        radii = self._radii.get((x,), lambda: _radii(x, self._k))
-        values = self._measure(x, y, radii)
-        errors = block_errors(lambda x, y: self._measure(x, y, _radii(x, self._k)), x, y, self._k, 2)
-        return _estimates(("precision", "recall"), values, errors, tuple(cautions(real, fake)))
+        super().__init__(k)
 
     def _measure(self, x: torch.Tensor, y: torch.Tensor, radii: torch.Tensor) -> tuple[float, float]:
         precision = _share(count_covering(y, x, radii) > 0)
         return precision, _share(count_covering(x, y, _radii(y, self._k)) > 0)
 
 
-class DensityCoverage(Evaluator):
+class DensityCoverage(_OnBalls):
     """Precision and recall that outliers among real samples do not inflate.
 
     Density counts the balls around real samples that contain a generated one, over the k that are
@@ -62,21 +87,10 @@ class DensityCoverage(Evaluator):
         k: which neighbour a ball reaches to.
     """
 
+    names = ("density", "coverage")
+
     def __init__(self, k: int = 5) -> None:
-        self._k = k
-        self._radii = Remembered[torch.Tensor]()
-
-    def evaluate(self, real: FeatureBank, fake: FeatureBank) -> Mapping[str, Estimate]:
-        """Return `density` and `coverage`.
-
-        Raises:
-            ComponentError: a bank has k samples or fewer.
-        """
-        x, y = (features_of(bank, self._k, option="k") for bank in (real, fake))
-        radii = self._radii.get((x,), lambda: _radii(x, self._k))
-        values = self._measure(x, y, radii)
-        errors = block_errors(lambda x, y: self._measure(x, y, _radii(x, self._k)), x, y, self._k, 2)
-        return _estimates(("density", "coverage"), values, errors, tuple(cautions(real, fake)))
+        super().__init__(k)
 
     def _measure(self, x: torch.Tensor, y: torch.Tensor, radii: torch.Tensor) -> tuple[float, float]:
         density = float(count_covering(y, x, radii, inclusive=False).double().mean()) / self._k
@@ -89,10 +103,3 @@ def _radii(features: torch.Tensor, k: int) -> torch.Tensor:
 
 def _share(holds: torch.Tensor) -> float:
     return float(holds.double().mean())
-
-
-def _estimates(
-    names: Sequence[str], values: Sequence[float], errors: Sequence[float | None], warnings: tuple[str, ...]
-) -> Mapping[str, Estimate]:
-    each = zip(names, values, errors, strict=True)
-    return {name: Estimate(value, error, warnings) for name, value, error in each}
