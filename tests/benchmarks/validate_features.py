@@ -92,7 +92,7 @@ class Ruler:
         raw = FeatureBank(self._features(reference))
         self._standardiser = Standardiser.fit(raw) if extractor.standardise else None
         self._real = self._standardised(raw)
-        self._mmd, self._biased = MmdEvaluator(), MmdEvaluator(unbiased=False)
+        self._mmd, self._biased = MmdEvaluator(), MmdEvaluator(estimator="biased")
         for evaluator in (self._mmd, self._biased):
             evaluator.prepare(self._real, None)
         self._frechet = FrechetEvaluator()

@@ -98,7 +98,7 @@ def test_results_are_kept_beside_the_run_and_leave_it_alone(
     lines = [json.loads(line) for line in (directory / "evaluations.jsonl").read_text().splitlines()]
     assert [{key: value for key, value in line.items() if key != "time"} for line in lines] == found
     with Image.open(directory / "curves.png") as picture:
-        assert picture.size == (1120, 340)
+        assert picture.size == (1120, 680)
         assert len(picture.convert("RGB").getcolors(1 << 20)) > 20
     events = EventAccumulator(str(directory / "tensorboard"), size_guidance={"scalars": 0})
     events.Reload()

@@ -43,7 +43,8 @@ NO_CACHE = Path("/dev/null/cache")
 ORIGIN = Origin({"evaluators.0": (Path("experiment.toml"), 7)})
 MMD = next(iter(ganlab_mmd.ganlab_evaluators()))
 FRECHET = next(iter(ganlab_frechet.ganlab_evaluators()))
-WAVELET, PIXELS, COORDINATES = ganlab_features.ganlab_features()
+FEATURES = {component.name: component for component in ganlab_features.ganlab_features()}
+WAVELET, PIXELS, COORDINATES = (FEATURES[name] for name in ("wavelet", "pixels", "coordinates"))
 
 
 def images(n: int, seed: int = 0, brightness: int = 256) -> torch.Tensor:

@@ -149,7 +149,7 @@ def test_a_signal_during_an_evaluation(tmp_path: Path, evaluation: int, step: in
     assert interrupted_at(tmp_path, process) == step
     run = the_run(tmp_path)
     records = (run / "evaluations.jsonl").read_text().splitlines()
-    assert [json.loads(record)["step"] for record in records] == list(range(0, step, 3))
+    assert sorted({json.loads(record)["step"] for record in records}) == list(range(0, step, 3))
     state = torch.load(run / "checkpoints" / f"step-{step:08d}" / "state.pt", weights_only=True)
     assert state["trainer"]["evaluated"] < step, "the checkpoint claims an evaluation that never ended"
 

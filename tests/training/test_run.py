@@ -77,7 +77,7 @@ def test_a_run_leaves_what_the_manual_promises(faces_run: Path) -> None:
     steps = [json.loads(line)["step"] for line in (faces_run / "metrics.jsonl").read_text().splitlines()]
     assert steps == [2, 4, 6]
     evaluations = [json.loads(line) for line in (faces_run / "evaluations.jsonl").read_text().splitlines()]
-    assert [record["step"] for record in evaluations] == [0, 3, 6]
+    assert sorted({record["step"] for record in evaluations}) == [0, 3, 6]
     assert all(record["floor"] is not None for record in evaluations)
     pictures = {path.name for path in (faces_run / "samples").iterdir()}
     assert {"real-00000000.png", "fixed-00000006.png", "fixed_ema-00000003.png"} <= pictures
