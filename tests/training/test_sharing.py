@@ -18,7 +18,8 @@ from disturbance import contents, write_experiment
 from sharing import CASES, EXPERIMENT, command, compare, difference, sample_difference, train
 
 
-@pytest.mark.parametrize("case", CASES)
+# R1 stands on the non-saturating loss, which needs no turn of its own here.
+@pytest.mark.parametrize("case", [case for case in CASES if case != "non-saturating"])
 def test_two_processes_train_as_one(tmp_path: Path, case: str) -> None:
     alone, shared = (train(tmp_path, case, 20, processes) for processes in (1, 2))
     found = difference(alone, shared)
