@@ -18,6 +18,7 @@ __all__ = [
     "RbfKernel",
     "rbf_mixture",
     "squared_distances",
+    "without",
 ]
 
 
@@ -49,21 +50,22 @@ class Centred:
 
     Attributes:
         vectors: `(n, d)` float32, without the centre.
-        centre: `(d,)` float64, what was taken off.
+        along: `(n,)` float64, so that xᵀy = vectors·vectors + along of x + along of y.
     """
 
     vectors: torch.Tensor
-    centre: torch.Tensor
+    along: torch.Tensor
 
     @classmethod
     def of(cls, x: torch.Tensor, centre: torch.Tensor) -> Centred:
-        """Return `(n, d)` vectors without a centre that float32 can hold."""
-        return cls((x - centre.to(x.dtype)).float(), centre)
+        """Return `(n, d)` vectors without a centre `(d,)` float64 that float32 can hold."""
+        vectors = without(x, centre)
+        return cls(vectors, vectors.double() @ centre + centre @ centre / 2)
 
-    @property
-    def along(self) -> torch.Tensor:
-        """`(n,)` float64, so that xᵀy = vectors·vectors + along of x + along of y."""
-        return self.vectors.double() @ self.centre + self.centre @ self.centre / 2
+
+def without(x: torch.Tensor, centre: torch.Tensor) -> torch.Tensor:
+    """Return `x − centre` as float32."""
+    return (x - centre.to(x.dtype)).float()
 
 
 class Kernel(ABC):
@@ -155,24 +157,40 @@ class EnergyKernel(RadialKernel):
 
 
 class ProductKernel(Kernel):
-    """A kernel that is a function of the scalar product."""
+    """(s·xᵀy + c)^p.
+
+    Args:
+        degree: p.
+        constant: c.
+    """
+
+    def __init__(self, degree: int, constant: float) -> None:
+        self._degree = degree
+        self._constant = constant
 
     def __call__(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Return k(xᵢ, yⱼ) `(n, m)` of `(n, d)` and `(m, d)`, in their type."""
-        return self._of_products(x @ y.T, x.shape[1])
+        return self._power((x @ y.T).mul_(self._scale(x.shape[1])).add_(self._constant))
 
     def tile(self, x: Centred, y: Centred) -> torch.Tensor:
         """Return k(xᵢ, yⱼ) `(n, m)` float64; what the centre adds to the products is float64 throughout."""
-        products = (x.vectors @ y.vectors.T).double()
-        return self._of_products(products.add_(x.along[:, None]).add_(y.along), len(x.centre))
+        scale = self._scale(x.vectors.shape[1])
+        rows, columns = scale * x.along + self._constant, scale * y.along
+        # In as few passes as can be: they take as long as the product where dimensions are few.
+        products = torch.add(rows[:, None], x.vectors @ y.vectors.T, alpha=scale)
+        return self._power(products.add_(columns))
 
     def diagonal(self, x: Centred) -> torch.Tensor:
         """Return k(xᵢ, xᵢ) `(n,)` float64."""
-        return self._of_products(x.vectors.double().square().sum(1).add_(2 * x.along), len(x.centre))
+        products = x.vectors.double().square().sum(1) + 2 * x.along
+        return self._power(products * self._scale(x.vectors.shape[1]) + self._constant)
 
     @abstractmethod
-    def _of_products(self, products: torch.Tensor, dimension: int) -> torch.Tensor:
-        """Return the kernel of scalar products of vectors of that dimension, elementwise."""
+    def _scale(self, dimension: int) -> float:
+        """Return s for vectors of that dimension."""
+
+    def _power(self, base: torch.Tensor) -> torch.Tensor:
+        return base if self._degree == 1 else base.pow_(self._degree)
 
 
 class PolynomialKernel(ProductKernel):
@@ -186,15 +204,17 @@ class PolynomialKernel(ProductKernel):
     """
 
     def __init__(self, degree: int = 3, constant: float = 1.0) -> None:
-        self._degree = degree
-        self._constant = constant
+        super().__init__(degree, constant)
 
-    def _of_products(self, products: torch.Tensor, dimension: int) -> torch.Tensor:
-        return (products / dimension).add_(self._constant).pow_(self._degree)
+    def _scale(self, dimension: int) -> float:
+        return 1 / dimension
 
 
 class LinearKernel(ProductKernel):
     """xᵀy, whose biased discrepancy is the squared distance of the means."""
 
-    def _of_products(self, products: torch.Tensor, dimension: int) -> torch.Tensor:
-        return products
+    def __init__(self) -> None:
+        super().__init__(degree=1, constant=0.0)
+
+    def _scale(self, dimension: int) -> float:
+        return 1.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ganlab_mmd.kernels import Centred, Kernel
+from ganlab_mmd.kernels import Centred, Kernel, without
 
 __all__ = ["KernelSums", "centre_of", "cross_sums", "mmd2", "within_sums"]
 
@@ -55,14 +55,36 @@ class KernelSums:
         return max(0.0, self.squares / self.pairs - float(spread) + self.mean**2)
 
 
+class _Tiles:
+    """Centred vectors, a tile at a time, with no centred copy of them all.
+
+    Args:
+        x: `(n, d)`.
+        centre: `(d,)` float64.
+        size: rows of a tile.
+    """
+
+    def __init__(self, x: torch.Tensor, centre: torch.Tensor, size: int) -> None:
+        self._x = x
+        self._centre = centre
+        self._size = size
+        self._along = torch.cat([Centred.of(part, centre).along for part in torch.split(x, size)])
+
+    def __getitem__(self, start: int) -> Centred:
+        """Return the tile that begins at a row."""
+        rows = slice(start, start + self._size)
+        return Centred(without(self._x[rows], self._centre), self._along[rows])
+
+
 def cross_sums(kernel: Kernel, x: torch.Tensor, y: torch.Tensor, tile: int = TILE) -> KernelSums:
     """Return the sums of k(xᵢ, yⱼ) over `(n, d)` and `(m, d)` features."""
     centre = centre_of([x, y], tile)
+    right = _Tiles(y, centre, tile)
     rows, columns, squares = _zeros(len(x)), _zeros(len(y)), _zeros(1)
     for i in range(0, len(x), tile):
         left = Centred.of(x[i : i + tile], centre)
         for j in range(0, len(y), tile):
-            block = kernel.tile(left, Centred.of(y[j : j + tile], centre))
+            block = kernel.tile(left, right[j])
             _accumulate(block, rows[i : i + tile], columns[j : j + tile], squares)
     return KernelSums(rows, columns, float(squares), 0.0, len(x) * len(y))
 
@@ -70,13 +92,14 @@ def cross_sums(kernel: Kernel, x: torch.Tensor, y: torch.Tensor, tile: int = TIL
 def within_sums(kernel: Kernel, x: torch.Tensor, tile: int = TILE) -> KernelSums:
     """Return the sums of k(xᵢ, xⱼ), i ≠ j, over `(n, d)` features; half the blocks follow by symmetry."""
     centre = centre_of([x], tile)
+    tiles = _Tiles(x, centre, tile)
     rows, squares, diagonal = _zeros(len(x)), _zeros(1), 0.0
     for i in range(0, len(x), tile):
-        left = Centred.of(x[i : i + tile], centre)
+        left = tiles[i]
         diagonal += float(kernel.diagonal(left).sum())
         _accumulate(kernel.tile(left, left).fill_diagonal_(0), rows[i : i + tile], None, squares)
         for j in range(i + tile, len(x), tile):
-            block = kernel.tile(left, Centred.of(x[j : j + tile], centre))
+            block = kernel.tile(left, tiles[j])
             _accumulate(block, rows[i : i + tile], rows[j : j + tile], squares, times=2)
     return KernelSums(rows, rows, float(squares), diagonal, len(x) * (len(x) - 1))
 
