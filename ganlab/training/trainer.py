@@ -140,14 +140,19 @@ class Trainer:
 
     @contextmanager
     def _saved_on_failure(self) -> Iterator[None]:
-        """Keep the completed step when what comes after it fails: a report must not cost training."""
+        """Keep the completed step when what comes after it fails: a report must not cost training.
+
+        Not where several processes share the run: a state is gathered from all of them, and the
+        others, which know nothing of a failure here, would be waited for.
+        """
         try:
             yield
         except (DivergedError, InterruptedRunError):
             raise
         except Exception:
-            with suppress(GanlabError):
-                self.save()
+            if self.processes.world == 1:
+                with suppress(GanlabError):
+                    self.save()
             raise
 
     def _report(self) -> None:

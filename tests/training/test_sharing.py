@@ -108,6 +108,43 @@ def test_a_dead_process_ends_the_others_and_the_run_can_go_on(tmp_path: Path) ->
     assert json.loads((run / "run.json").read_text())["status"] == "completed"
 
 
+CRASHING = """
+from ganlab import Estimate, Evaluator, EvaluatorComponent, Metric, hookimpl
+
+
+class Crashing(Evaluator):
+    calls = 0
+
+    def evaluate(self, real, fake):
+        self.calls += 1
+        if self.calls > 3:
+            raise RuntimeError("broken from here on")
+        return {"one": Estimate(1.0)}
+
+
+@hookimpl
+def ganlab_evaluators():
+    build = lambda options, image: Crashing()
+    metrics = (Metric("one", "lower"),)
+    yield EvaluatorComponent(name="crashing", summary="Crashes", build=build, metrics=metrics)
+"""
+
+
+def test_what_fails_in_the_leader_alone_ends_all_and_is_told(tmp_path: Path) -> None:
+    losses, training = CASES["non-saturating"]
+    text = EXPERIMENT.format(losses=losses, training=training, steps=30)
+    evaluator = '[[evaluators]]\nname = "crashing"\nevery = 5\nsamples = 32\n'
+    (tmp_path / "x.toml").write_text('plugins = ["./crashing.py"]\n' + text + evaluator)
+    (tmp_path / "crashing.py").write_text(CRASHING)
+    done = subprocess.run(
+        command(2, "run", "x.toml"), cwd=tmp_path, capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode != 0
+    assert "broken from here on" in done.stderr
+    (run,) = (tmp_path / "runs").glob("*/*/")
+    assert json.loads((run / "run.json").read_text())["status"] == "failed"
+
+
 def errors(directory: Path, *arguments: str, **environment: str) -> list[str]:
     """Return what a command that fails tells of an experiment whose dataset is not there."""
     write_experiment(directory, "gan", "fp32")
