@@ -13,12 +13,15 @@ from ganlab.errors import UsageError
 if TYPE_CHECKING:
     from ganlab.config import Experiment
     from ganlab.registry import Registry
+    from ganlab.training.session import Plan
 
 __all__ = [
     "experiment_options",
     "load",
+    "make_plan",
     "parse_checkpoint",
     "plugin_options",
+    "resume_options",
     "runs_option",
     "tell_failures",
 ]
@@ -67,6 +70,43 @@ def runs_option(function: _Function) -> _Function:
         metavar="DIR",
         help="Directory that holds the runs.",
     )(function)
+
+
+def resume_options(function: _Function) -> _Function:
+    """Add `--allow-change`, `--fork` and `--checkpoint`, for `make_plan`."""
+    allow_change = click.option(
+        "--allow-change", is_flag=True, help="Go on although the experiment has changed; record how."
+    )
+    fork = click.option(
+        "--fork", is_flag=True, help="Leave the run as it is, and go on from it in a new one."
+    )
+    checkpoint = click.option(
+        "--checkpoint", metavar="best|last|STEP", help="Which one a fork starts from.  [default: last]"
+    )
+    return allow_change(fork(checkpoint(function)))
+
+
+def make_plan(
+    runs: Path, resume: str | None, *, allow_change: bool, fork: bool, checkpoint: str | None
+) -> Plan:
+    """Return what `--runs`, `--resume` and the options of `resume_options` mean together.
+
+    Raises:
+        UsageError: one is given without the one that it belongs to.
+    """
+    from ganlab.training.session import Plan
+
+    which = parse_checkpoint(checkpoint)
+    if which is not None and not fork:
+        raise UsageError(
+            "--checkpoint goes with --fork: going on from an earlier one in the run itself would throw away "
+            "what came after it"
+        )
+    if resume is None and (allow_change or fork):
+        option = "--fork" if fork else "--allow-change"
+        raise UsageError(f"{option} goes with --resume: a new run is what its file says")
+    start = "last" if which is None else which
+    return Plan(runs, resume, fork=fork, checkpoint=start, allow_change=allow_change)
 
 
 def parse_checkpoint(given: str | None) -> Literal["best", "last"] | int | None:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganlab.commands.common import experiment_options, runs_option
-from ganlab.errors import UsageError
+from ganlab.commands.common import experiment_options, resume_options, runs_option
 
 if TYPE_CHECKING:
     from ganlab.runs.reading import Run
@@ -26,7 +25,7 @@ __all__ = ["command", "tell_result"]
     metavar="auto|RUN",
     help="Go on with this run of the experiment; auto: with the newest of its title, or start one.",
 )
-@click.option("--allow-change", is_flag=True, help="Go on although the experiment has changed; record how.")
+@resume_options
 def command(
     experiment: Path,
     overrides: tuple[str, ...],
@@ -36,17 +35,17 @@ def command(
     quiet: bool,
     resume: str | None,
     allow_change: bool,
+    fork: bool,
+    checkpoint: str | None,
 ) -> None:
     """Train and measure EXPERIMENT (a TOML file) in a new run directory, or go on with a run of it.
 
     Several processes share a run under `torchrun --nproc-per-node=N -m ganlab run EXPERIMENT`.
     """
-    from ganlab.commands.common import load
-    from ganlab.training.session import Plan, run_experiment
+    from ganlab.commands.common import load, make_plan
+    from ganlab.training.session import run_experiment
 
-    if allow_change and resume is None:
-        raise UsageError("--allow-change goes with --resume: a new run is what its file says")
-    plan = Plan(runs, resume, allow_change=allow_change)
+    plan = make_plan(runs, resume, allow_change=allow_change, fork=fork, checkpoint=checkpoint)
     tell_result(run_experiment(load(experiment, overrides, plugins, disabled), plan, quiet=quiet), runs)
 
 

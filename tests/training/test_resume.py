@@ -14,7 +14,7 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from disturbance import contents, ganlab, resume, start, write_experiment
+from disturbance import contents, ganlab, records, resume, start, write_experiment
 
 
 @functools.cache
@@ -164,6 +164,73 @@ def test_a_fork_leaves_its_parent_alone(tmp_path: Path) -> None:
     assert state["parent"] == {"id": parent.name, "step": 8}
     assert any("learning_rate" in change for change in state["sessions"][0]["changes"])
     assert min(record["step"] for record in map(json.loads, (fork / "metrics.jsonl").open())) > 8
+
+
+def test_step_0_is_a_step_to_fork_from() -> None:
+    from ganlab.commands.common import make_plan
+
+    plan = make_plan(Path("runs"), "a-run", allow_change=False, fork=True, checkpoint="0")
+    assert plan.checkpoint == 0
+
+
+def test_an_edited_file_can_be_forked(tmp_path: Path) -> None:
+    write_experiment(tmp_path, "gan", "fp32")
+    parent = start(tmp_path, "turn:15")
+    text = (tmp_path / "x.toml").read_text().replace("[training]", "learning_rate = 1e-5\n[training]")
+    (tmp_path / "x.toml").write_text(text)
+    done = ganlab("run", "x.toml", "--resume", "auto", "--fork", "--checkpoint", "8", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (fork,) = set((tmp_path / "runs").glob("*/*/")) - {parent}
+    state = json.loads((fork / "run.json").read_text())
+    assert state["parent"] == {"id": parent.name, "step": 8}
+    assert any("optimizer.generator.learning_rate" in change for change in state["sessions"][0]["changes"])
+
+
+def test_another_metric_that_chooses_the_best_begins_afresh(tmp_path: Path) -> None:
+    write_experiment(tmp_path, "gan", "fp32")
+    text = (tmp_path / "x.toml").read_text().replace('best = "mmd"', 'best = "deadly"')
+    (tmp_path / "x.toml").write_text(text)
+    run = start(tmp_path, "turn:15")
+    before = json.loads((run / "run.json").read_text())["best"]
+    resume(run, "--allow-change", "--set", "checkpoint.best=mmd")
+    best = json.loads((run / "run.json").read_text())["best"]
+    values = {
+        record["step"]: record["value"]
+        for record in records(run / "evaluations.jsonl")
+        if record["metric"] == "mmd2" and record["step"] > 12
+    }
+    assert before["value"] < min(values.values()), "the two metrics' values could be told apart"
+    assert (best["metric"], best["value"]) == ("mmd.mmd2", min(values.values()))
+    assert (run / "BEST").read_text().strip() == f"step-{best['step']:08d}"
+
+
+@pytest.mark.parametrize("name", ["resolved.toml", "environment.json"])
+@pytest.mark.parametrize("content", [None, "[1", "[]"])
+def test_a_file_that_is_gone_or_damaged_is_named(tmp_path: Path, name: str, content: str | None) -> None:
+    from ganlab.errors import GanlabError
+    from ganlab.runs.reading import read_run
+
+    (tmp_path / "run.json").write_text('{"id": "a", "title": "A", "steps": 1, "created": ""}')
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    run = read_run(tmp_path)
+    read = {"resolved.toml": run.experiment, "environment.json": run.environment}[name]
+    with pytest.raises(GanlabError, match=name):
+        read()
+
+
+def test_what_the_machine_was_is_said_once(tmp_path: Path) -> None:
+    write_experiment(tmp_path, "gan", "fp32")
+    run = start(tmp_path, "turn:11")
+    environment = json.loads((run / "environment.json").read_text())
+    (run / "environment.json").write_text(json.dumps({**environment, "platform": "elsewhere"}))
+    resume(run, death="turn:3")
+    resume(run)
+    here = environment["platform"]
+    sessions = json.loads((run / "run.json").read_text())["sessions"]
+    assert [session["changes"] for session in sessions[1:]] == [[f"platform: elsewhere -> {here}"], []]
+    before = json.loads((run / "logs" / "before-session-2" / "environment.json").read_text())
+    assert before["platform"] == "elsewhere"
 
 
 def test_a_moved_run_samples_and_goes_on_elsewhere(tmp_path: Path) -> None:
