@@ -122,7 +122,9 @@ class Trainer:
         self._logged, self._drawn, self._evaluated = (
             state[name] for name in ("logged", "drawn", "evaluated")
         )
-        self.best = None if state["best"] is None else Best(**state["best"])
+        best = None if state["best"] is None else Best(**state["best"])
+        # Where another metric chooses now, values of the one before are nothing to compare with.
+        self.best = best if best and best.metric == self._best_name else None
         self.health.load_state_dict(state["health"])
         self.evaluation.load_state_dict(state["evaluation"])
         self._saved = self._position
@@ -239,6 +241,12 @@ class Trainer:
         most = self.evaluation.greediest
         yield from run_for_evaluation(engine.generator, engine.experiment, most, labels, rows)
 
+    @property
+    def _best_name(self) -> str:
+        """The metric that chooses the best checkpoint, as `Best` has it; empty where there is none."""
+        chosen = self.engine.experiment.best
+        return f"{chosen.label}.{chosen.metric.name}" if chosen else ""
+
     def _chooses_best(self, measurements: list[Measurement]) -> list[Measurement]:
         chosen = self.engine.experiment.best
         return [
@@ -252,6 +260,5 @@ class Trainer:
             value = measurement.value
             sign = -1 if measurement.metric.better == "lower" else 1
             if math.isfinite(value) and (self.best is None or sign * value > sign * self.best.value):
-                name = f"{measurement.evaluator}.{measurement.metric.name}"
-                return Best(self.engine.step, name, value)
+                return Best(self.engine.step, self._best_name, value)
         return None
