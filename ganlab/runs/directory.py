@@ -144,6 +144,7 @@ class RunDirectory:
         *,
         experiment: Experiment,
         best: Mapping[str, Any] | None = None,
+        device: str = "cpu",
         processes: int = 1,
         changes: Sequence[str] = (),
     ) -> None:
@@ -152,8 +153,9 @@ class RunDirectory:
         Args:
             step: the checkpoint's; 0 where the run starts again.
             record: what `state_dict` returned when it was written; `None` is the very beginning.
-            experiment: what goes on; it replaces `resolved.toml`, where it was changed.
+            experiment: what goes on; it replaces `resolved.toml`, where anything was changed.
             best: the best checkpoint by then, as `Best` has it.
+            device: where the run computes; the machine replaces `environment.json` alike.
             processes: how many share the run.
             changes: what differs from the session before.
 
@@ -169,7 +171,7 @@ class RunDirectory:
         with explained(f"cannot write {self.path}"):
             _remove_pictures_after(self._layout.samples, last_picture)
             if changes:
-                _replace_experiment(self._layout, experiment, len(self.state.sessions))
+                _replace_experiment(self._layout, experiment, device, len(self.state.sessions))
         self._replace(
             status="running",
             reason="",
@@ -263,7 +265,7 @@ class RunDirectory:
             write_atomically(path, to_json(content, indent=2) + "\n")
 
     def environment(self) -> dict[str, Any]:
-        """Return the machine and the versions that the run was started with."""
+        """Return the machine and the versions that the run goes by."""
         return Run(self.path, self.state).environment()
 
     def reread(self) -> Run:
@@ -291,7 +293,7 @@ def _fill(layout: RunLayout, experiment: Experiment, state: RunState, device: st
         shutil.copyfile(experiment.file, layout.experiment)
     resolved = copy_plugins(experiment.resolved, experiment.plugin_files, layout.plugins)
     write_atomically(layout.resolved, dump_resolved(dataclasses.replace(experiment, resolved=resolved)))
-    write_atomically(layout.environment, to_json(describe_environment(device), indent=2) + "\n")
+    _write_environment(layout, device)
     write_state(layout.state, state)
     for directory in (layout.samples, layout.checkpoints, layout.logs):
         directory.mkdir()
@@ -312,12 +314,13 @@ def _remove_pictures_after(samples: Path, step: int) -> None:
             picture.unlink()
 
 
-def _replace_experiment(layout: RunLayout, experiment: Experiment, sessions: int) -> None:
-    """Let a run's files say what goes on from here; what they said so far is kept in `logs/`."""
+def _replace_experiment(layout: RunLayout, experiment: Experiment, device: str, sessions: int) -> None:
+    """Let a run's files say what goes on from here, and where; what they said is kept in `logs/`."""
     before = layout.logs / f"before-session-{sessions + 1}"
     if not before.is_dir():
         before.mkdir(parents=True)
-        shutil.copyfile(layout.resolved, before / layout.resolved.name)
+        for file in (layout.resolved, layout.environment):
+            shutil.copyfile(file, before / file.name)
         if layout.plugins.is_dir():
             shutil.copytree(layout.plugins, before / layout.plugins.name)
     # Read before they are written: a plugin's file may be the run's own copy.
@@ -327,6 +330,11 @@ def _replace_experiment(layout: RunLayout, experiment: Experiment, sessions: int
         write_atomically(layout.plugins / name, content)
     resolved = point_at_copies(experiment.resolved, contents, layout.plugins.name)
     write_atomically(layout.resolved, dump_resolved(dataclasses.replace(experiment, resolved=resolved)))
+    _write_environment(layout, device)
+
+
+def _write_environment(layout: RunLayout, device: str) -> None:
+    write_atomically(layout.environment, to_json(describe_environment(device), indent=2) + "\n")
 
 
 def _made(directory: Path) -> Path:

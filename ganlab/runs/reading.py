@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,18 +49,21 @@ class Run:
         """Its checkpoints, to load from."""
         return Checkpoints(self.path)
 
-    def environment(self) -> dict[str, Any]:
-        """Return the machine and the versions that the run was started with.
+    def experiment(self) -> dict[str, Any]:
+        """Return the content of `resolved`.
 
         Raises:
             GanlabError: the file is not there, or damaged.
         """
-        path = RunLayout(self.path).environment
-        try:
-            described: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise GanlabError(f"{path} cannot be read: {error}") from error
-        return described
+        return _read_tables(self.resolved, tomllib.loads)
+
+    def environment(self) -> dict[str, Any]:
+        """Return the machine and the versions that the run goes by.
+
+        Raises:
+            GanlabError: the file is not there, or damaged.
+        """
+        return _read_tables(RunLayout(self.path).environment, json.loads)
 
     def last_metrics(self) -> dict[str, Any] | None:
         """Return the scalars of the last log point, with `step` and `time`; `None` before the first."""
@@ -131,6 +135,16 @@ def find_run(wanted: str, root: Path = Path("runs")) -> Run:
     near = closest(wanted, names)
     hint = f"did you mean {near}?" if near else f"the newest are:\n{_listing(runs)}"
     raise UsageError(f"there is no run {wanted!r} in {root}; {hint}")
+
+
+def _read_tables(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
+    try:
+        content = parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise GanlabError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise GanlabError(f"{path} is damaged: it is no table of names and values")
+    return content
 
 
 def _listing(runs: list[Run]) -> str:

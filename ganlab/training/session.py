@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -188,8 +187,7 @@ def _look_at(run: Run, experiment: Experiment, plan: Plan, data: Data, processes
         state = None
     else:
         state = run.checkpoints.load(plan.checkpoint if plan.fork else "last").state()
-    with run.resolved.open("rb") as file:
-        changes = [str(difference) for difference in differences(tomllib.load(file), experiment)]
+    changes = [str(difference) for difference in differences(run.experiment(), experiment)]
     if state is not None and state["data"] != data.store.fingerprint:
         changes.append("the data: its content is another, or it is prepared otherwise")
     if changes and not (plan.allow_change or plan.fork):
@@ -247,7 +245,13 @@ def _begin(
         record = None if start.state is None else start.state["record"]["run"]
         best = None if start.state is None else start.state["trainer"]["best"]
         directory.begin(
-            start.step, record, experiment=experiment, best=best, processes=world, changes=start.changes
+            start.step,
+            record,
+            experiment=experiment,
+            best=best,
+            device=str(engine.device),
+            processes=world,
+            changes=start.changes,
         )
         console.message(f"run directory: {directory.path}, going on from step {start.step}")
     else:
