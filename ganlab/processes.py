@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from ganlab.errors import GanlabError, LostProcessError, UsageError
 
@@ -56,7 +56,7 @@ class Processes:
         local_rank: this process among those on this machine, from 0: the GPU that it takes.
     """
 
-    _have_joined = False
+    _alone_with_errors = False
 
     def __init__(self, rank: int = 0, world: int = 1, local_rank: int = 0) -> None:
         self.rank = rank
@@ -93,12 +93,13 @@ class Processes:
     def let_first_speak(cls) -> None:
         """Call this before telling of an error: return at once in the first process of a machine.
 
-        Before they have joined, what one process finds wrong all of them do. The others wait a
-        little, in which `torchrun` ends them as soon as the first has ended; whoever is still
-        there afterwards has an error of its own. Processes that had joined do not wait: one
-        that fails ends the rest, and the reason is its alone.
+        Before they have joined, what one process finds wrong all of them do, and so they do with
+        an error of `led`. The others wait a little, in which `torchrun` ends them as soon as the
+        first has ended; whoever is still there afterwards has an error of its own. Processes that
+        had joined do not wait for anything else: one that fails ends the rest, and the reason is
+        its alone.
         """
-        if not cls._have_joined and os.environ.get("LOCAL_RANK", "0") != "0":
+        if not cls._alone_with_errors and os.environ.get("LOCAL_RANK", "0") != "0":
             time.sleep(_GRACE_SECONDS)
 
     @property
@@ -134,7 +135,7 @@ class Processes:
             raise GanlabError(
                 f"rank {self.rank} could not meet the other processes at {place}: {_first_line(error)}"
             ) from error
-        Processes._have_joined = True
+        Processes._alone_with_errors = True
         group = torch.distributed.group.WORLD
         assert group is not None
         try:
@@ -205,6 +206,31 @@ class Processes:
         with self._expecting_all():
             torch.distributed.broadcast_object_list(values)
         return values[0]
+
+    def led(self, find: Callable[[], T]) -> T:
+        """Return everywhere what the leader finds, or raise everywhere what it finds wrong.
+
+        Args:
+            find: called in the leader alone; returns anything that can be pickled.
+
+        Raises:
+            GanlabError: the leader raised it; it is for the first process of a machine to tell.
+            LostProcessError: another process is gone.
+        """
+        if self.world == 1:
+            return find()
+        found: T | None = None
+        error: GanlabError | None = None
+        if self.leader:
+            try:
+                found = find()
+            except GanlabError as refusal:
+                error = refusal
+        answer, message = self.broadcast((found, None if error is None else str(error)))
+        if message is not None:
+            Processes._alone_with_errors = False
+            raise error or GanlabError(message)
+        return cast(T, answer)
 
     def share(self, tensors: Iterable[Tensor]) -> None:
         """Replace every tensor by the leader's, bit for bit, in one message for each dtype and device.

@@ -157,13 +157,18 @@ def _found(
 ) -> Iterator[tuple[_Start, RunDirectory | None]]:
     """Yield what is started from, and to the leader the run that is gone on with, under its lock."""
     directory: RunDirectory | None = None
+
+    def find() -> _Start:
+        nonlocal directory
+        run = _chosen_run(experiment, plan)
+        if run is None:
+            return _Start()
+        if not plan.fork:
+            directory = RunDirectory.open(run.path, keep=experiment.settings.checkpoint.keep)
+        return _look_at(run, experiment, plan, data, processes)
+
     try:
-        start = _Start()
-        if processes.leader and (run := _chosen_run(experiment, plan)) is not None:
-            if not plan.fork:
-                directory = RunDirectory.open(run.path, keep=experiment.settings.checkpoint.keep)
-            start = _look_at(run, experiment, plan, data, processes)
-        yield processes.broadcast(start), directory
+        yield processes.led(find), directory
     finally:
         if directory is not None:
             directory.close()

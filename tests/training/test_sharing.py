@@ -145,6 +145,21 @@ def test_what_fails_in_the_leader_alone_ends_all_and_is_told(tmp_path: Path) -> 
     assert json.loads((run / "run.json").read_text())["status"] == "failed"
 
 
+def test_what_the_leader_refuses_is_told_once(tmp_path: Path) -> None:
+    run = train(tmp_path, "non-saturating", 2, 1)
+    refused = subprocess.run(
+        command(2, "resume", str(run), "--set", "training.batch_size=8"),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert refused.returncode != 0
+    (error,) = [line for line in refused.stderr.splitlines() if line.startswith("error: ")]
+    assert "the experiment is not what" in error
+    assert "training.batch_size: 15 -> 8" in refused.stderr
+
+
 def errors(directory: Path, *arguments: str, **environment: str) -> list[str]:
     """Return what a command that fails tells of an experiment whose dataset is not there."""
     write_experiment(directory, "gan", "fp32")
