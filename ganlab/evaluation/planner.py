@@ -150,15 +150,23 @@ class Evaluation:
         return measurements
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what is frozen for the run, by the evaluators' labels."""
+        """Return what is frozen for the run, by the evaluators' labels, and what each was frozen for."""
         states = {label: judge.state_dict() for label, judge in self._judges.items()}
-        return {label: state for label, state in states.items() if state}
+        return {label: {**state, "of": self._frozen_for(label)} for label, state in states.items() if state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what was frozen; evaluators that the state does not know start afresh."""
+        """Restore what was frozen; an evaluator that was another then starts afresh."""
         for label, judge in self._judges.items():
-            judge.load_state_dict(state.get(label, {}))
+            frozen = state.get(label, {})
+            judge.load_state_dict(frozen if frozen.get("of") == self._frozen_for(label) else {})
         self._prepared = False
+
+    def _frozen_for(self, label: str) -> list[str | int]:
+        """Return all that decides what an evaluator measures."""
+        choice = self._judges[label].choice
+        parts = (choice.selection, choice.features)
+        named = [text for part in parts for text in (part.component.name, part.options.model_dump_json())]
+        return [*named, choice.settings.samples]
 
     def _collect_real(self, each: FeaturePass, what: str) -> Reals:
         """Return the features of the training samples (`real`) or of the held-out ones."""

@@ -87,7 +87,8 @@ class LaterEvaluation:
             cache=cache_directory() / "statistics",
             progress=progress,
         )
-        evaluation.load_state_dict(self._frozen())
+        if not self.other_data:
+            evaluation.load_state_dict(self._state["trainer"]["evaluation"])
         # The last latents of a set depend on its size: the run's own evaluators see the run's own set.
         own = [choice.settings.samples for choice in self.experiment.evaluators]
         most = max([*own, evaluation.greediest])
@@ -116,28 +117,3 @@ class LaterEvaluation:
     @property
     def _state(self) -> Mapping[str, Any]:
         return self.run.checkpoints.load("last").state()
-
-    def _frozen(self) -> dict[str, Any]:
-        """Return what the run froze for evaluators that are as they were, on the data that it had."""
-        state = self._state
-        if state["data"] != self.data.store.fingerprint:
-            return {}
-        before = {choice.selection.label: choice for choice in self.experiment.evaluators}
-        same = {
-            label
-            for label, choice in ((each.selection.label, each) for each in self.choices)
-            if label in before and _content(before[label]) == _content(choice)
-        }
-        frozen: Mapping[str, Any] = state["trainer"]["evaluation"]
-        return {label: value for label, value in frozen.items() if label in same}
-
-
-def _content(choice: EvaluatorChoice) -> tuple[object, ...]:
-    """Return all that decides what an evaluator measures."""
-    return (
-        choice.selection.component,
-        choice.selection.options,
-        choice.features.component,
-        choice.features.options,
-        choice.settings.samples,
-    )

@@ -204,6 +204,20 @@ def test_another_metric_that_chooses_the_best_begins_afresh(tmp_path: Path) -> N
     assert (run / "BEST").read_text().strip() == f"step-{best['step']:08d}"
 
 
+def test_a_changed_evaluator_forgets_what_it_froze(tmp_path: Path) -> None:
+    write_experiment(tmp_path, "gan", "fp32")
+    run = start(tmp_path, "turn:15")
+    resume(run, "--allow-change", "--set", 'evaluators.0.features="pixels"')
+    changed = ("run", "x.toml", "--runs", "straight", "--set", 'evaluators.0.features="pixels"')
+    assert ganlab(*changed, cwd=tmp_path).returncode == 0
+    (straight,) = (tmp_path / "straight").glob("*/*/")
+    later, first = (
+        [each for each in records(path / "evaluations.jsonl") if each["step"] > 12]
+        for path in (run, straight)
+    )
+    assert later == first
+
+
 @pytest.mark.parametrize("name", ["resolved.toml", "environment.json"])
 @pytest.mark.parametrize("content", [None, "[1", "[]"])
 def test_a_file_that_is_gone_or_damaged_is_named(tmp_path: Path, name: str, content: str | None) -> None:
