@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 
 from ganlab.components import SampleSpec
 from ganlab.config.experiment import Experiment
+from ganlab.config.settings import TrainingSettings
 from ganlab.data.feed import Batch, Feed
 from ganlab.data.preparation import Data
 from ganlab.errors import UsageError
@@ -53,10 +55,7 @@ class Engine:
     def __init__(self, experiment: Experiment, data: Data, processes: Processes | None = None) -> None:
         settings = experiment.settings
         self.processes = processes = processes or Processes()
-        if processes.world > settings.training.batch_size:
-            raise UsageError(
-                f"{processes.world} processes cannot share a batch of {settings.training.batch_size}"
-            )
+        _require_equal_shares(settings.training, processes.world)
         self.experiment = experiment
         self.spec: SampleSpec = data.store.spec
         self.device = choose_device(settings.training.device, processes)
@@ -248,3 +247,23 @@ class Engine:
             if term.label in state["losses"]:
                 term.loss.load_state_dict(state["losses"][term.label])
         self.meter.load_state_dict(state["meter"], self.device)
+
+
+def _require_equal_shares(training: TrainingSettings, world: int) -> None:
+    """Make sure that every process has something to do, and the same number of passes.
+
+    Synchronised batch normalisation waits in each pass for the others.
+
+    Raises:
+        UsageError: the batch cannot be shared so.
+    """
+    batch, micro = training.batch_size, training.microbatch_size or training.batch_size
+    if world > batch:
+        raise UsageError(f"{world} processes cannot share a batch of {batch}")
+    least, most = batch // world, math.ceil(batch / world)
+    if math.ceil(least / micro) != math.ceil(most / micro):
+        raise UsageError(
+            f"{world} processes have {most} or {least} samples of a batch of {batch}, which microbatches of "
+            f"{micro} cut into {math.ceil(most / micro)} or {math.ceil(least / micro)} passes; choose a "
+            f"training.batch_size that is a multiple of {world}"
+        )

@@ -1,0 +1,46 @@
+"""How many processes a batch can be shared by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ganlab.config import load_experiment
+from ganlab.data.preparation import prepare
+from ganlab.errors import UsageError
+from ganlab.processes import Processes
+from ganlab.training.engine import Engine
+
+EXPERIMENT = """
+title = "Shared"
+[dataset]
+name = "gaussians"
+count = 100
+[generator]
+name = "mlp"
+[discriminator]
+name = "mlp"
+[[losses]]
+name = "hinge"
+[training]
+steps = 1
+batch_size = {batch}
+microbatch_size = {micro}
+"""
+
+
+def build(directory: Path, batch: int, micro: int, world: int) -> Engine:
+    file = directory / "x.toml"
+    file.write_text(EXPERIMENT.format(batch=batch, micro=micro))
+    experiment = load_experiment(file)
+    data = prepare(experiment, cache=directory / "cache", progress=False)
+    return Engine(experiment, data, Processes(rank=0, world=world))
+
+
+def test_every_process_has_samples_and_as_many_passes_as_the_others(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="3 processes cannot share a batch of 2"):
+        build(tmp_path, 2, 2, 3)
+    with pytest.raises(UsageError, match=r"3 or 2 samples of a batch of 10.* 2 or 1 passes.* multiple of 4"):
+        build(tmp_path, 10, 2, 4)
+    assert build(tmp_path, 9, 3, 2).rows == slice(0, 4)
