@@ -59,6 +59,7 @@ def test_files_that_hold_another_network(tmp_path: Path) -> None:
     # Zeros that take no room in the file.
     state = {name: torch.zeros(1).expand(shape) for name, shape in parameter_shapes().items()}
     assert "is not a file of tensors" in problem(b"<html>Sign in</html>")
+    assert "is not a file of tensors" in problem(b'title = "small"\nseed = 0\n')
     assert "is not a file of tensors" in problem(print)
     assert "it holds no state dict" in problem([1, 2])
     classes = {**state, "fc.weight": torch.zeros(1).expand(1000, 2048)}
