@@ -83,7 +83,10 @@ def _core_keys(component: Component) -> list[str]:
     from ganlab.config.settings import COMPONENT_TABLES
 
     fields = COMPONENT_TABLES[component.kind].model_fields
-    defaults = {key: default_text(field) for key, field in fields.items() if key != "name"}
+    own = {"name"}
+    if isinstance(component, EvaluatorComponent) and component.features_of is not None:
+        own.add("features")  # It is defined on certain ones, and refuses others.
+    defaults = {key: default_text(field) for key, field in fields.items() if key not in own}
     return [f"{key} = {default}" if default else key for key, default in defaults.items()]
 
 

@@ -210,6 +210,15 @@ def test_every_installed_component_can_be_described(kind: str, capsys: pytest.Ca
         assert offer.component.summary in capsys.readouterr().out
 
 
+def test_features_are_no_key_of_evaluators_that_are_defined_on_their_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["describe", "evaluator", "mmd"]) == 0
+    assert "samples = 5000, features\n" in capsys.readouterr().out
+    assert run(["describe", "evaluator", "fid"]) == 0
+    assert "samples = 5000\n" in capsys.readouterr().out
+
+
 def test_describe_of_the_unknown(shell: Shell) -> None:
     code, out, err = shell("describe", "loss", "plane", "--plugin", "mine.py")
     assert (code, out) == (2, "")
