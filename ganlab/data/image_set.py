@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -148,6 +149,8 @@ def open_image_set(path: Path, *, uniform: bool) -> ImageSet:
     images: ImageSet
     if path.suffix == ".npy" and path.is_file():
         images = _Array(path, uniform=uniform)
+    elif path.is_file() and path.suffix.lower() != ".zip" and not zipfile.is_zipfile(path):
+        raise UsageError(f"{path} is neither a folder of images, nor a .zip of them, nor a .npy")
     else:
         images = _Files(path, ImageFiles(path, option=None), uniform=uniform)
     if not len(images):

@@ -127,6 +127,14 @@ def test_a_table_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert any(line.startswith("warning: frechet: the covariance of 20 samples") for line in lines)
 
 
+def test_a_file_of_another_kind_is_named_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    real = array(tmp_path / "r.npy", images(20))
+    picture = next(folder(tmp_path / "pictures", images(1)).iterdir())
+    assert "0000.png is neither a folder of images, nor a .zip of them, nor a .npy" in refusal(
+        capsys, real, picture
+    )
+
+
 def test_sets_that_differ_are_not_resized_behind_ones_back(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
