@@ -87,8 +87,9 @@ def command(
                     measured += [(step, each) for each in measurements]
         except KeyboardInterrupt:
             count = len({step for step, _ in measured})
+            kept = f", and kept in {directory.path}" if count else ""
             raise InterruptedRunError(
-                f"interrupted; {count} of {len(steps)} checkpoints were measured, and are in {directory.path}"
+                f"interrupted; {count} of {len(steps)} checkpoints were measured{kept}"
             ) from None
         _track(directory, experiment, found.state.id, measured)
         if len(steps) > 1:

@@ -86,7 +86,10 @@ def records(measurements: Sequence[tuple[int | None, Measurement]]) -> list[dict
 
 
 def print_measurements(measurements: Sequence[tuple[int | None, Measurement]]) -> None:
-    """Print a table, and below it every note and warning once, with the metrics that it concerns."""
+    """Print a table, and below it every note and warning once, with the evaluators that it concerns.
+
+    Where it is not said at each of an evaluator's steps, it has those.
+    """
     stepped = any(step is not None for step, _ in measurements)
     header = ["EVALUATOR", "METRIC", "VALUE", "±", "FLOOR", "REAL", "FAKE", "FEATURES"]
     rows = [
@@ -104,17 +107,22 @@ def print_measurements(measurements: Sequence[tuple[int | None, Measurement]]) -
         for step, each in measurements
     ]
     print_table(["STEP", *header] if stepped else header, rows)
+    steps = {step for step, _ in measurements}
     for heading, messages in (
-        ("note", [(each, text) for _, each in measurements for text in each.notes]),
-        ("warning", [(each, text) for _, each in measurements for text in each.warnings]),
+        ("note", [(step, each, text) for step, each in measurements for text in each.notes]),
+        ("warning", [(step, each, text) for step, each in measurements for text in each.warnings]),
     ):
-        concerned: dict[str, list[str]] = {}
-        for each, text in messages:
-            labels = concerned.setdefault(text, [])
-            if each.evaluator not in labels:
-                labels.append(each.evaluator)
+        concerned: dict[str, dict[str, list[int | None]]] = {}
+        for step, each, text in messages:
+            said = concerned.setdefault(text, {}).setdefault(each.evaluator, [])
+            if step not in said:
+                said.append(step)
         for text, labels in concerned.items():
-            click.echo(f"{heading}: {', '.join(labels)}: {text}")
+            named = [
+                label if len(said) == len(steps) else f"{label} at {', '.join(f'{step:,}' for step in said)}"
+                for label, said in labels.items()
+            ]
+            click.echo(f"{heading}: {'; '.join(named) if stepped else ', '.join(named)}: {text}")
 
 
 def keep_picture(directory: Path) -> Show:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,13 +20,16 @@ __all__ = ["LaterDirectory"]
 class LaterDirectory:
     """One set of later measurements; it leaves the rest of the run alone.
 
+    Where nothing is measured, for an error or an interruption, the directory goes again.
+
     Args:
         path: an existing directory.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._records = RecordWriter(path / "evaluations.jsonl")
+        self._evaluations = path / "evaluations.jsonl"
+        self._records = RecordWriter(self._evaluations)
 
     @classmethod
     def create(cls, run: Path) -> LaterDirectory:
@@ -69,3 +73,5 @@ class LaterDirectory:
         trace: TracebackType | None,
     ) -> None:
         self._records.close()
+        if kind is not None and not self._evaluations.stat().st_size:
+            shutil.rmtree(self.path, ignore_errors=True)

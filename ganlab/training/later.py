@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -111,9 +112,17 @@ class LaterEvaluation:
 
     @property
     def other_data(self) -> bool:
-        """Whether the data is not what the run was trained on."""
-        return bool(self._state["data"] != self.data.store.fingerprint)
+        """Whether the data is not what the run was trained on, or not the same part of it is held out."""
+        with self.run.resolved.open("rb") as file:
+            then = tomllib.load(file)
+        same_data = self._state["data"] == self.data.store.fingerprint
+        return not same_data or _divided_by(then) != _divided_by(self.experiment.resolved)
 
     @property
     def _state(self) -> Mapping[str, Any]:
         return self.run.checkpoints.load("last").state()
+
+
+def _divided_by(experiment: Mapping[str, Any]) -> tuple[object, ...]:
+    """Return what decides which samples are held out, of the same data."""
+    return (experiment["seed"], experiment["dataset"]["holdout"])

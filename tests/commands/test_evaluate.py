@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,31 @@ def test_what_cannot_be_is_told(trained: Path, capsys: pytest.CaptureFixture[str
         capsys.readouterr()
         assert run(["evaluate", str(trained), *arguments]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_another_share_of_held_out_samples_is_noticed(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the run froze was of other training samples."""
+    assert run(["evaluate", str(trained), "--set", "dataset.holdout=0.4"]) == 0
+    assert "warning: the data is not what the run was trained on" in capsys.readouterr().err
+
+
+def test_what_cannot_be_measured_leaves_nothing_behind(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = set((trained / "evaluate").glob("*"))
+    arguments = ["--evaluator", "precision-recall", "--set", "precision-recall.k=200"]
+    assert run(["evaluate", str(trained), *arguments]) == 2
+    assert "precision-recall.k" in capsys.readouterr().err
+    assert set((trained / "evaluate").glob("*")) == before
+
+
+def test_what_is_said_at_some_steps_only_has_those(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["evaluate", str(trained), "--checkpoint", "all", "--evaluator", "diversity"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(re.match(r"warning: diversity at [\d, ]+: COLLAPSED", line) for line in lines)
+    assert any(re.match(r"warning: diversity: only \d+ samples on one side", line) for line in lines)
 
 
 def test_other_data_is_noticed(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
