@@ -118,6 +118,13 @@ class FeatureBank:
         return len(self.moments.mean) if self.features is None else self.features.shape[1]
 
     @property
+    def constant(self) -> bool:
+        """Whether all samples have the very same features."""
+        if self.features is None:
+            return not bool(self.moments.scatter.diagonal().any())
+        return bool((self.features == self.features[0]).all())
+
+    @property
     def moments(self) -> Moments:
         """Count, mean and covariance in float64."""
         if self._moments is None:

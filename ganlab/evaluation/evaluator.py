@@ -54,6 +54,9 @@ class FeatureExtractor(ABC):
     protocol: str = ""
     """Name of the preprocessing, where one extractor has several; part of the metric's identity."""
 
+    warnings: tuple[str, ...] = ()
+    """What a reader must know of every number on these features."""
+
     standardise: ClassVar[bool] = False
     """Whether the core divides features by the reference set's spread before evaluators see them."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from ganlab.config.experiment import EvaluatorChoice
-from ganlab.errors import GanlabError
+from ganlab.errors import ComponentError, GanlabError
 from ganlab.evaluation.banks import FeatureBank
 from ganlab.evaluation.collector import Collector
 from ganlab.evaluation.evaluator import Estimate, Evaluator, Shown
@@ -68,7 +68,12 @@ class Judge:
         return self.choice.selection.label
 
     def prepare(self, reference: Reals, held_out: Reals | None) -> None:
-        """Freeze what is frozen, or restore it, and measure the floor."""
+        """Freeze what is frozen, or restore it, and measure the floor.
+
+        Raises:
+            GanlabError: what was frozen is of other features.
+        """
+        self._require_the_same_features()
         wanted = wanted_reals(self.choice, reference.collector.demand.count)
         self._standardiser = None
         if "standardiser" in self._restored:
@@ -84,7 +89,7 @@ class Judge:
             if "evaluator" in self._restored:
                 self._evaluator.load_state_dict(self._restored["evaluator"])
         if other is not None:
-            self._floor, self._n_heldout = self._evaluate(real, other), other.n
+            self._floor, self._n_heldout = self._evaluate(real, other, self._floor_refused(other.n)), other.n
         self._real, self.indices = real, reference.indices
 
     def measure(self, fakes: Collector) -> Iterator[Measurement]:
@@ -92,6 +97,7 @@ class Judge:
         assert self._real is not None
         fake = self._bank(fakes, self.choice.settings.samples)
         estimates = self._evaluate(self._real, fake)
+        cautions = tuple(self._cautions(self._real, fake))
         for metric in self.choice.selection.component.metrics:
             estimate = estimates[metric.name]
             yield Measurement(
@@ -102,10 +108,11 @@ class Judge:
                 n_real=self._real.n,
                 n_fake=fake.n,
                 n_heldout=self._n_heldout,
-                features=self.choice.features.component.name,
+                features=self._features.name,
                 protocol=self._features.extractor.protocol,
+                fingerprint=self._features.extractor.fingerprint(),
                 batch_size=self._features.batch_size,
-                warnings=(*estimate.warnings, *self._floor_warnings(fake.n)),
+                warnings=(*estimate.warnings, *cautions),
                 notes=estimate.notes,
             )
 
@@ -119,7 +126,10 @@ class Judge:
         """Return what is frozen; `{}` if nothing is yet."""
         if self._real is None:
             return dict(self._restored)
-        state: dict[str, Any] = {"evaluator": self._evaluator.state_dict()}
+        state: dict[str, Any] = {
+            "evaluator": self._evaluator.state_dict(),
+            "features": self._features.extractor.fingerprint(),
+        }
         if self._standardiser is not None:
             state["standardiser"] = self._standardiser.state_dict()
         return state
@@ -129,13 +139,24 @@ class Judge:
         self._restored = state
         self._real = None
 
+    def _require_the_same_features(self) -> None:
+        found = self._features.extractor.fingerprint()
+        if self._restored.get("features", found) != found:
+            raise GanlabError(
+                f"evaluator `{self.label}`: the features `{self._features.name}` are not those that it has "
+                "measured by so far: their options, their file of weights or their definition have changed; "
+                "undo that, or give the evaluator another label"
+            )
+
     def _bank(self, collector: Collector, count: int, labels: torch.Tensor | None = None) -> FeatureBank:
         needs = self.choice.selection.component.needs
         bank = collector.bank(needs, count, labels=labels, names=self._features.extractor.names())
         return bank if self._standardiser is None else self._standardiser.apply(bank)
 
-    def _evaluate(self, real: FeatureBank, other: FeatureBank) -> Mapping[str, Estimate]:
-        with self._working():
+    def _evaluate(
+        self, real: FeatureBank, other: FeatureBank, blame: AbstractContextManager[None] | None = None
+    ) -> Mapping[str, Estimate]:
+        with self._working(), blame or nullcontext():
             estimates = self._evaluator.evaluate(real, other)
         declared = {metric.name for metric in self.choice.selection.component.metrics}
         if not all(isinstance(estimate, Estimate) for estimate in estimates.values()):
@@ -146,14 +167,27 @@ class Judge:
             )
         return estimates
 
-    def _floor_warnings(self, n_fake: int) -> tuple[str, ...]:
+    def _cautions(self, real: FeatureBank, fake: FeatureBank) -> Iterator[str]:
+        """Yield what a reader must know whatever the evaluator is."""
+        yield from self._features.extractor.warnings
+        for which, bank in (("real", real), ("generated", fake)):
+            if bank.constant:
+                yield f"the features of all {bank.n} {which} samples are equal"
         if self._n_heldout == 0:
-            return ("no floor: fewer than 2 real samples are held out",)
-        if self._n_heldout < n_fake:
-            return (
-                f"the floor stands on {self._n_heldout} held-out samples, the value on {n_fake} generated",
-            )
-        return ()
+            yield "no floor: fewer than 2 real samples are held out"
+        elif self._n_heldout < fake.n:
+            yield f"the floor stands on {self._n_heldout} held-out samples, the value on {fake.n} generated"
+
+    @contextmanager
+    def _floor_refused(self, n: int) -> Iterator[None]:
+        """Say of a refusal inside the block that it is the floor which cannot be measured."""
+        try:
+            yield
+        except ComponentError as error:
+            raise ComponentError(
+                f"{error} (this is about the floor, for which {n} samples are held out: hold out more or none)",
+                option=error.option,
+            ) from error
 
     @contextmanager
     def _working(self) -> Iterator[None]:

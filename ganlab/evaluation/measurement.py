@@ -25,6 +25,7 @@ class Measurement:
         n_heldout: held-out real samples behind the floor.
         features: name of the feature extractor.
         protocol: name of the extractor's preprocessing; empty where it has only one.
+        fingerprint: hex digest of all that decides the features, such as options and weights.
         batch_size: samples that were extracted at once, which decides the features' last bits.
         warnings: what a reader must know before quoting the number.
         notes: what explains it.
@@ -39,6 +40,7 @@ class Measurement:
     n_heldout: int
     features: str
     protocol: str
+    fingerprint: str
     batch_size: int
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -77,6 +79,7 @@ class Measurement:
             "n_heldout": self.n_heldout,
             "features": self.features,
             "protocol": self.protocol,
+            "fingerprint": self.fingerprint,
             "batch_size": self.batch_size,
             "warnings": list(self.warnings),
             "notes": list(self.notes),

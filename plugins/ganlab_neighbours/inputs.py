@@ -41,10 +41,7 @@ def features_of(bank: FeatureBank, neighbours: int, *, option: str | None = None
 
 
 def cautions(real: FeatureBank, fake: FeatureBank) -> Iterator[str]:
-    """Yield what a reader must know about the banks themselves."""
-    for which, bank in (("real", real), ("generated", fake)):
-        if bank.features is not None and bool((bank.features == bank.features[0]).all()):
-            yield f"the features of all {bank.n} {which} samples are equal"
+    """Yield what a reader must know about the banks' sizes."""
     fewest = min(real.n, fake.n)
     if fewest < FEW:
         yield f"only {fewest} samples on one side: compare with values at the same counts only"

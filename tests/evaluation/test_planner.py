@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import ganlab_features
 import ganlab_frechet
 import ganlab_mmd
+import ganlab_neighbours
 from ganlab import (
     ComponentError,
     Estimate,
@@ -43,6 +44,7 @@ NO_CACHE = Path("/dev/null/cache")
 ORIGIN = Origin({"evaluators.0": (Path("experiment.toml"), 7)})
 MMD = next(iter(ganlab_mmd.ganlab_evaluators()))
 FRECHET = next(iter(ganlab_frechet.ganlab_evaluators()))
+PRECISION_RECALL = next(iter(ganlab_neighbours.ganlab_evaluators()))
 FEATURES = {component.name: component for component in ganlab_features.ganlab_features()}
 WAVELET, PIXELS, COORDINATES = (FEATURES[name] for name in ("wavelet", "pixels", "coordinates"))
 
@@ -128,6 +130,7 @@ def test_a_measurement_carries_all_that_belongs_beside_it(fakes: Fakes) -> None:
         "n_heldout": 40,
         "features": "pixels",
         "protocol": "",
+        "fingerprint": PIXELS.build(PIXELS.options(), IMAGE).fingerprint(),
         "batch_size": 32,
         "warnings": ["the floor stands on 40 held-out samples, the value on 100 generated"],
         "notes": [],
@@ -305,6 +308,61 @@ def test_what_is_frozen_survives_in_the_state(fakes: Fakes, tmp_path: Path) -> N
     frozen = other.state_dict()["mmd"]
     assert frozen["evaluator"] == state["mmd"]["evaluator"]
     assert torch.equal(frozen["standardiser"]["scale"], state["mmd"]["standardiser"]["scale"])
+
+
+@pytest.mark.parametrize("component", [MMD, FRECHET], ids=["features", "moments"])
+def test_samples_that_are_all_alike_are_told_of_by_every_evaluator(component: EvaluatorComponent) -> None:
+    collapsed = Fakes(torch.zeros(150, *IMAGE.shape))
+    for features in WAVELET, PIXELS:
+        for measured in evaluation(choice(component, features)).run(collapsed):
+            assert "the features of all 100 generated samples are equal" in measured.warnings
+            assert not any("real samples are equal" in warning for warning in measured.warnings)
+    gray = Data(torch.full((240, *IMAGE.shape), 7, dtype=torch.uint8))
+    (measured,) = evaluation(choice(FRECHET, WAVELET), data=gray).run(collapsed)
+    assert "the features of all 100 real samples are equal" in measured.warnings
+
+
+def test_a_floor_that_cannot_be_measured_is_refused_as_one(fakes: Fakes) -> None:
+    with pytest.raises(
+        ExperimentError, match=r"k = 3 needs .*about the floor, for which 3 samples are held out"
+    ):
+        evaluation(choice(PRECISION_RECALL), data=Data(images(240), held_out=3)).run(fakes)
+
+
+class Reserved(FeatureExtractor):
+    """Mean colours, by a definition that has versions."""
+
+    warnings = ("these features are on trial",)
+
+    def __init__(self, version: str) -> None:
+        self._version = version
+
+    def extract(self, samples: torch.Tensor) -> torch.Tensor:
+        return samples.float().mean((2, 3))
+
+    def fingerprint(self) -> str:
+        return self._version
+
+
+def reserved(version: str) -> FeaturesComponent:
+    return FeaturesComponent(name="reserved", summary="", build=lambda options, image: Reserved(version))
+
+
+def test_what_is_to_be_known_of_features_stands_beside_every_number(fakes: Fakes) -> None:
+    for measured in evaluation(choice(features=reserved("a"))).run(fakes):
+        assert "these features are on trial" in measured.warnings
+        assert measured.to_json()["fingerprint"] == "a"
+
+
+def test_what_was_frozen_on_other_features_is_refused(fakes: Fakes) -> None:
+    before = evaluation(choice(features=reserved("a")))
+    before.run(fakes)
+    same, other = evaluation(choice(features=reserved("a"))), evaluation(choice(features=reserved("b")))
+    same.load_state_dict(before.state_dict())
+    assert same.run(fakes)
+    other.load_state_dict(before.state_dict())
+    with pytest.raises(GanlabError, match="evaluator `mmd`: the features `reserved` are not those"):
+        other.run(fakes)
 
 
 def test_vectors_pass_as_they_are() -> None:

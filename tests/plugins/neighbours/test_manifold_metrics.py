@@ -93,13 +93,12 @@ def test_impossible_input_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BOTH)
-def test_few_samples_and_equal_features_are_said(name: str) -> None:
+def test_few_samples_are_said(name: str) -> None:
     many = FeatureBank(normal(1000))
     (first, _) = build(name).evaluate(many, FeatureBank(normal(1000, seed=1))).values()
     assert first.warnings == ()
     (first, _) = build(name).evaluate(many, FeatureBank(torch.ones(50, 8))).values()
     assert [warning.split(":")[0] for warning in first.warnings] == [
-        "the features of all 50 generated samples are equal",
         "only 50 samples on one side",
     ]
 
