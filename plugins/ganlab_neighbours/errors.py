@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-__all__ = ["block_errors", "share_error"]
+__all__ = ["at_least_a_shares", "block_errors", "share_error"]
 
 BLOCKS = 16
 SMALLEST = 8
@@ -38,6 +38,11 @@ def block_errors(
     values = torch.tensor([list(measure(*block)) for block in blocks], dtype=torch.float64)
     errors: list[float] = (values.std(0) / math.sqrt(BLOCKS)).tolist()
     return errors
+
+
+def at_least_a_shares(error: float | None, share: float, n: int) -> float | None:
+    """Return the error, or that of a share of n where it is larger: blocks may all agree by chance."""
+    return None if error is None else max(error, share_error(share, n))
 
 
 def share_error(share: float, n: int) -> float:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 
 from ganlab import Estimate, Evaluator, FeatureBank
 from ganlab_neighbours.balls import count_covering, reaches
-from ganlab_neighbours.errors import block_errors
+from ganlab_neighbours.errors import at_least_a_shares, block_errors
 from ganlab_neighbours.inputs import Remembered, cautions, features_of
 from ganlab_neighbours.search import nearest
 
@@ -25,6 +25,8 @@ class _OnBalls(Evaluator):
     """
 
     names: ClassVar[tuple[str, str]]
+    shares_of: ClassVar[tuple[Literal["real", "fake"] | None, ...]]
+    """What each number is a share of; `None` for one that is none."""
 
     def __init__(self, k: int) -> None:
         self._k = k
@@ -41,10 +43,12 @@ class _OnBalls(Evaluator):
         values = self._measure(x, y, radii)
         errors = block_errors(lambda x, y: self._measure(x, y, _radii(x, self._k)), x, y, self._k, 2)
         warnings = tuple(cautions(real, fake))
-        return {
-            name: Estimate(value, error, warnings)
-            for name, value, error in zip(self.names, values, errors, strict=True)
-        }
+        counts = {"real": len(x), "fake": len(y)}
+        estimates = {}
+        for name, whole, value, error in zip(self.names, self.shares_of, values, errors, strict=True):
+            error = at_least_a_shares(error, value, counts[whole]) if whole else error
+            estimates[name] = Estimate(value, error, warnings)
+        return estimates
 
     @abstractmethod
     def _measure(self, x: torch.Tensor, y: torch.Tensor, radii: torch.Tensor) -> tuple[float, float]:
@@ -64,6 +68,7 @@ class PrecisionRecall(_OnBalls):
     """
 
     names = ("precision", "recall")
+    shares_of = ("fake", "real")
 
     def __init__(self, k: int = 3) -> None:
         super().__init__(k)
@@ -88,6 +93,7 @@ class DensityCoverage(_OnBalls):
     """
 
     names = ("density", "coverage")
+    shares_of = (None, "real")
 
     def __init__(self, k: int = 5) -> None:
         super().__init__(k)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from ganlab import Estimate, Evaluator, FeatureBank
-from ganlab_neighbours.errors import block_errors
+from ganlab_neighbours.errors import at_least_a_shares, block_errors
 from ganlab_neighbours.inputs import Remembered, cautions, features_of
 from ganlab_neighbours.search import Neighbours, nearest
 
@@ -67,7 +67,8 @@ class NearestNeighbourTest(Evaluator):
         n = min(real.n, fake.n)
         x, y = (features_of(bank, 1)[:n] for bank in (real, fake))
         verdicts = _judge(x, y, self._within.get((x,), lambda: _others(x)))
-        error, *halves = block_errors(lambda x, y: _judge(x, y, _others(x)).accuracies, x, y, 1, 3)
+        errors = block_errors(lambda x, y: _judge(x, y, _others(x)).accuracies, x, y, 1, 3)
+        error, *halves = map(at_least_a_shares, errors, verdicts.accuracies, (2 * n, n, n))
         accuracy, *accuracies = verdicts.accuracies
         # Of 2n − 1 others, n − 1 are of the same kind.
         chance = (n - 1) / (2 * n - 1)

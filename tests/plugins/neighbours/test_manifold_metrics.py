@@ -116,6 +116,14 @@ def test_standard_errors_are_the_spread_over_draws(name: str, shift: float) -> N
         assert 0.65 < claimed / spread < 1.8
 
 
+@pytest.mark.parametrize(("name", "metrics"), [(BOTH[0], 2), (BOTH[1], 1)])
+def test_that_none_is_seen_does_not_make_it_certain(name: str, metrics: int) -> None:
+    far = FeatureBank(normal(800, seed=1, shift=50.0))
+    shares = list(build(name).evaluate(FeatureBank(normal(700)), far).values())[-metrics:]
+    for estimate in shares:
+        assert estimate.value == 0 and 1e-3 < (estimate.standard_error or 0) < 3e-3
+
+
 def test_standard_errors_are_left_out_where_blocks_would_be_too_small() -> None:
     estimates = build("precision-recall").evaluate(FeatureBank(normal(300)), FeatureBank(normal(300)))
     assert {estimate.standard_error for estimate in estimates.values()} == {None}

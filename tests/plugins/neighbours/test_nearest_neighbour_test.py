@@ -34,6 +34,10 @@ def test_sets_apart_are_told_apart() -> None:
     result = judge(normal(200), normal(200, seed=1, shift=20.0))
     assert [result[name].value for name in ("accuracy", "accuracy-real", "accuracy-fake")] == [1.0] * 3
     assert result["departure"].value == 0.5 and result["p-value"].value < 1e-10
+    # That none was taken for the other does not make it certain.
+    assert all(
+        (result[name].standard_error or 0) > 1e-3 for name in ("accuracy", "accuracy-real", "departure")
+    )
     assert not any("MEMORISATION" in warning for warning in result["accuracy"].warnings)
 
 
