@@ -185,7 +185,7 @@ class Judge:
             yield
         except ComponentError as error:
             raise ComponentError(
-                f"{error} (this is about the floor, for which {n} samples are held out: hold out more or none)",
+                f"{error} (for the floor, {n} samples are held out: hold out more or none)",
                 option=error.option,
             ) from error
 
