@@ -68,12 +68,7 @@ class Judge:
         return self.choice.selection.label
 
     def prepare(self, reference: Reals, held_out: Reals | None) -> None:
-        """Freeze what is frozen, or restore it, and measure the floor.
-
-        Raises:
-            GanlabError: what was frozen is of other features.
-        """
-        self._require_the_same_features()
+        """Freeze what is frozen, or restore it, and measure the floor."""
         wanted = wanted_reals(self.choice, reference.collector.demand.count)
         self._standardiser = None
         if "standardiser" in self._restored:
@@ -135,18 +130,20 @@ class Judge:
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take what was frozen from `state`, at the next `prepare`."""
-        self._restored = state
-        self._real = None
+        """Take what was frozen from `state`, at the next `prepare`.
 
-    def _require_the_same_features(self) -> None:
-        found = self._features.extractor.fingerprint()
-        if self._restored.get("features", found) != found:
+        Raises:
+            GanlabError: it was frozen on other features.
+        """
+        features = self._features.extractor.fingerprint()
+        if state.get("features", features) != features:
             raise GanlabError(
                 f"evaluator `{self.label}`: the features `{self._features.name}` are not those that it has "
-                "measured by so far: their options, their file of weights or their definition have changed; "
-                "undo that, or give the evaluator another label"
+                "measured by so far: their file of weights or their definition has changed; undo that, or "
+                "give the evaluator another label"
             )
+        self._restored = state
+        self._real = None
 
     def _bank(self, collector: Collector, count: int, labels: torch.Tensor | None = None) -> FeatureBank:
         needs = self.choice.selection.component.needs

@@ -155,7 +155,11 @@ class Evaluation:
         return {label: {**state, "of": self._frozen_for(label)} for label, state in states.items() if state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what was frozen; an evaluator that was another then starts afresh."""
+        """Restore what was frozen; an evaluator that was another then starts afresh.
+
+        Raises:
+            GanlabError: its features have changed though its options have not.
+        """
         for label, judge in self._judges.items():
             frozen = state.get(label, {})
             judge.load_state_dict(frozen if frozen.get("of") == self._frozen_for(label) else {})

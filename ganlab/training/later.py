@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
@@ -110,7 +111,7 @@ class LaterEvaluation:
 
             yield step, evaluation.run(generate, show=show if step == steps[-1] else None)
 
-    @property
+    @cached_property
     def other_data(self) -> bool:
         """Whether the data is not what the run was trained on, or not the same part of it is held out."""
         with self.run.resolved.open("rb") as file:
