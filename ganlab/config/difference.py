@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from pydantic import BaseModel
+
 from ganlab.components import Options
 from ganlab.config.experiment import Experiment
+from ganlab.config.settings import COMPONENT_TABLES, Settings
 from ganlab.config.writing import toml_value
 
 __all__ = ["Difference", "differences"]
@@ -43,7 +46,8 @@ def differences(before: Mapping[str, Any], now: Experiment) -> list[Difference]:
     """Return what differs, in the order of the new experiment.
 
     Not compared are `training.steps`, options that say where files lie (the data itself is
-    known by its content), and versions of installed packages.
+    known by its content), versions of installed packages, and keys that an earlier version did
+    not know, as long as they have their defaults.
 
     Args:
         before: content of a run's `resolved.toml`.
@@ -51,6 +55,7 @@ def differences(before: Mapping[str, Any], now: Experiment) -> list[Difference]:
     """
     passed_over = _NOT_COMPARED | set(_locations(now))
     old, new = (dict(_flatten(tables, "")) for tables in (before, now.resolved))
+    old = {**{path: value for path, value in _defaults(now, old).items() if path in new}, **old}
     found = []
     for path in dict.fromkeys([*new, *old]):
         top = path.partition(".")[0]
@@ -87,24 +92,46 @@ def _changed_files(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterato
 
 def _locations(experiment: Experiment) -> Iterator[str]:
     """Yield the paths of options that say where files lie."""
+    for _, path, options in _components(experiment):
+        for name, field in type(options).model_fields.items():
+            if _mentions_path(field.annotation):
+                yield f"{path}.{name}"
+
+
+def _defaults(now: Experiment, old: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the default of each of the core's keys, and of those of components that `old` has, too."""
+    defaults = dict(_defaults_of(Settings, ""))
+    for kind, path, options in _components(now):
+        if f"{path}.name" in old:
+            defaults |= _defaults_of(COMPONENT_TABLES[kind], path)
+            defaults |= _defaults_of(type(options), path)
+    return {path: value for path, value in defaults.items() if value is not None}
+
+
+def _defaults_of(model: type[BaseModel], path: str) -> Iterator[tuple[str, Any]]:
+    for name, field in model.model_fields.items():
+        inner = f"{path}.{name}" if path else name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _defaults_of(field.annotation, inner)
+        elif not field.is_required():
+            default = field.get_default(call_default_factory=True, validated_data={})
+            yield from _flatten(default.model_dump() if isinstance(default, BaseModel) else default, inner)
+
+
+def _components(experiment: Experiment) -> Iterator[tuple[str, str, Options]]:
+    """Yield the kind, the path and the options of each chosen component."""
     for kind in ("dataset", "generator", "discriminator", "encoder"):
         selection = getattr(experiment, kind)
         if selection is not None:
-            yield from _path_options(selection.options, kind)
+            yield kind, kind, selection.options
     for loss in experiment.losses:
-        yield from _path_options(loss.selection.options, f"losses.{loss.selection.label}")
+        yield "loss", f"losses.{loss.selection.label}", loss.selection.options
     for evaluator in experiment.evaluators:
         path = f"evaluators.{evaluator.selection.label}"
-        yield from _path_options(evaluator.selection.options, path)
-        yield from _path_options(evaluator.features.options, f"{path}.features")
+        yield "evaluator", path, evaluator.selection.options
+        yield "features", f"{path}.features", evaluator.features.options
     for tracker in experiment.trackers:
-        yield from _path_options(tracker.options, f"trackers.{tracker.label}")
-
-
-def _path_options(options: Options, path: str) -> Iterator[str]:
-    for name, field in type(options).model_fields.items():
-        if _mentions_path(field.annotation):
-            yield f"{path}.{name}"
+        yield "tracker", f"trackers.{tracker.label}", tracker.options
 
 
 def _mentions_path(annotation: Any) -> bool:

@@ -28,6 +28,7 @@ __all__ = [
     "OptimizersSettings",
     "ProvenanceSettings",
     "RmspropSettings",
+    "RunningStatisticsSettings",
     "SamplesSettings",
     "Settings",
     "SgdSettings",
@@ -274,6 +275,13 @@ class EmaSettings(Table):
     """The half-life is at most this share of the images shown so far; 0 for none."""
 
 
+class RunningStatisticsSettings(Table):
+    """`[running_statistics]`: those of a normalised generator that is measured, drawn and exported."""
+
+    samples: int = Field(1024, ge=0, le=1_000_000)
+    """Samples, in whole batches of 64, that batch statistics are averaged over; 0 keeps training's own."""
+
+
 class SamplesSettings(Table):
     """`[samples]`: the pictures of a run."""
 
@@ -363,6 +371,8 @@ class Settings(Table):
     """How long, how much at once, in what precision, on what."""
     ema: EmaSettings = EmaSettings()
     """The averaged generator."""
+    running_statistics: RunningStatisticsSettings = RunningStatisticsSettings()
+    """How a normalised generator is made ready to be measured, drawn and exported."""
     evaluators: list[EvaluatorSettings] = []
     """What is measured while training."""
     samples: SamplesSettings = SamplesSettings()

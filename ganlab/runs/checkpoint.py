@@ -35,6 +35,8 @@ class Checkpoint:
         step: the step after which this was the state.
         spec: what the generator makes; `None` where it was not recorded.
         has_ema: whether there are averaged weights.
+        own_statistics: whether its generators' running statistics were taken afresh for their weights;
+            in checkpoints of earlier versions of ganlab they are what training left behind.
         regular: whether it was due; otherwise it is there for being the best alone.
     """
 
@@ -42,6 +44,7 @@ class Checkpoint:
     step: int
     spec: SampleSpec | None
     has_ema: bool
+    own_statistics: bool = True
     regular: bool = True
 
     def state(self) -> dict[str, Any]:
@@ -111,6 +114,7 @@ def write_checkpoint(
         "time": utc_now(),
         "ganlab": __version__,
         "torch": str(torch.__version__),
+        "own_statistics": True,
         "spec": None if spec is None else {"kind": _kind_of(spec), **asdict(spec)},
         "files": {
             path.name: {"sha256": _sha256(path), "bytes": path.stat().st_size}
@@ -132,6 +136,7 @@ def read_checkpoint(directory: Path) -> Checkpoint:
         meta = json.loads((directory / _META).read_text(encoding="utf-8"))
         files, step, spec = meta["files"], int(meta["step"]), _parse_spec(meta["spec"])
         regular = bool(meta.get("regular", True))
+        own_statistics = bool(meta.get("own_statistics", False))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise GanlabError(f"the checkpoint {directory} is damaged: {_META} cannot be read") from error
     for name, expected in files.items():
@@ -146,7 +151,7 @@ def read_checkpoint(directory: Path) -> Checkpoint:
             )
         if _sha256(path) != expected["sha256"]:
             raise GanlabError(f"the checkpoint {directory} is damaged: {name} is not what was written")
-    return Checkpoint(path=directory, step=step, spec=spec, has_ema=_EMA in files, regular=regular)
+    return Checkpoint(directory, step, spec, _EMA in files, own_statistics, regular)
 
 
 def is_regular(directory: Path) -> bool:

@@ -17,6 +17,7 @@ from ganlab.errors import UsageError
 from ganlab.processes import Processes
 from ganlab.training.assembly import make_players, make_terms, make_turns
 from ganlab.training.ema import MovingAverage
+from ganlab.training.evaluation_generator import EvaluationGenerator
 from ganlab.training.game import Fakes, TurnSamples
 from ganlab.training.guard import Guard
 from ganlab.training.labels import LabelSampler
@@ -85,6 +86,9 @@ class Engine:
         self.average = (
             MovingAverage(self.networks.generator, settings.ema) if settings.ema.half_life_images else None
         )
+        labels = self.labels if self.networks.generator_takes_labels else None
+        self._raw = EvaluationGenerator(self.networks.generator, experiment, labels)
+        self._averaged = self.average and EvaluationGenerator(self.average.network, experiment, labels)
         self.step = 0
         self.turn = 0
 
@@ -105,8 +109,28 @@ class Engine:
 
     @property
     def generator(self) -> torch.nn.Module:
-        """The generator to look at: the averaged one where there is one."""
-        return self.networks.generator if self.average is None else self.average.network
+        """The generator to evaluate: the averaged one where there is one, with statistics of its own."""
+        averaged = self.averaged_generator
+        return self.raw_generator if averaged is None else averaged
+
+    @property
+    def raw_generator(self) -> torch.nn.Module:
+        """The generator that trains, to evaluate: with statistics of its own."""
+        return self._raw.network(self._generator_moment)
+
+    @property
+    def averaged_generator(self) -> torch.nn.Module | None:
+        """The averaged generator, to evaluate: with statistics of its own; `None` where there is none."""
+        return None if self._averaged is None else self._averaged.network(self._generator_moment)
+
+    @property
+    def statistics_samples(self) -> int:
+        """How many samples those statistics are taken from; 0 for a generator that has none."""
+        return self._raw.samples
+
+    @property
+    def _generator_moment(self) -> tuple[int, int]:
+        return self.step, self.players["generator"].updates
 
     def advance(self, between_turns: Callable[[], None] = lambda: None) -> None:
         """Play one step, or what is left of it: the discriminator's turns, then the generator's.

@@ -37,6 +37,7 @@ from ganlab.data.preparation import Data
 from ganlab.data.progress import counting
 from ganlab.errors import GanlabError, UsageError
 from ganlab.files import explained, write_atomically
+from ganlab.training.running_statistics import fresh_statistics
 from ganlab.training.streams import derive_seed, isolated_randomness
 
 __all__ = ["FORMAT", "TrainedFeatures", "train_features"]
@@ -45,6 +46,8 @@ FORMAT = "ganlab features 1"
 BATCH = 128
 LEARNING_RATE = 3e-3
 WEIGHT_DECAY = 1e-2
+STATISTICS_BATCHES = 64
+"""Batches at most that the final network's running statistics are taken from."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,8 @@ def train_features(
     """Train a component's network to tell the labels of an experiment's training samples.
 
     AdamW with a learning rate that rises over the first third and falls to zero
-    (Smith & Topin, 2017), in float32; seeded by the experiment.
+    (Smith & Topin, 2017), in float32; seeded by the experiment. Running statistics are those of the
+    final weights.
 
     Args:
         component: one that has a `network`.
@@ -186,6 +190,9 @@ def _learn(
                 advance(batch)
         if not math.isfinite(loss.item()):
             raise GanlabError(f"the loss ended at {loss.item()}: nothing was learned")
+        with torch.no_grad(), fresh_statistics(network):
+            for _ in range(min(steps, STATISTICS_BATCHES)):
+                network(feed.next().samples)
     finally:
         feed.close()
 

@@ -20,6 +20,11 @@ class LabelSampler:
     def __init__(self, labels: NDArray[np.int64] | None, indices: NDArray[np.int64]) -> None:
         self._labels = None if labels is None else torch.from_numpy(labels[indices].copy())
 
+    @classmethod
+    def uniform(cls, classes: int) -> LabelSampler:
+        """Return a sampler that draws every class alike."""
+        return cls(np.arange(classes), np.arange(classes))
+
     def draw(self, count: int, generator: torch.Generator) -> torch.Tensor | None:
         """Return int64 labels `(count,)` on the CPU, or `None` where there are none."""
         if self._labels is None:

@@ -96,7 +96,7 @@ class LaterEvaluation:
         most = max([*own, evaluation.greediest])
         labels = LabelSampler(self.data.store.labels, self.data.split.training)
         for step in steps:
-            trained = restore_generator(self.run, step, experiment=self.experiment)
+            trained = restore_generator(self.run, step, experiment=self.experiment, labels=labels)
             if trained.spec.shape != self.data.store.spec.shape:
                 raise GanlabError(
                     f"the generator makes {trained.spec}, and the data is {self.data.store.spec}"

@@ -16,9 +16,10 @@ from ganlab.errors import ComponentError
 from ganlab.training.latents import draw_latents
 from ganlab.training.loss import Verdict
 from ganlab.training.precision import autocast
+from ganlab.training.running_statistics import synchronised
 from ganlab.training.streams import derive_seed, isolated_randomness
 
-__all__ = ["Networks", "build_networks", "evaluation_mode", "freeze"]
+__all__ = ["Networks", "build_networks", "evaluation_mode", "freeze", "lay_out"]
 
 
 @dataclass(frozen=True)
@@ -111,11 +112,8 @@ def build_networks(
             message = "it has lazy modules (nn.Lazy…); give every layer its sizes, which the spec tells"
             raise selection.refusal(ComponentError(message))
         if synchronise and device.type == "cuda":
-            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
-        network = network.to(device)
-        if isinstance(spec, ImageSpec):
-            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return network
+            network = synchronised(network)
+        return lay_out(network.to(device), spec)
 
     discriminator = experiment.discriminator
     generator = build(experiment.generator, spec, experiment.latent)
@@ -133,6 +131,13 @@ def build_networks(
     )
     _check_networks(networks, experiment, spec)
     return networks
+
+
+def lay_out(network: nn.Module, spec: SampleSpec) -> nn.Module:
+    """Return a network in the memory layout in which its samples pass it: images channels-last."""
+    if isinstance(spec, ImageSpec):
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
 
 
 def _check_networks(networks: Networks, experiment: Experiment, spec: SampleSpec) -> None:

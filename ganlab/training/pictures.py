@@ -75,10 +75,11 @@ class Pictures:
     def generated(self) -> Drawn:
         """Return what the generators make now."""
         engine = self._engine
-        samples = self._make(engine.networks.generator, self._latents, self._labels)
+        samples = self._make(engine.raw_generator, self._latents, self._labels)
         pictures = {"fixed": self._draw(samples)}
-        if engine.average is not None:
-            samples = self._make(engine.average.network, self._latents, self._labels)
+        averaged = engine.averaged_generator
+        if averaged is not None:
+            samples = self._make(averaged, self._latents, self._labels)
             pictures["fixed_ema"] = self._draw(samples)
         if self._images:
             walks = self._make(engine.generator, self._walks, self._walk_labels)

@@ -113,11 +113,12 @@ class RunRecord(Record):
     def checkpoint(self, engine: Engine, state: Mapping[str, Any], *, regular: bool) -> None:
         """Write a checkpoint, with a mark of where this record stands."""
         record = {"run": self.run.state_dict(), "trackers": self.trackers.mark()}
+        averaged = engine.averaged_generator
         self.run.checkpoints.save(
             engine.step,
             {**state, "record": record},
-            engine.networks.generator.state_dict(),
-            None if engine.average is None else engine.average.state_dict(),
+            engine.raw_generator.state_dict(),
+            None if averaged is None else averaged.state_dict(),
             spec=engine.spec,
             regular=regular,
         )

@@ -13,6 +13,11 @@ from ganlab.components import LatentSpec, SampleSpec
 from ganlab.config import Experiment, load_experiment
 from ganlab.errors import GanlabError, UsageError
 from ganlab.runs.reading import Run
+from ganlab.runs.reporting import print_warning
+from ganlab.training.evaluation_generator import estimate_statistics
+from ganlab.training.labels import LabelSampler
+from ganlab.training.networks import lay_out
+from ganlab.training.running_statistics import has_running_state
 from ganlab.training.sampling import generate
 from ganlab.training.streams import isolated_randomness
 
@@ -68,14 +73,19 @@ def restore_generator(
     *,
     ema: bool | None = None,
     experiment: Experiment | None = None,
+    labels: LabelSampler | None = None,
 ) -> TrainedGenerator:
     """Build a run's generator and load a checkpoint into it.
+
+    Where the checkpoint is of a ganlab that exported the running statistics as training left them,
+    they are taken afresh, as a run does now, and a warning says so.
 
     Args:
         run: the run.
         which: the checkpoint; `None` is the best, or the last where there is no best.
         ema: averaged weights or raw ones; the averaged where there are any if `None`.
         experiment: the run's, where it is loaded already.
+        labels: what draws labels in the shares of the training data, where they are known.
 
     Raises:
         GanlabError: there is no such checkpoint, it is damaged, or it does not fit the network.
@@ -88,6 +98,7 @@ def restore_generator(
     experiment = experiment or load_experiment(run.resolved)
     with isolated_randomness(0):
         network: nn.Module = experiment.generator.build(checkpoint.spec, experiment.latent)
+    network = lay_out(network, checkpoint.spec)  # as in the run: the last bits depend on it
     try:
         network.load_state_dict(checkpoint.generator(ema=ema))
     except RuntimeError as error:
@@ -95,11 +106,20 @@ def restore_generator(
             f"{checkpoint.path} does not fit the generator {experiment.generator.component.name!r} "
             f"as it is installed now: {error}"
         ) from error
+    takes_labels = checkpoint.spec.classes > 0 and experiment.generator.component.takes_labels
+    samples = experiment.settings.running_statistics.samples
+    if samples and not checkpoint.own_statistics and has_running_state(network):
+        sampler = labels or LabelSampler.uniform(checkpoint.spec.classes)
+        estimate_statistics(network, experiment, sampler if takes_labels else None)
+        print_warning(
+            f"{checkpoint.path} is of an earlier ganlab, which kept the running statistics that training "
+            f"left behind: they are taken afresh from {samples:,} samples, as a run does now"
+        )
     return TrainedGenerator(
         network=network,
         latent=experiment.latent,
         spec=checkpoint.spec,
-        takes_labels=checkpoint.spec.classes > 0 and experiment.generator.component.takes_labels,
+        takes_labels=takes_labels,
         averaged=checkpoint.has_ema if ema is None else ema,
         step=checkpoint.step,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -130,6 +130,7 @@ def run_experiment(experiment: Experiment, plan: Plan, *, quiet: bool = False) -
             engine = build_engine(experiment, data, processes)
             if start.state is not None:
                 _restore(engine, start.state)
+                start = replace(start, changes=(*start.changes, *_statistics_changes(engine, start.state)))
             console = Console(
                 experiment.settings.training.steps, engine.step, quiet=quiet or not processes.leader
             )
@@ -234,6 +235,16 @@ def _restore(engine: Engine, state: Mapping[str, Any]) -> None:
         engine.load_state_dict(state["engine"])
     except (RuntimeError, KeyError, ValueError) as error:
         raise GanlabError(f"the checkpoint does not fit the experiment as it is now: {error}") from error
+
+
+def _statistics_changes(engine: Engine, state: Mapping[str, Any]) -> list[str]:
+    """Return what changes for a run of a ganlab that evaluated running statistics as training left them."""
+    if "statistics_samples" in state["trainer"] or not engine.statistics_samples:
+        return []
+    return [
+        "the generator's running statistics: those that training left behind -> taken afresh from "
+        f"{engine.statistics_samples:,} samples, so measurements before and after do not compare"
+    ]
 
 
 def _begin(

@@ -113,6 +113,7 @@ class Trainer:
             "drawn": self._drawn,
             "evaluated": self._evaluated,
             "best": None if self.best is None else asdict(self.best),
+            "statistics_samples": self.engine.statistics_samples,
             "health": self.health.state_dict(),
             "evaluation": self.evaluation.state_dict(),
         }
@@ -123,8 +124,10 @@ class Trainer:
             state[name] for name in ("logged", "drawn", "evaluated")
         )
         best = None if state["best"] is None else Best(**state["best"])
-        # Where another metric chooses now, values of the one before are nothing to compare with.
-        self.best = best if best and best.metric == self._best_name else None
+        # Where another metric chooses now, or it sees a generator with statistics taken otherwise,
+        # earlier values are nothing to compare with.
+        alike = state.get("statistics_samples", 0) == self.engine.statistics_samples
+        self.best = best if best and best.metric == self._best_name and alike else None
         self.health.load_state_dict(state["health"])
         self.evaluation.load_state_dict(state["evaluation"])
         self._saved = self._position

@@ -136,7 +136,7 @@ def test_a_copied_run_is_measured_elsewhere(
 
 def test_what_cannot_be_is_told(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, message in (
-        (["--checkpoint", "3"], ", 2, 4, 6"),
+        (["--checkpoint", "3"], "there are steps 2, 4, 6"),
         (["--checkpoint", "first"], "it takes best, last"),
         (["--evaluator", "mmdd"], "did you mean `mmd`?"),
         (["--set", "mmd.bandwidths=[]"], "mmd.bandwidths"),

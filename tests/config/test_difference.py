@@ -47,6 +47,29 @@ def test_a_key_that_is_gone_is_named_with_its_value(load: World, base: str) -> N
     assert changes(load(base, "dataset.limit=5"), load()) == ["dataset.limit: removed (5)"]
 
 
+@pytest.mark.parametrize(
+    ("table", "key", "otherwise"),
+    [
+        ((), "running_statistics", "running_statistics.samples=64"),
+        (("dataset",), "mirror", "dataset.mirror=true"),
+        (("dataset",), "layout", "dataset.layout=grid"),
+        (("losses", 0), "weight", "losses.0.weight=2.0"),
+        (("optimizer", "generator"), "eps", "optimizer.generator.eps=1e-6"),
+    ],
+)
+def test_a_key_that_an_earlier_version_did_not_know_is_no_change_at_its_default(
+    load: World, base: str, table: tuple[str | int, ...], key: str, otherwise: str
+) -> None:
+    before = tomllib.loads(dump_resolved(load()))
+    place = before
+    for part in table:
+        place = place[part]  # type: ignore[index]
+    del place[key]
+    assert differences(before, load()) == []
+    (change,) = differences(before, load(base, otherwise))
+    assert change.before is not None and change.now is not None
+
+
 def test_a_longer_run_is_the_same_run(load: World, base: str) -> None:
     assert changes(load(), load(base, "training.steps=99")) == []
 

@@ -1,0 +1,85 @@
+"""The generator that is measured, drawn and exported: the one that trained, with statistics of its own."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import torch
+from torch import nn
+
+from ganlab.config import Experiment
+from ganlab.training.labels import LabelSampler
+from ganlab.training.latents import draw_latents
+from ganlab.training.running_statistics import fresh_statistics, has_running_state, unsynchronised
+from ganlab.training.sampling import BATCH, run_generator
+from ganlab.training.streams import Streams
+
+__all__ = ["EvaluationGenerator", "estimate_statistics"]
+
+
+class EvaluationGenerator:
+    """A generator's weights with the running statistics that belong to them.
+
+    The statistics are those of samples from latents that never change, so that they are a
+    function of the weights alone. They are kept in a copy: training's own stay as they are.
+    Where a generator has no such memory, it is itself what is evaluated, at no cost.
+
+    Args:
+        source: a generator that trains, or the moving average of one.
+        experiment: whose seed, latents and number of samples are used.
+        labels: what draws labels; `None` for a generator that takes none.
+
+    Attributes:
+        samples: how many the statistics are taken from; 0 where there are none to take.
+    """
+
+    def __init__(self, source: nn.Module, experiment: Experiment, labels: LabelSampler | None) -> None:
+        self._source = source
+        self._experiment = experiment
+        self._labels = labels
+        self._copy: nn.Module | None = None
+        self._moment: object = None
+        self.samples = experiment.settings.running_statistics.samples if has_running_state(source) else 0
+        if self.samples:
+            # Now: after a forward pass, torch's older spectral norm leaves tensors that cannot be copied.
+            self._copy = unsynchronised(copy.deepcopy(source)).eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def network(self, moment: object) -> nn.Module:
+        """Return the generator as it is now.
+
+        Args:
+            moment: what changes whenever the source's weights do.
+        """
+        if self._copy is None:
+            return self._source
+        if moment != self._moment:
+            for mine, its in zip(_tensors(self._copy), _tensors(self._source), strict=True):
+                mine.copy_(its)
+            estimate_statistics(self._copy, self._experiment, self._labels)
+            self._moment = moment
+        return self._copy
+
+
+def estimate_statistics(network: nn.Module, experiment: Experiment, labels: LabelSampler | None) -> None:
+    """Take a generator's running statistics afresh, from the experiment's number of samples.
+
+    Whole batches are made, since each counts alike; in one process alone, and so the same in all.
+
+    Args:
+        network: the generator; changed in place, in its buffers alone.
+        experiment: whose seed, latents and number of samples are used.
+        labels: draws labels in the shares of the training data; `None` for a generator that takes none.
+    """
+    count = math.ceil(experiment.settings.running_statistics.samples / BATCH) * BATCH
+    streams = Streams(experiment.settings.seed)
+    latents = draw_latents(experiment.latent, count, streams["statistics"])
+    drawn = None if labels is None else labels.draw(count, streams["statistics/labels"])
+    with fresh_statistics(network):
+        for _ in run_generator(network, latents, drawn):
+            pass
+
+
+def _tensors(network: nn.Module) -> list[torch.Tensor]:
+    return [*network.parameters(), *network.buffers()]
