@@ -270,7 +270,7 @@ class EmaSettings(Table):
     """`[ema]`: the exponential moving average of the generator, which is what is evaluated."""
 
     half_life_images: float = Field(10_000, ge=0)
-    """Images shown until an old weight counts half; 0 turns the average off."""
+    """Images shown until an old weight counts half, a batch for each of the discriminator's turns; 0: off."""
     ramp_up: float = Field(0.05, ge=0)
     """The half-life is at most this share of the images shown so far; 0 for none."""
 

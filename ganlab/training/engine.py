@@ -103,9 +103,19 @@ class Engine:
         return self.processes.rows(self.batch_size)
 
     @property
+    def images_per_step(self) -> int:
+        """Images of a step, whatever its losses look at: a batch for each of the discriminator's turns.
+
+        Where no discriminator learns, the generator's turns count.
+        """
+        training = self.experiment.settings.training
+        judged = "discriminator" in self.players
+        return self.batch_size * (training.discriminator_steps if judged else training.generator_steps)
+
+    @property
     def images_seen(self) -> int:
-        """Real samples shown so far."""
-        return self.feed.position * self.batch_size
+        """Images of all completed steps: what losses, speeds and half-lives are compared by."""
+        return self.step * self.images_per_step
 
     @property
     def generator(self) -> torch.nn.Module:
@@ -154,7 +164,7 @@ class Engine:
         for player in self.players.values():
             player.follow_schedule(self.step)
         if self.average is not None:
-            self.average.update(self.batch_size, (self.step - 1) * self.batch_size)
+            self.average.update(self.images_per_step, self.images_seen - self.images_per_step)
 
     def rehearse(self) -> dict[str, float]:
         """Play one step without moving a weight; return losses, balance and gradient norms by tag.

@@ -234,10 +234,10 @@ class Game:
         return gradient
 
     @property
-    def judged(self) -> tuple[torch.Tensor, torch.Tensor] | None:
-        """Real and fake logits if some loss asked for both already, else `None`."""
-        real, fake = (self.__dict__.get(name) for name in ("real_verdict", "fake_verdict"))
-        return None if real is None or fake is None else (real.logits.detach(), fake.logits.detach())
+    def judged(self) -> dict[str, torch.Tensor]:
+        """The logits of `real` and of `fake`, those of them that some loss has asked for already."""
+        verdicts = {kind: self.__dict__.get(f"{kind}_verdict") for kind in ("real", "fake")}
+        return {kind: verdict.logits.detach() for kind, verdict in verdicts.items() if verdict is not None}
 
     def _draw(self, draw: Draw, shape: tuple[int, ...]) -> torch.Tensor:
         noise = self._samples.noise(self._requests, draw, shape)

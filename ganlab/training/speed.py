@@ -19,13 +19,13 @@ class Speed:
 
     Args:
         feed: where batches come from, and where waiting for them is counted.
-        batch_size: images of a step.
+        images_per_step: images of a step.
         step: completed steps at the start.
     """
 
-    def __init__(self, feed: Feed, batch_size: int, step: int = 0) -> None:
+    def __init__(self, feed: Feed, images_per_step: int, step: int = 0) -> None:
         self._feed = feed
-        self._batch_size = batch_size
+        self._images_per_step = images_per_step
         self._seconds = 0.0
         self._step = step
         self._waited = feed.wait_seconds
@@ -47,7 +47,7 @@ class Speed:
         seconds = max(self._seconds, 1e-9)
         waited = self._feed.wait_seconds - self._waited
         values = {
-            "speed/images_per_second": (step - self._step) * self._batch_size / seconds,
+            "speed/images_per_second": (step - self._step) * self._images_per_step / seconds,
             "speed/data_wait": waited / seconds,
         }
         self._step, self._seconds, self._waited = step, 0.0, self._feed.wait_seconds

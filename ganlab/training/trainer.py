@@ -60,7 +60,7 @@ class Trainer:
         self.stop = stop
         self.processes = processes
         self.pictures = Pictures(engine, data, self.settings.samples.count)
-        self.speed = Speed(engine.feed, engine.batch_size, engine.step)
+        self.speed = Speed(engine.feed, engine.images_per_step, engine.step)
         self.health = Health(patience=self.settings.health.patience, steps=self.settings.training.steps)
         self.best: Best | None = None
         self._fingerprint = data.store.fingerprint

@@ -200,9 +200,16 @@ class Turn:
         torch.autograd.backward(torch.stack(weighted).sum())
         observed = {name: part.detach() for named in parts for name, part in named.items()}
         observed[f"loss/{self.player.name}/total"] = torch.stack(values).sum().detach()
-        if any(term.loss.log_odds for term in terms) and self.player.name == "discriminator":
-            observed |= balance(game)
+        if self.player.name == "discriminator":
+            observed |= mean_logits(game)
+            if any(term.loss.log_odds for term in terms):
+                observed |= balance(game)
         return {name: value * share for name, value in observed.items()}
+
+
+def mean_logits(game: Game) -> dict[str, torch.Tensor]:
+    """Return the mean logit of real and of fake samples, as far as some loss asked for them."""
+    return {f"logits/{kind}": logits.mean() for kind, logits in game.judged.items()}
 
 
 def balance(game: Game) -> dict[str, torch.Tensor]:
@@ -210,9 +217,9 @@ def balance(game: Game) -> dict[str, torch.Tensor]:
 
     At the equilibrium of the minimax game all three are ½ (Goodfellow et al., 2014).
     """
-    if game.judged is None:
+    if len(game.judged) < 2:
         return {}
-    real, fake = game.judged
+    real, fake = game.judged["real"], game.judged["fake"]
     return {
         "balance/p_real": torch.sigmoid(real).mean(),
         "balance/p_fake": torch.sigmoid(fake).mean(),

@@ -29,6 +29,7 @@ _LINES = (
     ("Losses", "Discriminator", r"loss/discriminator/"),
     ("Losses", "Generator", r"loss/generator/"),
     ("Balance", "Mean probability of being real, as the discriminator sees it", r"balance/p_(real|fake)$"),
+    ("Balance", "Mean logits of real and of fake samples", r"logits/(real|fake)$"),
     ("Training", "Gradient norms", r"gradient_norm/"),
     ("Training", "Learning rates", r"learning_rate/"),
     ("Speed", "Images per second", r"speed/images_per_second$"),

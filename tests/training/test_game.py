@@ -136,7 +136,9 @@ def test_joint_batch_is_one_forward_pass() -> None:
 
 def test_judged_only_tells_what_was_computed_anyway() -> None:
     game, _, _ = make_game(make_networks(), "discriminator")
-    assert game.judged is None
-    game.real_logits, game.fake_logits  # noqa: B018
-    assert game.judged is not None
-    assert not game.judged[0].requires_grad
+    assert game.judged == {}
+    game.fake_logits  # noqa: B018
+    assert set(game.judged) == {"fake"}
+    game.real_logits  # noqa: B018
+    assert torch.equal(game.judged["real"], game.real_logits)
+    assert not game.judged["real"].requires_grad
