@@ -52,6 +52,11 @@ __all__ = ["command"]
     type=click.Path(file_okay=False, path_type=Path),
     help="Directory for what the evaluators have to show.",
 )
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    help="Largest image that is decoded, against decompression bombs.  [default: 89,478,485]",
+)
 @measurement_options
 @plugin_options
 def command(
@@ -62,6 +67,7 @@ def command(
     channels: int | None,
     holdout: float,
     pictures: Path | None,
+    max_pixels: int | None,
     overrides: tuple[str, ...],
     device: str,
     as_json: bool,
@@ -80,7 +86,10 @@ def command(
     registry = load_registry(plugins=plugins, disabled=disabled)
     tell_failures(registry)
     uniform = size is None and channels is None
-    sets = open_image_set(real, uniform=uniform), open_image_set(fake, uniform=uniform)
+    sets = (
+        open_image_set(real, uniform=uniform, max_pixels=max_pixels),
+        open_image_set(fake, uniform=uniform, max_pixels=max_pixels),
+    )
     names = evaluators or ("mmd", "frechet")
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:
@@ -88,7 +97,7 @@ def command(
     tables = {name: {"name": name, "samples": max(2, *map(len, sets))} for name in names}
     choices = choose_evaluators(tables, ImageSpec, registry, overrides)
     spec = _common_spec(real, fake, sets, size, channels)
-    stores = [_packed(images, spec) for images in sets]
+    stores = [_packed(images, spec, max_pixels) for images in sets]
     show = None if pictures is None else keep_picture(pictures)
     measured = [(None, each) for each in _measure(choices, spec, stores, holdout, device, show)]
     if as_json:
@@ -123,10 +132,10 @@ def _common_spec(
     return ImageSpec(channels or one.channels, height, width)
 
 
-def _packed(images: ImageSet, spec: ImageSpec) -> Store:
+def _packed(images: ImageSet, spec: ImageSpec, max_pixels: int | None) -> Store:
     from ganlab.data.packing import pack
 
-    return pack(images, spec)
+    return pack(images, spec, max_pixels=max_pixels)
 
 
 def _measure(

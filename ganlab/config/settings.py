@@ -103,6 +103,8 @@ class DatasetSettings(ComponentSettings):
     """Share of the samples kept out of training, for honest reference numbers."""
     on_bad_image: Literal["fail", "skip"] = "fail"
     """Whether a file that cannot be decoded stops the packing or is left out and reported."""
+    max_pixels: int | None = Field(None, ge=1)
+    """An image with more pixels is bad, as a decompression bomb would be; 89,478,485 if left out."""
     mirror: bool = False
     """Show each training image flipped left to right half of the time."""
 

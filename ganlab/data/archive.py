@@ -84,7 +84,9 @@ class Archive:
         """
         member = self.members[name]
         if member.size > _LARGEST:
-            raise BadImageError(f"{self.path}/{name}", f"far too large: {member.size:,} bytes")
+            raise BadImageError(
+                f"{self.path}/{name}", f"far too large: {member.size:,} bytes; unpacked, it can be read"
+            )
         try:
             content = self._packed(member)
             if member.deflated:

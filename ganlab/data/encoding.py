@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,40 +14,58 @@ from ganlab.errors import ComponentError
 if TYPE_CHECKING:
     from ganlab.data.images import Fit, Resample
 
-__all__ = ["ImageEncoder", "VectorEncoder"]
+__all__ = ["ImageEncoder", "Row", "VectorEncoder"]
+
+
+class Row(NamedTuple):
+    """One sample at rest.
+
+    Attributes:
+        content: its bytes.
+        enlarged: width and height of an image that had to be enlarged; `None` for all others.
+    """
+
+    content: bytes
+    enlarged: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
 class ImageEncoder:
-    """Index -> bytes of uint8 `(height, width, channels)`."""
+    """Index -> uint8 `(height, width, channels)`.
+
+    `max_pixels` are the pixels of the largest image that is decoded; `None` is Pillow's own limit.
+    """
 
     source: ImageSource
     spec: ImageSpec
     fit: Fit
     resample: Resample
+    max_pixels: int | None = None
 
-    def __call__(self, index: int) -> bytes:
+    def __call__(self, index: int) -> Row:
         """Encode image `index`.
 
         Raises:
             BadImageError: it cannot be decoded.
         """
-        from ganlab.data.images import render
+        from ganlab.data.images import enlarges, pixel_limit, render
 
         try:
-            image = self.source.read(index)
+            with pixel_limit(self.max_pixels):
+                image = self.source.read(index)
         except OSError as error:
             raise BadImageError(self.source.place(index), f"cannot be read: {error}") from error
-        return render(image, self.spec, self.fit, self.resample, self.source.place(index))
+        content = render(image, self.spec, self.fit, self.resample, self.source.place(index))
+        return Row(content, image.size if enlarges(image.size, self.spec, self.fit) else None)
 
 
 @dataclass(frozen=True)
 class VectorEncoder:
-    """Index -> bytes of little-endian float32 `(dimension,)`."""
+    """Index -> little-endian float32 `(dimension,)`."""
 
     source: VectorSource
 
-    def __call__(self, index: int) -> bytes:
+    def __call__(self, index: int) -> Row:
         """Encode vector `index`.
 
         Raises:
@@ -62,4 +80,4 @@ class VectorEncoder:
             raise ComponentError(message)
         if not np.isfinite(vector).all():
             raise ComponentError(f"vector {index} has elements that are not finite")
-        return vector.tobytes()
+        return Row(vector.tobytes())

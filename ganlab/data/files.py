@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from ganlab.data.archive import Archive
@@ -29,6 +31,7 @@ IMAGE_EXTENSIONS: tuple[str, ...] = (
 )  # fmt: skip
 """What counts as an image file, in lower case; upper case does too."""
 
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _BLOCK = 1024
 
 
@@ -46,6 +49,7 @@ class ImageFiles:
     Attributes:
         root: as given.
         names: paths relative to `root` with `/`, in sorted order.
+        left_out: suffix, in lower case -> how many files that are not hidden have it, and do not count.
 
     Raises:
         ComponentError: `root` is neither, cannot be read, or is an archive with a member
@@ -59,17 +63,51 @@ class ImageFiles:
         self._archive: Archive | None = None
         if root.is_dir():
             found: Iterable[str] = _walk(root, option)
+        elif root.is_file() and root.suffix.lower() != ".zip" and not zipfile.is_zipfile(root):
+            raise ComponentError(
+                f"{root} is neither a folder of images nor a .zip archive of them", option=option
+            )
         elif root.is_file():
             self._archive = Archive(root, option=option)
             found = self._archive
         else:
             raise ComponentError(f"{root} does not exist", option=option)
         suffixes = tuple(extension.lower() for extension in extensions)
-        self.names: tuple[str, ...] = tuple(sorted(n for n in found if _is_wanted(n, suffixes)))
+        names, left_out = [], Counter[str]()
+        for name in found:
+            if _is_hidden(name):
+                continue
+            if name.lower().endswith(suffixes):
+                names.append(name)
+            else:
+                left_out[PurePosixPath(name).suffix.lower()] += 1
+        self.names: tuple[str, ...] = tuple(sorted(names))
+        self.left_out: Mapping[str, int] = left_out
 
     def __len__(self) -> int:
         """Return the number of image files."""
         return len(self.names)
+
+    def describe_left_out(self) -> str:
+        """Return how many files were left out, as in `3 .txt, 1 .jfif`; empty where none was."""
+        return ", ".join(f"{count:,} {suffix or 'without a suffix'}" for suffix, count in self._by_count())
+
+    def advice(self) -> str:
+        """Return what would be right where there are no images; empty where nothing can be told."""
+        found = [suffix for suffix, _ in self._by_count()]
+        if {".npy", ".npz"} & {*found, self.root.suffix.lower()}:
+            return "NumPy arrays are not read: save each image as a .png"
+        if packed := next((suffix for suffix in found if suffix in _ARCHIVES), ""):
+            how = "give its own path" if packed == ".zip" else "unpack it"
+            return f"there is a {packed} archive in it: {how}"
+        return f"what is in it: {self.describe_left_out()}" if found else ""
+
+    def pictures_left_out(self) -> list[str]:
+        """Return the suffixes in `left_out` whose files Pillow takes for images, the commonest first."""
+        return [suffix for suffix, _ in self._by_count() if _is_picture(suffix)]
+
+    def _by_count(self) -> list[tuple[str, int]]:
+        return sorted(self.left_out.items(), key=lambda each: (-each[1], each[0]))
 
     def place(self, name: str) -> str:
         """Return what errors call a file: its whole path, or `archive.zip/member`."""
@@ -137,9 +175,15 @@ def _walk(root: Path, option: str | None) -> Iterator[str]:
         yield from (relative + file for file in files)
 
 
-def _is_wanted(name: str, suffixes: tuple[str, ...]) -> bool:
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
-    return not hidden and name.lower().endswith(suffixes)
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+
+
+def _is_picture(suffix: str) -> bool:
+    """Return whether files with a suffix are images to Pillow."""
+    from PIL import Image
+
+    return Image.registered_extensions().get(suffix) in Image.OPEN
 
 
 def _digest(lines: Iterable[str]) -> str:

@@ -33,11 +33,13 @@ class ImageSet(ImageSource):
     Args:
         path: what errors call the set.
         uniform: whether images of another size or with other channels than the first one's are bad.
+        max_pixels: as in `ganlab.data.packing.pack`, for the first image.
     """
 
-    def __init__(self, path: Path, *, uniform: bool) -> None:
+    def __init__(self, path: Path, *, uniform: bool, max_pixels: int | None = None) -> None:
         self._path = path
         self._uniform = uniform
+        self._max_pixels = max_pixels
         self._spec: ImageSpec | None = None
 
     @property
@@ -48,8 +50,11 @@ class ImageSet(ImageSource):
             GanlabError: it cannot be decoded.
         """
         if self._spec is None:
+            from ganlab.data.images import pixel_limit
+
             try:
-                self._spec = _spec_of(self._decode(0))
+                with pixel_limit(self._max_pixels):
+                    self._spec = _spec_of(self._decode(0))
             except BadImageError as error:
                 raise GanlabError(str(error)) from error
         return self._spec
@@ -75,8 +80,8 @@ class ImageSet(ImageSource):
 
 
 class _Files(ImageSet):
-    def __init__(self, path: Path, files: ImageFiles, *, uniform: bool) -> None:
-        super().__init__(path, uniform=uniform)
+    def __init__(self, path: Path, files: ImageFiles, *, uniform: bool, max_pixels: int | None) -> None:
+        super().__init__(path, uniform=uniform, max_pixels=max_pixels)
         self._files = files
 
     def __len__(self) -> int:
@@ -134,12 +139,13 @@ class _Array(ImageSet):
         return array
 
 
-def open_image_set(path: Path, *, uniform: bool) -> ImageSet:
+def open_image_set(path: Path, *, uniform: bool, max_pixels: int | None = None) -> ImageSet:
     """Return the images of a folder tree, a zip archive or a `.npy` file.
 
     Args:
         path: where they are.
         uniform: whether all must be of the first one's size and channels.
+        max_pixels: of an image; as in `ganlab.data.packing.pack`.
 
     Raises:
         GanlabError: there are none, or they cannot be read.
@@ -147,14 +153,16 @@ def open_image_set(path: Path, *, uniform: bool) -> ImageSet:
     if not path.exists():
         raise UsageError(f"{path} does not exist; it must be a folder of images, a .zip of them, or a .npy")
     images: ImageSet
+    advice = ""
     if path.suffix == ".npy" and path.is_file():
         images = _Array(path, uniform=uniform)
     elif path.is_file() and path.suffix.lower() != ".zip" and not zipfile.is_zipfile(path):
         raise UsageError(f"{path} is neither a folder of images, nor a .zip of them, nor a .npy")
     else:
-        images = _Files(path, ImageFiles(path, option=None), uniform=uniform)
+        files = ImageFiles(path, option=None)
+        images, advice = _Files(path, files, uniform=uniform, max_pixels=max_pixels), files.advice()
     if not len(images):
-        raise UsageError(f"{path} holds no images")
+        raise UsageError(f"{path} holds no images" + (f"; {advice}" if advice else ""))
     return images
 
 

@@ -3,24 +3,60 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ganlab.components import ImageSpec
 from ganlab.data.source import BadImageError
 
-__all__ = ["Fit", "Resample", "open_image", "render", "to_channels"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = [
+    "Fit",
+    "Resample",
+    "enlarges",
+    "open_image",
+    "pixel_limit",
+    "render",
+    "to_channels",
+]
 
 Fit: TypeAlias = Literal["crop", "pad", "stretch"]
 Resample: TypeAlias = Literal["lanczos", "bicubic", "bilinear", "box", "hamming", "nearest"]
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-_SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+_NO_RANGE = {"F": "floats", "I": "32-bit integers"}
+_SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
+_SIXTEEN_BIT_AT_MOST = ("PNG", "PPM")
+"""Formats whose values Pillow keeps in 32 bits and scales to 16."""
+
+_BITS_PER_SAMPLE = 258
+"""TIFF's tag of that name."""
+
+
+@contextmanager
+def pixel_limit(pixels: int | None) -> Iterator[None]:
+    """Let Pillow, and so `open_image`, decode images of up to so many pixels inside the block.
+
+    `None` leaves it at Pillow's own guard against decompression bombs, 89,478,485.
+    """
+    before = Image.MAX_IMAGE_PIXELS
+    if pixels is not None:
+        Image.MAX_IMAGE_PIXELS = pixels
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
 def open_image(file: Path | bytes, name: str | None = None) -> Image.Image:
@@ -31,11 +67,12 @@ def open_image(file: Path | bytes, name: str | None = None) -> Image.Image:
         name: what errors call it; the path if left out.
 
     Returns:
-        The image in whatever size and mode the file has.
+        The image in whatever size and mode the file has; grayscale of more than 8 bits whose
+        range the file tells is of mode `I;16`, and fills that range.
 
     Raises:
         BadImageError: not an image, damaged or cut off, or with more pixels than
-            Pillow's guard against decompression bombs allows (`PIL.Image.MAX_IMAGE_PIXELS`).
+            `pixel_limit` allows.
     """
     name = name if name is not None else (str(file) if isinstance(file, Path) else "image")
     try:
@@ -46,13 +83,13 @@ def open_image(file: Path | bytes, name: str | None = None) -> Image.Image:
             # Worth a look: parsing metadata that is not there takes a tenth of a small JPEG's time.
             if image.format != "JPEG" or "exif" in image.info or "xmp" in image.info:
                 ImageOps.exif_transpose(image, in_place=True)
+            image = _full_range(image)
     except UnidentifiedImageError:
         raise BadImageError(
             name, "not an image file that Pillow knows, or damaged from its start on"
         ) from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        limit = f"{Image.MAX_IMAGE_PIXELS:,}"
-        raise BadImageError(name, f"far too large: more than {limit} pixels") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise BadImageError(name, _too_large(str(error))) from None
     except OSError as error:
         reason = f"cannot be read: {error.strerror}" if error.errno else f"damaged or cut off ({error})"
         raise BadImageError(name, reason) from error
@@ -91,6 +128,14 @@ def render(image: Image.Image, spec: ImageSpec, fit: Fit, resample: Resample, na
     return canvas.tobytes()
 
 
+def enlarges(size: tuple[int, int], spec: ImageSpec, fit: Fit) -> bool:
+    """Return whether `render` has to invent pixels for an image of a size (width, height)."""
+    horizontal, vertical = spec.width / size[0], spec.height / size[1]
+    if fit == "pad":
+        return min(horizontal, vertical) > 1
+    return max(horizontal, vertical) > 1
+
+
 def to_channels(image: Image.Image, channels: int, name: str = "image") -> Image.Image:
     """Return an image with 1 (grayscale), 2 (with alpha), 3 (RGB) or 4 (RGBA) channels of 8 bits.
 
@@ -100,16 +145,19 @@ def to_channels(image: Image.Image, channels: int, name: str = "image") -> Image
     converted as Pillow does.
 
     Raises:
-        BadImageError: the pixels are floats, which have no defined range.
+        BadImageError: the pixels are floats or 32-bit integers, which have no defined range.
     """
     mode = _MODES[channels]
     if image.mode == mode:
         return image
     if image.mode in _SIXTEEN_BIT:
         image = _from_sixteen_bit(image)
-    elif image.mode == "F":
-        raise BadImageError(name, "its pixels are floats, which have no defined range")
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+    elif image.mode in _NO_RANGE:
+        what = f"its pixels are {_NO_RANGE[image.mode]}, which have no defined range"
+        raise BadImageError(name, f"{what}; save it with 8 or 16 bits")
+    if image.mode == "La":
+        image = image.convert("LA")  # Pillow has no other way on from it.
+    if image.mode in ("LA", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         if channels in (1, 3):
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -118,10 +166,42 @@ def to_channels(image: Image.Image, channels: int, name: str = "image") -> Image
     return image.convert(mode)
 
 
+def _full_range(image: Image.Image) -> Image.Image:
+    """Return an image as `I;16` that fills its range, where its file says how many bits its values have."""
+    import numpy as np
+
+    if image.mode == "I" and image.format in _SIXTEEN_BIT_AT_MOST:
+        return _like(image, np.asarray(image).clip(0, 65535).astype(np.uint16))
+    if image.mode in _SIXTEEN_BIT and image.format == "TIFF":
+        (bits, *_) = image.tag_v2.get(_BITS_PER_SAMPLE, (16,))  # type: ignore[attr-defined]
+        if bits < 16:
+            largest = 2**bits - 1
+            values = (np.asarray(image).astype(np.int64) * 65535 + largest // 2) // largest
+            return _like(image, values.astype(np.uint16))
+    return image
+
+
+def _like(image: Image.Image, values: NDArray[np.uint16]) -> Image.Image:
+    """Return values `(H, W)` as an image with the metadata of another."""
+    changed = Image.fromarray(values)
+    changed.info = image.info
+    return changed
+
+
+def _too_large(complaint: str) -> str:
+    """Return Pillow's complaint about a decompression bomb, "(12000 pixels) …", in words of our own."""
+    found = re.search(r"\((\d+) pixels\)", complaint)
+    pixels = int(found[1]) if found else 0
+    return (
+        f"far too large: more than {Image.MAX_IMAGE_PIXELS:,} pixels, namely {pixels:,}; if it is no "
+        f"decompression bomb, a max_pixels of {pixels} lets it through"
+    )
+
+
 def _from_sixteen_bit(image: Image.Image) -> Image.Image:
     import numpy as np
 
-    values = np.asarray(image).astype(np.int64).clip(0, 65535)
+    values = np.asarray(image).astype(np.int64)
     return Image.fromarray(((values + 128) // 257).astype(np.uint8))
 
 

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from errno import ENOSPC
@@ -21,7 +22,7 @@ from ganlab.data.cache import cache_directory, locked, publish, remove_leftovers
 from ganlab.data.encoding import ImageEncoder, VectorEncoder
 from ganlab.data.progress import counting, say
 from ganlab.data.source import ImageSource, Source, VectorSource
-from ganlab.data.store import LABELS, NOTE, SAMPLES, DamagedStoreError, Store, describe, row_layout
+from ganlab.data.store import LABELS, NOTE, SAMPLES, DamagedStoreError, Enlarged, Store, describe, row_layout
 from ganlab.data.workers import RowWriter, available_cores, finished_chunks
 from ganlab.errors import ComponentError, GanlabError
 from ganlab.files import explained
@@ -43,6 +44,7 @@ def pack(
     fit: Fit = "crop",
     resample: Resample = "lanczos",
     on_bad_image: Literal["fail", "skip"] = "fail",
+    max_pixels: int | None = None,
     cache: Path | None = None,
     workers: int | None = None,
     progress: bool | None = None,
@@ -60,6 +62,8 @@ def pack(
         resample: Pillow's filter.
         on_bad_image: whether an image that cannot be decoded is an error, or is left out
             and listed in the store's `skipped`.
+        max_pixels: an image with more is bad; `None` for Pillow's own guard against
+            decompression bombs.
         cache: where stores are kept; `cache_directory()` if left out.
         workers: processes; as many as there are cores if left out.
         progress: `None` for a bar on a terminal and plain lines elsewhere, on stderr;
@@ -69,7 +73,9 @@ def pack(
         ComponentError: the source is empty, or breaks its contract.
         GanlabError: a bad image, no usable image, no space, or no access to the cache.
     """
-    plan = _plan(source, image, fit, resample)
+    plan = _plan(source, image, fit, resample, max_pixels)
+    for note in source.notes:
+        say(note, progress)
     cache = cache_directory() if cache is None else cache
     entry = cache / plan.key
     store = _reusable(entry)
@@ -93,6 +99,8 @@ def pack(
     if store.skipped:
         images = "image" if len(store.skipped) == 1 else "images"
         say(f"left out {len(store.skipped):,} bad {images}, the first: {store.skipped[0]}", progress)
+    if store.enlarged is not None:
+        say(_warning_of(store.enlarged, store), progress)
     return store
 
 
@@ -114,7 +122,9 @@ class _Plan:
         return int(np.prod(shape)) * dtype.itemsize
 
 
-def _plan(source: Source, image: ImageSpec | None, fit: Fit, resample: Resample) -> _Plan:
+def _plan(
+    source: Source, image: ImageSpec | None, fit: Fit, resample: Resample, max_pixels: int | None
+) -> _Plan:
     count = len(source)
     if count == 0:
         raise ComponentError("the dataset is empty: it has no samples at all")
@@ -130,9 +140,12 @@ def _plan(source: Source, image: ImageSpec | None, fit: Fit, resample: Resample)
     if isinstance(source, ImageSource):
         if image is None:
             raise ComponentError("the dataset yields images, but no image size is known")
-        spec: SampleSpec = ImageSpec(image.channels, image.height, image.width)
-        encode = ImageEncoder(source, ImageSpec(image.channels, image.height, image.width), fit, resample)
+        spec: SampleSpec
+        spec = bare = ImageSpec(image.channels, image.height, image.width)
+        encode = ImageEncoder(source, bare, fit, resample, max_pixels)
         treatment: dict[str, Any] = {"image": spec.shape, "fit": fit, "resample": resample}
+        if max_pixels is not None:
+            treatment["max_pixels"] = max_pixels
     elif isinstance(source, VectorSource):
         spec = VectorSpec(source.dimension)
         encode = VectorEncoder(source)
@@ -163,7 +176,7 @@ def _write(
         file.write(header)
         file.truncate(len(header) + needed)
     write = RowWriter(plan.encode, path, len(header), plan.row_bytes)
-    bad = _write_rows(write, plan, on_bad_image, workers, progress)
+    bad, enlarged = _write_rows(write, plan, on_bad_image, workers, progress)
     count, labels = plan.count - len(bad), plan.labels
     if count == 0:
         raise GanlabError(f"none of the {plan.count:,} images can be used; the first: {bad[0][1]}")
@@ -174,19 +187,26 @@ def _write(
     if labels is not None:
         np.save(directory / LABELS, labels)
     note = describe(
-        plan.spec, count, plan.class_names, labels is not None, plan.key, [reason for _, reason in bad]
+        plan.spec,
+        count,
+        plan.class_names,
+        labels is not None,
+        plan.key,
+        [reason for _, reason in bad],
+        enlarged,
     )
     (directory / NOTE).write_text(note, encoding="utf-8")
 
 
 def _write_rows(
     write: RowWriter, plan: _Plan, on_bad_image: str, workers: int | None, progress: bool | None
-) -> list[tuple[int, str]]:
-    """Write all rows; return the bad ones in order."""
+) -> tuple[list[tuple[int, str]], Enlarged | None]:
+    """Write all rows; return the bad ones in order, and what was smaller than asked for."""
     if workers is None:
         workers = min(available_cores(), -(-plan.count // _SAMPLES_WORTH_A_WORKER))
     what = f"packing {plan.spec}"
     bad: list[tuple[int, str]] = []
+    enlarged: Counter[tuple[int, int]] = Counter()
     done = 0
     # The bar draws from a thread of its own, which must not run yet when workers are forked.
     with (
@@ -198,12 +218,26 @@ def _write_rows(
             # This process has nothing else to do, and the disk is busy before the end comes.
             os.fsync(file.fileno())
             bad += chunk.bad
+            enlarged += chunk.enlarged
             done += chunk.rows
             if bad and on_bad_image == "fail":
                 scope = "" if done == plan.count else f" among the first {done:,} that were looked at"
                 raise _bad_images([reason for _, reason in sorted(bad)], scope)
             advance(chunk.rows)
-    return sorted(bad)
+    if not enlarged:
+        return sorted(bad), None
+    smallest = min(enlarged, key=lambda size: (size[0] * size[1], size))
+    return sorted(bad), Enlarged(enlarged.total(), *smallest)
+
+
+def _warning_of(enlarged: Enlarged, store: Store) -> str:
+    assert isinstance(store.spec, ImageSpec)
+    subject = "image is" if enlarged.count == 1 else "images are"
+    return (
+        f"warning: {enlarged.count:,} of {len(store):,} {subject} smaller than {store.spec.width}×"
+        f"{store.spec.height} pixels and enlarged, which adds blur and no detail; the smallest is "
+        f"{enlarged.width}×{enlarged.height} as cropped"
+    )
 
 
 def _bad_images(reasons: Sequence[str], scope: str) -> GanlabError:

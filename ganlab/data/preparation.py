@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ganlab.config.experiment import Experiment
 from ganlab.config.settings import DatasetSettings
 from ganlab.data.packing import pack
@@ -26,6 +28,14 @@ class Data:
 
     store: Store
     split: Split
+
+    @property
+    def class_counts(self) -> tuple[int, ...]:
+        """Training samples of each class; empty where there are no labels."""
+        if self.store.labels is None:
+            return ()
+        labels = self.store.labels[self.split.training]
+        return tuple(np.bincount(labels, minlength=len(self.store.class_names)).tolist())
 
 
 def prepare(experiment: Experiment, *, cache: Path | None = None, progress: bool | None = None) -> Data:
@@ -50,6 +60,7 @@ def prepare(experiment: Experiment, *, cache: Path | None = None, progress: bool
             fit=settings.image.fit,
             resample=settings.image.resample,
             on_bad_image=dataset.on_bad_image,
+            max_pixels=dataset.max_pixels,
             cache=cache,
             progress=progress,
         )

@@ -60,6 +60,15 @@ class Source(ABC):
         """Names of the labels in order; empty where there are none."""
         return ()
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a user should be told about how the data was understood, a sentence each.
+
+        It is shown whenever the data is prepared: files that were left out and why, folders
+        that were recognised.
+        """
+        return ()
+
 
 class ImageSource(Source):
     """A source of PIL images in their dataset's canonical crop."""

@@ -16,7 +16,7 @@ from ganlab.components import ImageSpec, SampleSpec, VectorSpec
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["LABELS", "NOTE", "SAMPLES", "DamagedStoreError", "Store", "describe", "row_layout"]
+__all__ = ["LABELS", "NOTE", "SAMPLES", "DamagedStoreError", "Enlarged", "Store", "describe", "row_layout"]
 
 SAMPLES, LABELS, NOTE = "samples.npy", "labels.npy", "store.json"
 """Names of a store's files: both arrays can be read with `numpy.load` too."""
@@ -24,6 +24,21 @@ SAMPLES, LABELS, NOTE = "samples.npy", "labels.npy", "store.json"
 
 class DamagedStoreError(Exception):
     """A directory is no whole store: cut off, or written by another version."""
+
+
+@dataclass(frozen=True)
+class Enlarged:
+    """Images that were smaller than what they became.
+
+    Attributes:
+        count: how many.
+        width: pixels of the smallest.
+        height: pixels of the smallest.
+    """
+
+    count: int
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +52,7 @@ class Store:
         class_names: names of the labels; empty where there are none.
         fingerprint: hex digest of the source's content and of all that was done to it.
         skipped: the files that were left out as bad, each with its reason.
+        enlarged: what was smaller than asked for, if anything was, and if that was counted.
     """
 
     spec: SampleSpec
@@ -45,6 +61,7 @@ class Store:
     class_names: tuple[str, ...]
     fingerprint: str
     skipped: tuple[str, ...] = ()
+    enlarged: Enlarged | None = None
 
     @classmethod
     def open(cls, directory: Path) -> Store:
@@ -60,6 +77,7 @@ class Store:
             labels = np.load(directory / LABELS) if note["labeled"] else None
             class_names, skipped = tuple(note["class_names"]), tuple(note["skipped"])
             count, fingerprint = note["count"], note["fingerprint"]
+            enlarged = Enlarged(**note["enlarged"]) if note.get("enlarged") else None
         except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
             raise DamagedStoreError(f"{directory}: {error}") from error
         row, dtype = row_layout(spec)
@@ -67,7 +85,7 @@ class Store:
             raise DamagedStoreError(f"{directory}: {samples.dtype} {samples.shape} is not what was packed")
         if labels is not None and (labels.shape != (count,) or labels.dtype != np.int64):
             raise DamagedStoreError(f"{directory}: the labels are not what was packed")
-        return cls(spec, samples, labels, class_names, fingerprint, skipped)
+        return cls(spec, samples, labels, class_names, fingerprint, skipped, enlarged)
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -95,7 +113,13 @@ def row_layout(spec: SampleSpec) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def describe(
-    spec: SampleSpec, count: int, class_names: Sequence[str], labeled: bool, key: str, skipped: Sequence[str]
+    spec: SampleSpec,
+    count: int,
+    class_names: Sequence[str],
+    labeled: bool,
+    key: str,
+    skipped: Sequence[str],
+    enlarged: Enlarged | None,
 ) -> str:
     """Return the content of a store's note."""
     spec = replace(spec, classes=len(class_names))
@@ -106,6 +130,7 @@ def describe(
         "labeled": labeled,
         "class_names": list(class_names),
         "skipped": list(skipped),
+        "enlarged": None if enlarged is None else asdict(enlarged),
         "fingerprint": key,
     }
     return json.dumps(note, indent=1, ensure_ascii=False) + "\n"

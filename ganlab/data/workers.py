@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ganlab.data.encoding import Row
 from ganlab.data.source import BadImageError
 from ganlab.errors import GanlabError
 
@@ -33,10 +35,17 @@ _START: Literal["fork", "spawn"] = "fork" if sys.platform == "linux" else "spawn
 
 @dataclass(frozen=True)
 class Chunk:
-    """What became of some consecutive rows: how many they were, and the bad ones among them."""
+    """What became of some consecutive rows.
+
+    Attributes:
+        rows: how many they were.
+        bad: the index of each bad one, and what is wrong with it.
+        enlarged: how many images of each width and height had to be enlarged.
+    """
 
     rows: int
     bad: tuple[tuple[int, str], ...]
+    enlarged: Counter[tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -44,13 +53,13 @@ class RowWriter:
     """Encodes rows and writes them where they belong.
 
     Attributes:
-        encode: index -> exactly `row_bytes` bytes; raises `BadImageError`.
+        encode: index -> a row of exactly `row_bytes` bytes; raises `BadImageError`.
         path: an existing file.
         offset: where row 0 begins.
         row_bytes: length of a row.
     """
 
-    encode: Callable[[int], bytes]
+    encode: Callable[[int], Row]
     path: Path
     offset: int
     row_bytes: int
@@ -58,6 +67,7 @@ class RowWriter:
     def __call__(self, start: int, stop: int) -> Chunk:
         """Write rows `start` to `stop`; a bad one leaves zeros, and is reported."""
         bad = []
+        enlarged: Counter[tuple[int, int]] = Counter()
         # Plain writes: into a memory map, a full disk would be a SIGBUS, and pages would count as memory.
         with self.path.open("r+b", buffering=_WRITE_BUFFER) as file:
             file.seek(self.offset + start * self.row_bytes)
@@ -66,9 +76,11 @@ class RowWriter:
                     row = self.encode(index)
                 except BadImageError as error:
                     bad.append((index, str(error)))
-                    row = bytes(self.row_bytes)
-                file.write(row)
-        return Chunk(stop - start, tuple(bad))
+                    row = Row(bytes(self.row_bytes))
+                file.write(row.content)
+                if row.enlarged is not None:
+                    enlarged[row.enlarged] += 1
+        return Chunk(stop - start, tuple(bad), enlarged)
 
 
 def available_cores() -> int:

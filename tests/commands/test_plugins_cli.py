@@ -172,7 +172,7 @@ def test_describe_shows_options_and_a_table_to_paste(shell: Shell, tmp_path: Pat
         My data.
         from        {tmp_path}/mine.py (mine.py)
         yields      images
-        also        holdout = 0.1, on_bad_image = "fail", mirror = false
+        also        holdout = 0.1, on_bad_image = "fail", max_pixels, mirror = false
 
         OPTION  TYPE              DEFAULT   MEANING
         root    path              required  Where the files are.

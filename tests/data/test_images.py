@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ganlab import BadImageError, ImageSpec, open_image
-from ganlab.data.images import render, to_channels
+from ganlab.data.images import enlarges, pixel_limit, render, to_channels
 
 
 def encoded(image: Image.Image, format_: str = "PNG", **options: object) -> bytes:
@@ -62,6 +63,32 @@ def test_decompression_bombs_are_errors(pixels_allowed: int, monkeypatch: pytest
         open_image(encoded(Image.fromarray(NOISE)))
 
 
+@pytest.mark.parametrize("limit", [1000, 2000])
+def test_what_is_taken_for_a_bomb_has_a_way_out(limit: int) -> None:
+    with pixel_limit(limit), pytest.raises(BadImageError) as caught:
+        open_image(encoded(Image.fromarray(NOISE)))
+    assert caught.value.reason == (
+        f"far too large: more than {limit:,} pixels, namely 2,400; if it is no decompression bomb, a "
+        "max_pixels of 2400 lets it through"
+    )
+    with pixel_limit(2400):
+        assert open_image(encoded(Image.fromarray(NOISE))).size == (60, 40)
+
+
+@pytest.mark.parametrize(
+    ("size", "crop", "pad", "stretch"),
+    [
+        ((60, 40), False, False, False),
+        ((59, 40), True, False, True),
+        ((59, 39), True, True, True),
+        ((600, 39), True, False, True),
+    ],
+)
+def test_what_counts_as_enlarged(size: tuple[int, int], crop: bool, pad: bool, stretch: bool) -> None:
+    spec = ImageSpec(3, 40, 60)
+    assert [enlarges(size, spec, fit) for fit in ("crop", "pad", "stretch")] == [crop, pad, stretch]
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(BadImageError, match=r"gone\.png: cannot be read: No such file"):
         open_image(tmp_path / "gone.png")
@@ -69,7 +96,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize(
-    "mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I", "I;16"]
+    "mode", ["1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "HSV", "LAB", "I;16"]
 )
 def test_every_mode_becomes_every_number_of_channels(mode: str, channels: int) -> None:
     # Pillow makes no PA image from nothing.
@@ -102,9 +129,32 @@ def test_sixteen_bits_are_scaled_not_clipped() -> None:
     assert np.asarray(to_channels(image, 1)).tolist() == [[0, 1, 128, 255]]
 
 
-def test_float_pixels_are_refused() -> None:
-    with pytest.raises(BadImageError, match="floats"):
-        to_channels(Image.new("F", (2, 2)), 3)
+@pytest.mark.parametrize(("mode", "what"), [("F", "floats"), ("I", "32-bit integers")])
+def test_pixels_without_a_range_are_refused(mode: str, what: str) -> None:
+    content = encoded(Image.new(mode, (2, 2), 200), "TIFF")
+    with pytest.raises(
+        BadImageError, match=f"{what}, which have no defined range; save it with 8 or 16 bits"
+    ):
+        to_channels(open_image(content), 3)
+
+
+@pytest.mark.parametrize("largest", [65535, 4095, 1000])
+def test_a_netpbm_file_says_its_largest_value(largest: int) -> None:
+    values = np.array([0, largest // 5, largest], ">u2")
+    content = b"P5 3 1 %d\n" % largest + values.tobytes()
+    assert np.asarray(to_channels(open_image(content), 1)).tolist() == [[0, 51, 255]]
+    cropped = open_image(content).crop((1, 0, 3, 1))
+    assert np.asarray(to_channels(cropped, 1)).tolist() == [[51, 255]]
+
+
+def test_a_tiff_file_says_its_bits() -> None:
+    """Two rows of two values of 12 bits, 0 and 2048 over 4095 and 1, packed without gaps."""
+    rows = bytes([0x00, 0x08, 0x00, 0xFF, 0xF0, 0x01])
+    tags = [(256, 4, 2), (257, 4, 2), (258, 3, 12), (259, 3, 1), (262, 3, 1), (273, 4, 8), (277, 3, 1)]
+    tags += [(278, 4, 2), (279, 4, len(rows))]
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<2H2I", t, k, 1, v) for t, k, v in tags)
+    content = b"II*\0" + struct.pack("<I", 8 + len(rows)) + rows + directory + bytes(4)
+    assert np.asarray(to_channels(open_image(content), 1)).tolist() == [[0, 128], [255, 0]]
 
 
 def test_an_image_of_the_right_size_is_untouched() -> None:

@@ -16,9 +16,18 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganlab import BadImageError, ComponentError, ImageSource, ImageSpec, VectorSource, VectorSpec
+from ganlab import (
+    BadImageError,
+    ComponentError,
+    ImageSource,
+    ImageSpec,
+    VectorSource,
+    VectorSpec,
+    open_image,
+)
 from ganlab.data.cache import cache_directory
 from ganlab.data.packing import pack
+from ganlab.data.store import Enlarged
 from ganlab.data.workers import RowWriter
 from ganlab.errors import GanlabError
 
@@ -353,3 +362,58 @@ def test_the_note_of_a_store_can_be_read(tmp_path: Path) -> None:
     store = pack(Drawn(5), SPEC, cache=tmp_path, progress=False)
     note = json.loads((tmp_path / store.fingerprint / "store.json").read_text())
     assert note["count"] == 5 and note["spec"] == {"channels": 3, "height": 4, "width": 5, "classes": 0}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_images_that_are_enlarged_are_counted_and_told_every_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], workers: int
+) -> None:
+    class Growing(Drawn):
+        def read(self, index: int) -> Image.Image:
+            return Image.new("RGB", (60 + index, 40 + index))
+
+    spec = ImageSpec(3, 128, 128)
+    told = (
+        "warning: 88 of 100 images are smaller than 128×128 pixels and enlarged, which adds blur and no "
+        "detail; the smallest is 60×40 as cropped\n"
+    )
+    for how in (workers, 1):
+        store = pack(Growing(100), spec, cache=tmp_path, workers=how)
+        assert store.enlarged == Enlarged(88, 60, 40)
+        assert told in capsys.readouterr().err
+    assert pack(Growing(100), ImageSpec(3, 40, 40), cache=tmp_path, progress=False).enlarged is None
+    assert pack(Line(), None, cache=tmp_path, progress=False).enlarged is None
+
+
+def test_a_store_that_never_counted_what_it_enlarged_can_be_read(tmp_path: Path) -> None:
+    entry = tmp_path / pack(Drawn(9), ImageSpec(3, 16, 20), cache=tmp_path, progress=False).fingerprint
+    note = json.loads((entry / "store.json").read_text())
+    assert note.pop("enlarged") == {"count": 9, "width": 10, "height": 8}
+    (entry / "store.json").write_text(json.dumps(note))
+    store = pack(Drawn(9), ImageSpec(3, 16, 20), cache=tmp_path, progress=False)
+    assert store.enlarged is None and len(store) == 9
+
+
+def test_what_a_source_has_to_say_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Talking(Drawn):
+        notes = ("left out: 3 .txt",)
+
+    for progress, told in ((None, True), (False, False)):
+        pack(Talking(9), SPEC, cache=tmp_path, progress=progress)
+        assert ("left out: 3 .txt\n" in capsys.readouterr().err) is told
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_larger_images_can_be_allowed(tmp_path: Path, workers: int) -> None:
+    class Files(Drawn):
+        def read(self, index: int) -> Image.Image:
+            return open_image(tmp_path / "large.png")
+
+    Image.new("RGB", (9000, 10_000)).save(tmp_path / "large.png", compress_level=1)
+    cache = tmp_path / "cache"
+    with pytest.raises(GanlabError, match=r"namely 90,000,000; .* a max_pixels of 90000000 lets it through"):
+        pack(Files(2), SPEC, cache=cache, workers=workers, progress=False)
+    assert len(pack(Files(2), SPEC, cache=cache, workers=workers, max_pixels=90_000_000, progress=False)) == 2
+    assert Image.MAX_IMAGE_PIXELS == 89_478_485
+    with pytest.raises(GanlabError, match="more than 100 pixels"):
+        pack(Files(2), SPEC, cache=cache, workers=workers, max_pixels=100, progress=False)
