@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,17 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
+_PARTS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
+"""Folders that are no classes where folders lie in them."""
+
+
 class ImageFolder(ImageSource):
     """All image files below a folder or in a zip, sorted by name, whole.
 
     Folders that all images share (`photos.zip/photos/…`) say nothing about classes: a
-    class is the first folder below them. Classes are numbered in the order of their names.
+    class is the first folder below them. Nor do `train/`, `val/` and `test/` where the
+    classes lie in them: images of a class in several parts belong together. Classes are
+    numbered in the order of their names, numbers in them by value: 2 before 10.
 
     Args:
         root: a folder or a zip.
@@ -37,13 +44,15 @@ class ImageFolder(ImageSource):
     def __init__(self, root: Path, *, labels: bool, extensions: Sequence[str]) -> None:
         self._files = ImageFiles(root, extensions=extensions, option="root")
         if not len(self._files):
-            wanted = ", ".join(extensions)
-            raise ComponentError(f"{root} holds no images (looked for {wanted})", option="root")
+            wanted, advice = ", ".join(extensions), _advice(self._files)
+            message = f"{root} holds no images (looked for {wanted})" + (f"; {advice}" if advice else "")
+            raise ComponentError(message, option="root")
+        self._parts, folders = _folders(self._files.names)
         self._labels: NDArray[np.int64] | None = None
         self._class_names: tuple[str, ...] = ()
         if labels:
-            folders = _class_folders(root, self._files.names)
-            self._class_names = tuple(sorted(set(folders)))
+            _refuse_without_class(root, self._files.names, self._parts, folders)
+            self._class_names = tuple(sorted(set(folders), key=_natural))
             numbers = {name: number for number, name in enumerate(self._class_names)}
             self._labels = np.array([numbers[folder] for folder in folders], dtype=np.int64)
 
@@ -65,6 +74,25 @@ class ImageFolder(ImageSource):
         """The class folders' names."""
         return self._class_names
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """The files that were left out, and the parts that were put together."""
+        told = []
+        root = self._files.root
+        if left_out := self._files.describe_left_out():
+            told.append(f"left out of {root}, as their suffixes are not among the extensions: {left_out}")
+        if len(self._parts) > 1:
+            classes = ", and the folders in them are the classes" if self._class_names else ""
+            told.append(
+                f"{root} is divided into {_listed(self._parts)}: the images of all are used{classes}"
+                + _one_part(root, self._parts)
+            )
+        elif len(self._class_names) > 1 and _are_parts(self._class_names):
+            told.append(
+                f"warning: {root} has no folders in {_listed(self._class_names)}, so these are the classes"
+            )
+        return told
+
     def read(self, index: int) -> Image:
         """Return image `index`, whole."""
         return self._files.open(self._files.names[index])
@@ -74,15 +102,62 @@ class ImageFolder(ImageSource):
         return self._files.place(self._files.names[index])
 
 
-def _class_folders(root: Path, names: Sequence[str]) -> list[str]:
+def _advice(files: ImageFiles) -> str:
+    if pictures := files.pictures_left_out():
+        return f"extensions = {json.dumps(pictures)} takes what is in it: {files.describe_left_out()}"
+    return files.advice()
+
+
+def _folders(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the parts that a dataset is divided into, and each image's class folder, empty for none."""
     shared = os.path.commonpath([f"/{name.rpartition('/')[0]}" for name in names]).strip("/")
     depth = len(shared.split("/")) if shared else 0
-    parts = [name.split("/")[depth:] for name in names]
-    for name, rest in zip(names, parts, strict=True):
-        if len(rest) < 2:
+    ways = [name.split("/")[depth:-1] for name in names]
+    first = {way[0] if way else "" for way in ways}
+    if _are_parts(first) and any(len(way) > 1 for way in ways):
+        return sorted(first, key=_natural), [way[1] if len(way) > 1 else "" for way in ways]
+    return [], [way[0] if way else "" for way in ways]
+
+
+def _are_parts(folders: Iterable[str]) -> bool:
+    return all(folder.lower() in _PARTS for folder in folders)
+
+
+def _refuse_without_class(
+    root: Path, names: Sequence[str], parts: Sequence[str], folders: Sequence[str]
+) -> None:
+    for name, folder in zip(names, folders, strict=True):
+        if not folder:
+            place = (
+                f"lies in no folder inside {_listed(parts)}"
+                if parts
+                else "lies beside them rather than in one"
+            )
             message = (
-                f"labels = true takes classes from folders, but {root / name} lies beside them rather than "
-                "in one; use one folder for each class, or labels = false"
+                f"labels = true takes classes from folders, but {root / name} {place}; use one folder for "
+                f"each class, or labels = false{_one_part(root, parts)}"
             )
             raise ComponentError(message, option="labels")
-    return [rest[0] for rest in parts]
+
+
+def _one_part(root: Path, parts: Sequence[str]) -> str:
+    """Return how to take one part alone, which is in reach where it is a folder on the disk."""
+    found = sorted(
+        (root / part for part in parts if (root / part).is_dir()),
+        key=lambda folder: not folder.name.lower().startswith("train"),
+    )
+    return f'; root = "{found[0]}" takes one part alone' if found else ""
+
+
+def _listed(folders: Sequence[str]) -> str:
+    *others, last = (f"{folder}/" for folder in folders)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _natural(name: str) -> tuple[list[tuple[int, str]], str]:
+    """Return a key that sorts the numbers in names by value."""
+    pieces = re.split(r"([0-9]+)", name)
+    for place in range(1, len(pieces), 2):
+        pieces[place] = pieces[place].lstrip("0")
+    # Of two numbers without leading zeros, the longer is the greater.
+    return [(len(piece) if place % 2 else 0, piece) for place, piece in enumerate(pieces)], name

@@ -131,3 +131,86 @@ def test_a_broken_link_is_a_bad_image(tmp_path: Path) -> None:
     with pytest.raises(GanlabError, match=r"b\.png: cannot be read: No such file"):
         pack(source(root), ImageSpec(3, 8, 8), progress=False)
     assert len(pack(source(root), ImageSpec(3, 8, 8), on_bad_image="skip", progress=False)) == 1
+
+
+def test_numbers_in_names_of_classes_go_by_value(tmp_path: Path) -> None:
+    numbers = source(write(tmp_path / "a", *(f"{number}/1.png" for number in range(12))), labels=True)
+    assert numbers.class_names == tuple(map(str, range(12)))
+    mixed = source(
+        write(tmp_path / "b", "n10/1.png", "n9/1.png", "n010/1.png", "n/1.png", "m2/1.png"), labels=True
+    )
+    assert mixed.class_names == ("m2", "n", "n9", "n010", "n10")
+
+
+def test_parts_above_the_classes_are_recognised_and_said(tmp_path: Path) -> None:
+    root = write(
+        tmp_path / "pets", "train/cats/1.png", "train/dogs/1.png", "Val/dogs/1.png", "test/birds/1.png"
+    )
+    images = source(root, labels=True)
+    assert images.class_names == ("birds", "cats", "dogs")
+    assert labels(images) == ["dogs", "birds", "cats", "dogs"]
+    assert images.notes == [
+        f"{root} is divided into Val/, test/ and train/: the images of all are used, and the folders in them "
+        f'are the classes; root = "{root}/train" takes one part alone'
+    ]
+    archive = zipped(root, "pets/")
+    assert source(archive, labels=True).class_names == ("birds", "cats", "dogs")
+    assert source(archive).notes == [
+        f"{archive} is divided into Val/, test/ and train/: the images of all are used"
+    ]
+    assert source(root / "train", labels=True).class_names == ("cats", "dogs")
+
+
+def test_a_part_without_classes_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", "train/cats/1.png", "train/dogs/1.png", "test/1.png")
+    with pytest.raises(ComponentError) as caught:
+        source(root, labels=True)
+    assert str(caught.value) == (
+        f"labels = true takes classes from folders, but {root}/test/1.png lies in no folder inside test/ and "
+        "train/; use one folder for each class, or labels = false; "
+        f'root = "{root}/train" takes one part alone'
+    )
+
+
+def test_classes_that_are_called_like_parts_are_classes(tmp_path: Path) -> None:
+    root = write(tmp_path / "rail", "train/1.png", "test/1.png")
+    images = source(root, labels=True)
+    assert images.class_names == ("test", "train")
+    assert images.notes == [f"warning: {root} has no folders in test/ and train/, so these are the classes"]
+
+
+def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
+    root = write(tmp_path / "photos", "a.png")
+    for name in ("notes.txt", "b.JFIF", "c.jfif", "README", ".hidden", "__MACOSX/d.txt"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).touch()
+    expected = "as their suffixes are not among the extensions: 2 .jfif, 1 without a suffix, 1 .txt"
+    assert source(root).notes == [f"left out of {root}, {expected}"]
+    assert source(write(tmp_path / "tidy", "a.png")).notes == []
+
+
+@pytest.mark.parametrize(
+    ("files", "advice"),
+    [
+        (["a.jfif", "b.jfif", "c.txt"], 'extensions = [".jfif"] takes what is in it: 2 .jfif, 1 .txt'),
+        (["a.npz"], "NumPy arrays are not read: save each image as a .png"),
+        (["photos.zip"], "there is a .zip archive in it: give its own path"),
+        (["photos.tar.gz"], "there is a .gz archive in it: unpack it"),
+        (["a.txt"], "what is in it: 1 .txt"),
+    ],
+)
+def test_a_near_miss_is_told_what_would_be_right(tmp_path: Path, files: list[str], advice: str) -> None:
+    for name in files:
+        (tmp_path / name).touch()
+    with pytest.raises(ComponentError, match="holds no images") as caught:
+        source(tmp_path)
+    assert str(caught.value).endswith(f"; {advice}")
+
+
+def test_a_file_as_root(tmp_path: Path) -> None:
+    np.savez(tmp_path / "faces.npz", images=np.zeros((2, 3, 3)))
+    with pytest.raises(ComponentError, match=r"NumPy arrays are not read: save each image as a \.png"):
+        source(tmp_path / "faces.npz")
+    picture = write(tmp_path, "a.png") / "a.png"
+    with pytest.raises(ComponentError, match=r"is neither a folder of images nor a \.zip archive of them"):
+        source(picture)
