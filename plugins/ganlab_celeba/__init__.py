@@ -17,9 +17,9 @@ class CelebaOptions(Options):
     root: Path
     """The folder with `img_align_celeba/` or `img_align_celeba.zip`, and the lists that came with it."""
     label: str = ""
-    """An attribute of `list_attr_celeba.txt` as the label, such as "Smiling"; empty for no labels."""
+    """An attribute of `list_attr_celeba.txt` (or `.csv`) as label, such as "Smiling"; empty for no labels."""
     split: Literal["all", "train", "valid", "test"] = "all"
-    """A part of the official partition (`list_eval_partition.txt`)."""
+    """A part of the official partition (`list_eval_partition.txt` or `.csv`)."""
     crop: int = Field(178, ge=1, le=218)
     """Side of the centred crop in pixels of the published 178×218 images; scaled for files of another size.
     178 is the largest square; above it only the height grows, and 218 is the whole image."""

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ganlab import BadImageError, ComponentError, ImageFiles, ImageSource
-from ganlab_celeba.lists import read_attribute, read_names, read_partition
+from ganlab_celeba.lists import AttributeList, read_partition
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
 PUBLISHED_WIDTH, PUBLISHED_HEIGHT = 178, 218
-_ATTRIBUTES, _PARTITION = "list_attr_celeba.txt", "list_eval_partition.txt"
+_ATTRIBUTES, _PARTITION = "list_attr_celeba", "list_eval_partition"
+_LIST_SUFFIXES = (".txt", ".csv")
+_IMAGES = ("img_align_celeba", "img_align_celeba.zip", "img_align_celeba_png", "img_align_celeba_png.zip")
 _WHERE = "CelebA can be had at https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html (Align&Cropped Images)"
 
 
@@ -30,8 +32,9 @@ class Celeba(ImageSource):
     same proportions have their crop scaled.
 
     Args:
-        root: holds `img_align_celeba/` or `img_align_celeba.zip`, and the lists, side by
-            side or in the published `Img/`, `Anno/` and `Eval/`.
+        root: holds `img_align_celeba/` or `img_align_celeba.zip` (or the same with `_png`),
+            and the lists as `.txt` or `.csv`, side by side or in the published `Img/`, `Anno/`
+            and `Eval/`. PNG copies go by the listed names too.
         label: an attribute, or empty. Class 0 is -1, class 1 is 1.
         split: `all`, or a part of the official partition.
         crop: side of the crop in published pixels.
@@ -44,13 +47,15 @@ class Celeba(ImageSource):
     def __init__(self, root: Path, *, label: str, split: str, crop: int, missing: str) -> None:
         self._files = _images(root)
         self._crop = crop
+        attributes = _attributes(root, needed=bool(label))
+        attribute = attributes.values(label) if attributes and label else None
         members = {name.rpartition("/")[2]: name for name in self._files.names}
-        attribute = read_attribute(_list(root, _ATTRIBUTES, "label"), label) if label else None
-        listed = _listed(root, split, members)
+        listed = _listed(root, split, attributes, members)
+        _add_copies(members, listed)
         if attribute is not None:
             unlabeled = [name for name in listed if name not in attribute]
             if unlabeled:
-                message = f"{_ATTRIBUTES} has no line for {_some(unlabeled)}"
+                message = f"{_ATTRIBUTES}.txt has no line for {_some(unlabeled)}"
                 raise ComponentError(message, option="label")
         absent = [name for name in listed if name not in members]
         if absent and missing == "fail":
@@ -64,6 +69,8 @@ class Celeba(ImageSource):
             what = "images" if split == "all" else f"images of the {split!r} partition"
             raise ComponentError(f"there are no {what} in {self._files.root}", option="split")
         self._names = [members[name] for name in present]
+        unused = len(self._files) - len(set(self._names)) if split == "all" else 0
+        self._notes = tuple(_notes(self._files, attributes, len(absent), unused))
         self._labels: NDArray[np.int64] | None = None
         self._class_names: tuple[str, ...] = ()
         if attribute is not None:
@@ -89,6 +96,11 @@ class Celeba(ImageSource):
         """The attribute's absence and presence, as in ("not Smiling", "Smiling")."""
         return self._class_names
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was left out, and where the lists contradict themselves."""
+        return self._notes
+
     def read(self, index: int) -> Image:
         """Return face `index`, cropped."""
         name = self._names[index]
@@ -113,35 +125,81 @@ def crop_box(width: int, height: int, crop: int) -> tuple[int, int, int, int]:
 
 
 def _images(root: Path) -> ImageFiles:
-    for folder in (root, root / "Img"):
-        for name in ("img_align_celeba", "img_align_celeba.zip"):
-            if (folder / name).exists():
-                return ImageFiles(folder / name, extensions=(".jpg", ".png"), option="root")
-    message = f"{root} holds neither img_align_celeba/ nor img_align_celeba.zip; {_WHERE}"
-    raise ComponentError(message, option="root")
+    found = _find_images(root)
+    if found is None:
+        message = f"{root} holds neither img_align_celeba/ nor img_align_celeba.zip; {_advice(root)}"
+        raise ComponentError(message, option="root")
+    return ImageFiles(found, extensions=(".jpg", ".jpeg", ".png"), option="root")
+
+
+def _find_images(root: Path) -> Path | None:
+    places = (folder / name for folder in (root, root / "Img") for name in _IMAGES)
+    return next((place for place in places if place.exists()), None)
+
+
+def _advice(root: Path) -> str:
+    """Return what `root` should be, where it is near, or else where CelebA is to be had."""
+    if root.name in _IMAGES:
+        return f'it is the folder of the images itself: root = "{root.parent}" is the one around it'
+    if root.is_file():
+        return "root takes a folder: unpack an archive that holds both images and lists"
+    below = (folder for way in ("*", "*/*") for folder in sorted(root.glob(way)) if folder.is_dir())
+    if near := next((folder for folder in below if _find_images(folder)), None):
+        return f'root = "{near}" does'
+    return _WHERE
 
 
 def _find_list(root: Path, name: str) -> Path | None:
-    places = (folder / name for folder in (root, root / "Anno", root / "Eval"))
+    folders = (root, root / "Anno", root / "Eval")
+    places = (folder / f"{name}{suffix}" for suffix in _LIST_SUFFIXES for folder in folders)
     return next((place for place in places if place.is_file()), None)
 
 
 def _list(root: Path, name: str, option: str) -> Path:
     path = _find_list(root, name)
     if path is None:
-        raise ComponentError(f"{root} holds no {name}, which {option} needs; {_WHERE}", option=option)
+        raise ComponentError(
+            f"{root} holds no {name}.txt or .csv, which {option} needs; {_WHERE}", option=option
+        )
     return path
 
 
-def _listed(root: Path, split: str, members: dict[str, str]) -> list[str]:
+def _attributes(root: Path, *, needed: bool) -> AttributeList | None:
+    path = _list(root, _ATTRIBUTES, "label") if needed else _find_list(root, _ATTRIBUTES)
+    return None if path is None else AttributeList(path)
+
+
+def _listed(root: Path, split: str, attributes: AttributeList | None, members: dict[str, str]) -> list[str]:
     """Return the images that ought to be there: as listed, or all where there is no list."""
     if split != "all":
         return read_partition(_list(root, _PARTITION, "split"), split)
-    if attributes := _find_list(root, _ATTRIBUTES):
-        return read_names(attributes)
+    if attributes is not None:
+        return attributes.names
     if partition := _find_list(root, _PARTITION):
         return read_partition(partition, "all")
     return sorted(members)
+
+
+def _add_copies(members: dict[str, str], listed: Sequence[str]) -> None:
+    """Let copies of listed images in another format (`000001.png` of `000001.jpg`) go by the listed name."""
+    by_stem = {PurePosixPath(name).stem: member for name, member in members.items()}
+    for name in listed:
+        if name not in members and (copy := by_stem.get(PurePosixPath(name).stem)):
+            members[name] = copy
+
+
+def _notes(files: ImageFiles, attributes: AttributeList | None, absent: int, unused: int) -> Iterator[str]:
+    if attributes and attributes.announced not in (None, len(attributes.names)):
+        yield (
+            f"warning: {attributes.path} announces {attributes.announced:,} images and lists "
+            f"{len(attributes.names):,}: is it cut off?"
+        )
+    if absent:
+        yield f"left out, as they are listed but not in {files.root}: {absent:,} images"
+    if unused:
+        yield f"left out of {files.root}, as they are in no list: {unused:,} images"
+    if left_out := files.describe_left_out():
+        yield f"left out of {files.root}, as they are no .jpg or .png: {left_out}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -242,3 +244,99 @@ def test_real_faces_are_packed_as_pillow_would_do_it_by_hand(real_data: Path, tm
             with archive.open(f"img_align_celeba/{index * 100 + 1:06}.jpg") as file:
                 image = Image.open(file).crop((0, 10, 89, 99)).resize((64, 64), Image.Resampling.LANCZOS)
             assert np.array_equal(store.samples[index], np.asarray(image))
+
+
+ATTRIBUTE_TABLE = "image_id,Bald,Smiling,Wavy_Hair\n" + "".join(
+    ",".join(line.split()) + "\n" for line in ATTRIBUTES.splitlines()[2:]
+)
+PARTITION_TABLE = "image_id,partition\n" + PARTITION.replace(" ", ",")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".txt"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text,
+        lambda text: "\ufeff" + text,
+        lambda text: text.replace(",", ";").replace("\n", "\r\n"),
+        lambda text: text.replace(",", ", "),
+        lambda text: '"' + text.replace(",", '","').replace("\n", '"\n"').removesuffix('"'),
+    ],
+    ids=["plain", "with a byte-order mark", "semicolons", "blanks", "quotes"],
+)
+def test_comma_separated_lists_are_read_whatever_they_are_called(
+    root: Path, suffix: str, change: Callable[[str], str]
+) -> None:
+    for name, text in (("list_attr_celeba", ATTRIBUTE_TABLE), ("list_eval_partition", PARTITION_TABLE)):
+        (root / f"{name}.txt").unlink()
+        (root / f"{name}{suffix}").write_text(change(text), encoding="utf-8", newline="")
+    faces = source(root, label="Smiling")
+    found = faces.labels()
+    assert found is not None and found.tolist() == [1, 0, 1, 0, 1]
+    assert numbers(source(root, split="train")) == [1, 2, 5]
+    with pytest.raises(ComponentError, match=r"There are: Bald, Smiling, Wavy_Hair$"):
+        source(root, label="Zebra")
+
+
+def test_published_lists_may_have_a_byte_order_mark(root: Path) -> None:
+    for name in ("list_attr_celeba.txt", "list_eval_partition.txt"):
+        (root / name).write_text("\ufeff" + (root / name).read_text(), encoding="utf-8")
+    assert numbers(source(root, label="Bald", split="train")) == [1, 2, 5]
+
+
+@pytest.mark.parametrize("text", ["", "5\n", "000001.jpg -1 1\n"])
+def test_a_list_that_begins_otherwise_is_named(root: Path, text: str) -> None:
+    (root / "list_attr_celeba.txt").write_text(text)
+    with pytest.raises(ComponentError, match=r"list_attr_celeba\.txt:1: the names of the attributes should"):
+        source(root, label="Smiling")
+
+
+def test_a_damaged_first_line_is_blamed_not_the_others(root: Path) -> None:
+    table = ATTRIBUTE_TABLE.replace("000001.jpg,-1,1,-1", "000001.jpg,-1,1")
+    (root / "list_attr_celeba.txt").write_text(table)
+    with pytest.raises(ComponentError, match=r"list_attr_celeba\.txt:2: not a file name and 3 times -1 or 1"):
+        source(root, label="Smiling")
+
+
+def test_a_list_that_is_cut_off_is_told(root: Path) -> None:
+    cut = "\n".join(ATTRIBUTES.splitlines()[:5])
+    (root / "list_attr_celeba.txt").write_text(cut)
+    faces = source(root)
+    assert len(faces) == 3
+    assert faces.notes == (
+        f"warning: {root}/list_attr_celeba.txt announces 5 images and lists 3: is it cut off?",
+        f"left out of {root}/img_align_celeba, as they are in no list: 2 images",
+    )
+
+
+@pytest.mark.parametrize("folder", ["img_align_celeba", "img_align_celeba_png"])
+def test_png_copies_go_by_the_listed_names(root: Path, folder: str) -> None:
+    (root / "img_align_celeba").rename(root / folder)
+    for path in sorted((root / folder).iterdir()):
+        path.rename(path.with_suffix(".png"))
+    faces = source(root, label="Smiling", split="train")
+    assert numbers(faces) == [1, 2, 5] and faces.notes == ()
+
+
+def test_what_is_left_out_is_told(root: Path) -> None:
+    (root / "img_align_celeba" / "000002.jpg").rename(root / "img_align_celeba" / "000009.jpg")
+    (root / "img_align_celeba" / "readme.txt").touch()
+    images = root / "img_align_celeba"
+    assert source(root, missing="skip").notes == (
+        f"left out, as they are listed but not in {images}: 1 images",
+        f"left out of {images}, as they are in no list: 1 images",
+        f"left out of {images}, as they are no .jpg or .png: 1 .txt",
+    )
+
+
+def test_near_misses_are_told_what_would_be_right(root: Path) -> None:
+    around = root.parent
+    for wrong, right in (
+        (around, f'root = "{root}" does'),
+        (root / "img_align_celeba", f'it is the folder of the images itself: root = "{root}" is the one'),
+    ):
+        with pytest.raises(ComponentError, match=re.escape(right)):
+            source(wrong)
+    (around / "archive.zip").touch()
+    with pytest.raises(ComponentError, match="root takes a folder: unpack an archive"):
+        source(around / "archive.zip")
