@@ -17,7 +17,7 @@ class MnistOptions(Options):
     subset: Literal["train", "test", "all"] = "all"
     """Which images; `all` takes whichever of the two are there."""
     labels: bool = False
-    """Use the digits (or whatever the classes are) as labels."""
+    """Use the digits (or whatever the classes are) as labels; classes are those that occur."""
 
 
 def build(options: MnistOptions, image: ImageSpec) -> ImageSource:
@@ -32,7 +32,7 @@ def ganlab_datasets() -> Iterable[DatasetComponent]:
     """Offer `mnist`."""
     yield DatasetComponent(
         name="mnist",
-        summary="MNIST (LeCun et al., 1998), Fashion-MNIST, KMNIST, EMNIST: IDX files, gzipped or not",
+        summary="MNIST (LeCun et al., 1998), Fashion-, K-, E- and QMNIST: IDX files, gzipped or not",
         options=MnistOptions,
         build=build,
         image=ImageSpec(channels=1, height=28, width=28),

@@ -1,6 +1,6 @@
-"""The IDX format: arrays of unsigned bytes behind a header of big-endian numbers.
+"""The IDX format: arrays of integers behind a header of big-endian numbers.
 
-Two zero bytes, a byte for the type (8: unsigned byte), a byte for the number of
+Two zero bytes, a byte for the type (8: unsigned byte, 12: 32-bit integer), a byte for the number of
 dimensions, then each dimension as a 32-bit number, then the elements
 (http://yann.lecun.com/exdb/mnist/).
 """
@@ -12,7 +12,7 @@ import struct
 import zlib
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -21,32 +21,36 @@ from ganlab import ComponentError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_UNSIGNED_BYTE = 8
+_TYPES = {"uint8": (0x08, "unsigned bytes"), ">i4": (0x0C, "32-bit integers")}
 
 
-def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
+def read_idx(path: Path, dimensions: int, dtype: Literal["uint8", ">i4"] = "uint8") -> NDArray[Any]:
     """Return the array in an IDX file, gzipped or not, whatever its name says.
 
     Args:
         path: the file.
         dimensions: how many it must have.
+        dtype: what its elements must be.
 
     Raises:
-        ComponentError: it cannot be read, is not an IDX file of unsigned bytes with that
+        ComponentError: it cannot be read, is not an IDX file of that type with that
             many dimensions, or is not of the size that its header says.
     """
     content = _content(path)
     head = 4 + 4 * dimensions
     if len(content) < head or content[:2] != b"\0\0":
         raise _refusal(path, "it does not begin with the magic number of an IDX file")
-    if content[2] != _UNSIGNED_BYTE or content[3] != dimensions:
+    code, elements = _TYPES[dtype]
+    if content[2] != code or content[3] != dimensions:
         found = f"type {content[2]:#04x} with {content[3]} dimensions"
-        raise _refusal(path, f"it holds {found}, where unsigned bytes (0x08) with {dimensions} are wanted")
+        wanted = f"{elements} ({code:#04x}) with {dimensions}"
+        raise _refusal(path, f"it holds {found}, where {wanted} are wanted")
     shape = struct.unpack(f">{dimensions}I", content[4:head])
-    if len(content) - head != prod(shape):
-        sizes = "×".join(map(str, shape))
+    itemsize = np.dtype(dtype).itemsize
+    if len(content) - head != prod(shape) * itemsize:
+        sizes = "×".join(map(str, shape if itemsize == 1 else (*shape, itemsize)))
         raise _refusal(path, f"it should hold {sizes} bytes, but {len(content) - head:,} are there")
-    return np.frombuffer(content, dtype=np.uint8, offset=head).reshape(shape)
+    return np.frombuffer(content, dtype=dtype, offset=head).reshape(shape)
 
 
 def _content(path: Path) -> bytes:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -45,19 +46,19 @@ def test_the_record() -> None:
 
 
 @pytest.mark.parametrize(
-    ("subset", "expected", "labels"),
+    ("subset", "expected", "labels", "names"),
     [
-        ("train", TRAIN, [2, 0, 1]),
-        ("test", TEST, [1, 3]),
-        ("all", np.concatenate([TRAIN, TEST]), [2, 0, 1, 1, 3]),
+        ("train", TRAIN, [2, 0, 1], "012"),
+        ("test", TEST, [0, 1], "13"),
+        ("all", np.concatenate([TRAIN, TEST]), [2, 0, 1, 1, 3], "0123"),
     ],
 )
-def test_subsets(root: Path, subset: str, expected: NDArray[np.uint8], labels: list[int]) -> None:
+def test_subsets(root: Path, subset: str, expected: NDArray[np.uint8], labels: list[int], names: str) -> None:
     digits = source(root, subset=subset, labels=True)
     assert np.array_equal(pixels(digits), expected)
     found = digits.labels()
     assert found is not None and found.tolist() == labels and found.dtype == np.int64
-    assert digits.class_names == tuple(str(number) for number in range(max(labels) + 1))
+    assert digits.class_names == tuple(names)
     assert source(root, subset=subset).labels() is None
 
 
@@ -91,6 +92,61 @@ def test_several_relatives_in_one_folder(tmp_path: Path) -> None:
         source(tmp_path)
     (tmp_path / "emnist-letters-train-images-idx3-ubyte").unlink()
     assert len(source(tmp_path)) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "names"),
+    [
+        ("letters", [26, 1, 3], "ACZ"),
+        ("balanced", [36, 0, 46], "0at"),
+        ("byclass", [61, 35, 36], "Zaz"),
+        ("digits", [9, 0, 5], "059"),
+    ],
+)
+def test_emnist_is_turned_upright_and_its_classes_are_named(
+    tmp_path: Path, name: str, labels: list[int], names: str
+) -> None:
+    (tmp_path / f"emnist-{name}-train-images-idx3-ubyte").write_bytes(idx(TRAIN))
+    (tmp_path / f"emnist-{name}-train-labels-idx1-ubyte").write_bytes(idx(np.array(labels, np.uint8)))
+    images = source(tmp_path, labels=True)
+    assert np.array_equal(pixels(images), TRAIN.transpose(0, 2, 1))
+    found = images.labels()
+    assert found is not None and found.tolist() == np.argsort(np.argsort(labels)).tolist()
+    assert images.class_names == tuple(names)
+    store = pack(images, ImageSpec(1, 5, 4), progress=False)
+    assert store.spec.classes == 3 and np.array_equal(store.samples[..., 0], TRAIN.transpose(0, 2, 1))
+
+
+def test_labels_of_qmnist(tmp_path: Path) -> None:
+    table = np.array([[7, 1, 2], [0, 3, 4], [7, 5, 6]], ">i4")
+    header = struct.pack(">4B2I", 0, 0, 12, 2, *table.shape)
+    (tmp_path / "qmnist-train-images-idx3-ubyte").write_bytes(idx(TRAIN))
+    (tmp_path / "qmnist-train-labels-idx2-int.gz").write_bytes(gzip.compress(header + table.tobytes()))
+    images = source(tmp_path, labels=True)
+    found = images.labels()
+    assert found is not None and found.tolist() == [1, 0, 1] and images.class_names == ("0", "7")
+    assert np.array_equal(pixels(images), TRAIN)
+    (tmp_path / "qmnist-train-labels-idx2-int.gz").write_bytes(gzip.compress(header + table.tobytes()[:-1]))
+    with pytest.raises(ComponentError, match="should hold 3×3×4 bytes, but 35 are there"):
+        source(tmp_path, labels=True)
+
+
+def test_near_misses_are_told_what_would_be_right(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data = tmp_path_factory.mktemp("data")
+    raw = data / "MNIST" / "raw"
+    raw.parent.mkdir()
+    root.rename(raw)
+    for wrong in (data, raw.parent):
+        with pytest.raises(ComponentError, match=re.escape(f'; root = "{raw}" does')):
+            source(wrong)
+    with pytest.raises(ComponentError, match=re.escape(f'root takes the folder of the IDX files: "{raw}"')):
+        source(raw / "train-images-idx3-ubyte")
+    (data / "arrays").mkdir()
+    (data / "arrays" / "mnist.npz").touch()
+    with pytest.raises(ComponentError, match=r"mnist\.npz is an array of NumPy's, and IDX files are wanted"):
+        source(data / "arrays")
 
 
 def test_the_fingerprint_is_of_pixels_and_labels(root: Path) -> None:
