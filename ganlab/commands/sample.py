@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import click
 
@@ -16,7 +18,9 @@ from ganlab.commands.common import parse_checkpoint, runs_option
 from ganlab.errors import UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
     from ganlab.components import SampleSpec
 
@@ -24,15 +28,36 @@ __all__ = ["command"]
 
 _NUMBERED = re.compile(r"[0-9]{6,}\.png")
 
+_Format: TypeAlias = Literal["png", "npy", "grid", "zip", "gif", "webp"]
+
+_OF_SUFFIX: dict[str, _Format] = {
+    ".npy": "npy",
+    ".png": "grid",
+    ".zip": "zip",
+    ".gif": "gif",
+    ".webp": "webp",
+}
+"""Suffix of --out -> what is written into that one file."""
+
+_NAME_IN_DIRECTORY = {
+    "npy": "samples.npy",
+    "grid": "grid.png",
+    "zip": "samples.zip",
+    "gif": "interpolation.gif",
+    "webp": "interpolation.webp",
+}
+"""Format -> the one file that a directory gets."""
+
 
 @click.command("sample")
 @click.argument("run")
 @click.option("--count", type=click.IntRange(1), default=64, show_default=True, help="How many.")
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
     required=True,
-    help="Directory to make them in.",
+    metavar="PATH",
+    help="A directory to make them in, or a file whose suffix is the format: .npy is an array, .png a grid, "
+    ".zip holds a PNG each, .gif and .webp show a walk through the latents.",
 )
 @click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Seed of the latents."
@@ -45,69 +70,163 @@ _NUMBERED = re.compile(r"[0-9]{6,}\.png")
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(["png", "npy", "grid"]),
-    help="A PNG each, all in one samples.npy (N, H, W, C), or all in one grid.png.  "
+    type=click.Choice(["png", *_NAME_IN_DIRECTORY]),
+    help="What to make in a directory: a PNG each, or one samples.npy (N, H, W, C), grid.png, …  "
     "[default: png; npy for vectors]",
 )
 @click.option(
     "--label",
-    type=click.IntRange(0),
-    help="The label of all, for a generator that takes labels; else the classes take turns.",
+    metavar="CLASS",
+    help="The class of all, for a generator that takes labels: its name, or its number from 0; an unknown "
+    "one lists them.  [default: the classes take turns]",
 )
 @click.option("--raw", is_flag=True, help="Use the generator's own weights instead of their average.")
-@click.option("--force", is_flag=True, help="Write into a directory that is not empty.")
+@click.option(
+    "--force", is_flag=True, help="Write into a directory that is not empty, or over a file that is there."
+)
 @runs_option
 def command(
     run: str,
     count: int,
-    out: Path,
+    out: str,
     seed: int,
     checkpoint: str | None,
-    file_format: Literal["png", "npy", "grid"] | None,
-    label: int | None,
+    file_format: _Format | None,
+    label: str | None,
     raw: bool,
     force: bool,
     runs: Path,
 ) -> None:
     """Make samples with the generator of RUN (a path, an id or its beginning, or `latest`)."""
     which = parse_checkpoint(checkpoint)
-    if not force and out.is_dir() and any(out.iterdir()):
-        raise UsageError(f"{out} is not empty; choose another --out, or --force to write into it")
+    target = _understand(out, file_format)
+    target.refuse_what_is_there(force=force)
 
     from ganlab.runs.reading import find_run
     from ganlab.training.restore import restore_generator
 
     trained = restore_generator(find_run(run, runs), which, ema=False if raw else None)
-    file_format = _choose_format(file_format, trained.spec)
-    batches = trained.generate(count, seed=seed, label=label)
-    with _arriving_whole(out) as directory, _progress(batches, count) as shown:
-        if file_format == "npy":
-            _write_array(directory / "samples.npy", shown, count, trained.spec)
-        elif file_format == "grid":
-            _write_grid(directory / "grid.png", shown)
-        else:
+    chosen = _choose_format(target, trained.spec)
+    number = None if label is None else trained.label_of(label)
+    batches = trained.generate(count, seed=seed, label=number, walk=chosen in ("gif", "webp"))
+    with (
+        _arriving_whole(target.path, is_file=target.is_file) as directory,
+        _progress(batches, count) as shown,
+    ):
+        if chosen == "png":
             _write_images(directory, shown)
+        else:
+            file = directory / (target.path.name if target.is_file else _NAME_IN_DIRECTORY[chosen])
+            _write_file(file, chosen, shown, count, trained.spec)
     weights = "averaged weights" if trained.averaged else "raw weights"
-    click.echo(f"{count:,} samples of step {trained.step:,} ({weights}) in {out}")
+    of_class = "" if number is None else f", class {trained.class_names[number]!r}"
+    click.echo(f"{count:,} samples of step {trained.step:,} ({weights}{of_class}) in {target.path}")
 
 
-def _choose_format(
-    given: Literal["png", "npy", "grid"] | None, spec: SampleSpec
-) -> Literal["png", "npy", "grid"]:
+@dataclass(frozen=True)
+class _Target:
+    """What `--out` and `--format` mean.
+
+    Attributes:
+        path: a directory to make, or the one file.
+        is_file: which of the two.
+        file_format: what is asked for, if anything is.
+    """
+
+    path: Path
+    is_file: bool
+    file_format: _Format | None
+
+    def refuse_what_is_there(self, *, force: bool) -> None:
+        """Refuse a path of the other kind, and what only `--force` writes over.
+
+        Raises:
+            UsageError: so it is.
+        """
+        if self.is_file and self.path.is_dir():
+            raise UsageError(
+                f"{self.path} is a directory, and {self.path.suffix} means a file; choose another --out, or "
+                f"{self.path}/ with --format to write into it"
+            )
+        if not self.is_file and self.path.exists() and not self.path.is_dir():
+            raise UsageError(f"{self.path} is a file, and without a suffix --out is a directory")
+        if force or not self.path.exists():
+            return
+        if self.is_file:
+            raise UsageError(f"{self.path} exists; choose another --out, or --force to write over it")
+        if any(self.path.iterdir()):
+            raise UsageError(f"{self.path} is not empty; choose another --out, or --force to write into it")
+
+
+def _understand(out: str, file_format: _Format | None) -> _Target:
+    """Return what `--out` means: a suffix says the format; without one, or with a `/` behind, a directory.
+
+    Raises:
+        UsageError: the suffix is not known, or says something else than `--format`.
+    """
+    path = Path(out)
+    suffix = path.suffix.lower()
+    known = _OF_SUFFIX.get(suffix)
+    if not suffix or out.endswith(("/", os.sep)) or (known is None and path.is_dir()):
+        return _Target(path, is_file=False, file_format=file_format)
+    if known is None:
+        raise UsageError(
+            f"{path} has the suffix {path.suffix}; a file is one of {', '.join(_OF_SUFFIX)}, and a directory "
+            f"has no suffix or is written {out}/"
+        )
+    if file_format not in (None, known):
+        raise UsageError(
+            f"{path} says {known}, and --format {file_format}: leave out --format, or name a directory"
+        )
+    return _Target(path, is_file=True, file_format=known)
+
+
+def _choose_format(target: _Target, spec: SampleSpec) -> _Format:
     images = len(spec.shape) == 3
-    if not images and given in ("png", "grid"):
+    if not images and target.file_format not in (None, "npy"):
         raise UsageError(f"this run makes {spec}, which are no pictures: use --format npy")
-    return given or ("png" if images else "npy")
+    return target.file_format or ("png" if images else "npy")
+
+
+def _write_file(
+    path: Path, file_format: _Format, batches: Iterable[torch.Tensor], count: int, spec: SampleSpec
+) -> None:
+    if file_format == "npy":
+        _write_array(path, batches, count, spec)
+    elif file_format == "grid":
+        _write_grid(path, batches)
+    elif file_format == "zip":
+        _write_archive(path, batches)
+    else:
+        _write_animation(path, batches)
 
 
 def _write_images(directory: Path, batches: Iterable[torch.Tensor]) -> None:
     from ganlab.tracking.pictures import write_png
 
-    number = 0
+    for number, image in enumerate(_each(batches)):
+        write_png(directory / _numbered(number), image)
+
+
+def _write_archive(path: Path, batches: Iterable[torch.Tensor]) -> None:
+    from zipfile import ZipFile, ZipInfo
+
+    from ganlab.tracking.pictures import encode_png
+
+    with ZipFile(path, "w") as archive:
+        for number, image in enumerate(_each(batches)):
+            # Without a time of its own, so that the same samples are the same bytes.
+            archive.writestr(ZipInfo(_numbered(number)), encode_png(image))
+
+
+def _each(batches: Iterable[torch.Tensor]) -> Iterator[NDArray[np.uint8]]:
+    """Yield images one by one, `(H, W, C)`."""
     for batch in batches:
-        for image in batch.permute(0, 2, 3, 1).numpy():
-            write_png(directory / f"{number:06d}.png", image)
-            number += 1
+        yield from batch.permute(0, 2, 3, 1).numpy()
+
+
+def _numbered(number: int) -> str:
+    return f"{number:06d}.png"
 
 
 def _write_array(path: Path, batches: Iterable[torch.Tensor], count: int, spec: SampleSpec) -> None:
@@ -131,12 +250,22 @@ def _write_grid(path: Path, batches: Iterable[torch.Tensor]) -> None:
 
     from ganlab.tracking.pictures import grid, write_png
 
-    write_png(path, grid(torch.cat(list(batches))))
+    images = torch.cat(list(batches))
+    write_png(path, grid(images, padding=2 if len(images) > 1 else 0))
+
+
+def _write_animation(path: Path, batches: Iterable[torch.Tensor]) -> None:
+    from ganlab.tracking.pictures import grid, write_animation
+
+    write_animation(path, (grid(image[None], padding=0) for batch in batches for image in batch))
 
 
 @contextmanager
-def _arriving_whole(out: Path) -> Iterator[Path]:
-    """Yield a directory whose files are moved to `out` when the block has ended well."""
+def _arriving_whole(out: Path, *, is_file: bool = False) -> Iterator[Path]:
+    """Yield a directory whose files are moved to `out` when the block has ended well.
+
+    Where `out` is a file, it is the one of that name in the directory.
+    """
     from ganlab.files import explained
 
     temporary = out.with_name(f".{out.resolve().name}.writing")
@@ -145,7 +274,9 @@ def _arriving_whole(out: Path) -> Iterator[Path]:
         temporary.mkdir(parents=True)
         try:
             yield temporary
-            if out.is_dir() and any(out.iterdir()):
+            if is_file:
+                (temporary / out.name).replace(out)
+            elif out.is_dir() and any(out.iterdir()):
                 _remove_earlier_pictures(out)
                 for file in sorted(temporary.iterdir()):
                     file.replace(out / file.name)

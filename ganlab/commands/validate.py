@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from ganlab.training.engine import Engine
 
 __all__ = ["command"]
+
+_CLASSES = 50
+"""Classes that are named."""
 
 
 @click.command("validate")
@@ -53,9 +57,18 @@ def _describe_data(data: Data) -> list[tuple[str, str]]:
             f"{len(split.holdout):,} held out; {size:,.1f} MiB packed",
         )
     ]
+    if store.class_names:
+        lines.append(("classes", _describe_classes(store.class_names, data.class_counts)))
     if store.skipped:
         lines.append(("", f"left out as unreadable: {len(store.skipped):,}"))
     return lines
+
+
+def _describe_classes(names: Sequence[str], counts: Sequence[int]) -> str:
+    """Return the classes with their training samples, the first of them where there are many."""
+    shown = [f"{name} ({count:,})" for name, count in zip(names, counts, strict=True)][:_CLASSES]
+    more = f", and {len(names) - len(shown):,} more" if len(names) > len(shown) else ""
+    return f"{len(names):,}, with samples for training: {', '.join(shown)}{more}"
 
 
 def _describe_networks(engine: Engine) -> list[tuple[str, str]]:

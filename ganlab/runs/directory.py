@@ -221,6 +221,16 @@ class RunDirectory:
             given["warnings"] = (*self.state.warnings, warning)
         self._replace(durable=False, **{name: value for name, value in given.items() if value is not None})
 
+    def describe_classes(self, names: Sequence[str], counts: Sequence[int]) -> None:
+        """Record the names of the data's labels, and how many training samples each has.
+
+        Whoever samples from the run learns them here, without its dataset.
+
+        Raises:
+            GanlabError: it cannot be written.
+        """
+        self._replace(class_names=tuple(names), class_counts=tuple(counts))
+
     def finish(self, status: Status, reason: str = "") -> None:
         """Record how the run ended, and let go of it.
 

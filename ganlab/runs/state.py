@@ -110,6 +110,8 @@ class RunState:
         steps: how many the experiment asks for.
         created: UTC, ISO 8601.
         parent: the checkpoint that this one was forked from.
+        class_names: names of the data's labels in order; empty where it has none.
+        class_counts: training samples of each.
         status: as it was last written; see `ganlab.runs.reading` for runs whose process died.
         reason: why it ended; empty while it runs, and where `completed` says it all.
         step: the last step that was reported.
@@ -124,6 +126,8 @@ class RunState:
     steps: int
     created: str
     parent: Parent | None = None
+    class_names: tuple[str, ...] = ()
+    class_counts: tuple[int, ...] = ()
     status: Status = "running"
     reason: str = ""
     step: int = 0
@@ -163,6 +167,8 @@ def read_state(path: Path) -> RunState:
 
 
 def _parse(values: dict[str, Any]) -> RunState:
+    values["class_names"] = tuple(values.get("class_names", ()))
+    values["class_counts"] = tuple(int(count) for count in values.get("class_counts", ()))
     values["sessions"] = tuple(_parse_session(session) for session in values.get("sessions", ()))
     values["warnings"] = tuple(Warned(**warning) for warning in values.get("warnings", ()))
     if values.get("parent") is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -14,12 +15,14 @@ from ganlab.files import explained, write_atomically
 
 if TYPE_CHECKING:
     import torch
+    from PIL.Image import Image
 
-__all__ = ["grid", "scatter", "write_png"]
+__all__ = ["encode_png", "grid", "scatter", "write_animation", "write_png"]
 
 Array: TypeAlias = "NDArray[Any] | torch.Tensor"
 
 _PAPER = 255
+_FRAME_MILLISECONDS = 80
 
 # Night sky to pale sand: the real density stays in the background, generated points glow on it.
 _DENSITY_COLOURS = np.array(
@@ -102,13 +105,34 @@ def write_png(path: Path, image: NDArray[np.uint8]) -> None:
     Raises:
         GanlabError: it cannot be written.
     """
-    from PIL import Image
-
-    content = io.BytesIO()
-    single = image.ndim == 3 and image.shape[2] == 1
-    Image.fromarray(image[..., 0] if single else image).save(content, format="PNG")
+    content = encode_png(image)
     with explained(f"cannot write {path}"):
-        write_atomically(path, content.getvalue(), durable=False)
+        write_atomically(path, content, durable=False)
+
+
+def encode_png(image: NDArray[np.uint8]) -> bytes:
+    """Return `(H, W)` or `(H, W, 1 to 4)` uint8 as the content of a PNG file."""
+    content = io.BytesIO()
+    _to_pillow(image).save(content, format="PNG")
+    return content.getvalue()
+
+
+def write_animation(path: Path, frames: Iterable[NDArray[np.uint8]]) -> None:
+    """Write `(H, W, 1 or 3)` uint8 frames as a GIF or WebP, as the suffix says, that repeats for ever.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    first, *others = (_to_pillow(frame) for frame in frames)
+    # WebP blurs unless told not to; to GIF the word says nothing.
+    first.save(path, save_all=True, append_images=others, duration=_FRAME_MILLISECONDS, loop=0, lossless=True)
+
+
+def _to_pillow(image: NDArray[np.uint8]) -> Image:
+    from PIL.Image import fromarray
+
+    single = image.ndim == 3 and image.shape[2] == 1
+    return fromarray(image[..., 0] if single else image)
 
 
 def _numpy(array: Array) -> NDArray[Any]:

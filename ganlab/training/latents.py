@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
 
 from ganlab.components import LatentSpec
 
-__all__ = ["draw_latents", "interpolate", "to_device"]
+__all__ = ["draw_latents", "interpolate", "to_device", "walk_around"]
 
 
 def draw_latents(latent: LatentSpec, count: int, generator: torch.Generator) -> torch.Tensor:
@@ -42,6 +43,31 @@ def interpolate(latent: LatentSpec, starts: torch.Tensor, ends: torch.Tensor, st
     from_start, to_end = torch.sin((1 - share) * angle), torch.sin(share * angle)
     walks: torch.Tensor = (from_start * starts[:, None] + to_end * ends[:, None]) / torch.sin(angle)
     return walks.flatten(0, 1)
+
+
+def walk_around(
+    latent: LatentSpec, count: int, stops: int, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Walk from one drawn latent to the next, and from the last back to the first.
+
+    Args:
+        latent: the noise.
+        count: points of the whole walk, at least `stops`.
+        stops: latents that it visits.
+        generator: draws them.
+
+    Returns:
+        `(count, dim)`, and the number of the stop that each point comes from, `(count,)`.
+    """
+    drawn = draw_latents(latent, stops, generator)
+    bounds = [count * stop // stops for stop in range(stops + 1)]
+    sizes = [end - start for start, end in itertools.pairwise(bounds)]
+    legs = [
+        # Without its end, with which the next leg begins.
+        interpolate(latent, drawn[[stop]], drawn[[(stop + 1) % stops]], size + 1)[:-1]
+        for stop, size in enumerate(sizes)
+    ]
+    return torch.cat(legs), torch.arange(stops).repeat_interleave(torch.tensor(sizes))
 
 
 def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:

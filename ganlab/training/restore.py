@@ -16,12 +16,19 @@ from ganlab.runs.reading import Run
 from ganlab.runs.reporting import print_warning
 from ganlab.training.evaluation_generator import estimate_statistics
 from ganlab.training.labels import LabelSampler
+from ganlab.training.latents import walk_around
 from ganlab.training.networks import lay_out
 from ganlab.training.running_statistics import has_running_state
 from ganlab.training.sampling import generate
 from ganlab.training.streams import isolated_randomness
 
 __all__ = ["TrainedGenerator", "restore_generator"]
+
+_LISTED = 50
+"""Classes that an error names."""
+
+_LEG = 8
+"""Samples of a walk from one latent to the next."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,8 @@ class TrainedGenerator:
         takes_labels: whether it is called with labels.
         averaged: whether its weights are the averaged ones.
         step: the checkpoint's.
+        class_names: of the labels, in order; empty where it takes none.
+        trained_classes: the labels that it was trained on.
     """
 
     network: nn.Module
@@ -43,28 +52,65 @@ class TrainedGenerator:
     takes_labels: bool
     averaged: bool
     step: int
+    class_names: tuple[str, ...] = ()
+    trained_classes: tuple[int, ...] = ()
 
-    def generate(self, count: int, *, seed: int, label: int | None = None) -> Iterator[torch.Tensor]:
+    def generate(
+        self, count: int, *, seed: int, label: int | None = None, walk: bool = False
+    ) -> Iterator[torch.Tensor]:
         """Yield `count` samples: uint8 images `(n, C, H, W)`, or float32 vectors `(n, dimension)`.
 
         Args:
             count: how many.
             seed: of latents; the same one makes the same samples.
-            label: of all samples; the classes take turns if `None`.
+            label: of all samples, as `label_of` has it; the trained classes take turns if `None`.
+            walk: let the latents go round from one drawn at random to the next, and back to the
+                first, each leg in one class.
+        """
+        if not walk:
+            return generate(self.network, self.latent, count, seed=seed, labels=self._labels(count, label))
+        stops = max(1, count // _LEG)
+        latents, legs = walk_around(self.latent, count, stops, torch.Generator().manual_seed(seed))
+        labels = self._labels(stops, label)
+        return generate(
+            self.network,
+            self.latent,
+            count,
+            seed=seed,
+            labels=None if labels is None else labels[legs],
+            latents=latents,
+        )
+
+    def label_of(self, given: str) -> int:
+        """Return the label that a class's name, or its number from 0, stands for.
+
+        Where classes are named by numbers, a number is a name.
 
         Raises:
-            UsageError: a label is asked for that the generator does not know.
+            UsageError: there is no such class, no training sample was of it, or no label is taken.
         """
-        return generate(self.network, self.latent, count, seed=seed, labels=self._labels(count, label))
+        if not self.takes_labels:
+            raise UsageError("this run's generator takes no labels")
+        known = self.class_names
+        if given not in known and not any(name.isdecimal() for name in known):
+            known = tuple(map(str, range(len(known))))
+        if given not in known:
+            raise UsageError(f"label {given} is none of the run's {len(known)} classes: {self._listed()}")
+        label = known.index(given)
+        if label not in self.trained_classes:
+            raise UsageError(f"no training sample was of class {given!r}: the generator never learned it")
+        return label
+
+    def _listed(self) -> str:
+        names = self.class_names[:_LISTED]
+        more = len(self.class_names) - len(names)
+        return ", ".join(names) + (f" and {more:,} more" if more else "")
 
     def _labels(self, count: int, label: int | None) -> torch.Tensor | None:
         if not self.takes_labels:
-            if label is not None:
-                raise UsageError("this run's generator takes no labels")
             return None
-        if label is not None and label >= self.spec.classes:
-            raise UsageError(f"label {label} is none of the run's {self.spec.classes}, numbered from 0")
-        return torch.arange(count) % self.spec.classes if label is None else torch.full((count,), label)
+        turns = self.trained_classes if label is None else (label,)
+        return torch.tensor(turns)[torch.arange(count) % len(turns)]
 
 
 def restore_generator(
@@ -115,6 +161,7 @@ def restore_generator(
             f"{checkpoint.path} is of an earlier ganlab, which kept the running statistics that training "
             f"left behind: they are taken afresh from {samples:,} samples, as a run does now"
         )
+    names, trained = _classes(run, checkpoint.spec.classes if takes_labels else 0)
     return TrainedGenerator(
         network=network,
         latent=experiment.latent,
@@ -122,4 +169,17 @@ def restore_generator(
         takes_labels=takes_labels,
         averaged=checkpoint.has_ema if ema is None else ema,
         step=checkpoint.step,
+        class_names=names,
+        trained_classes=trained,
     )
+
+
+def _classes(run: Run, count: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return the names of a number of classes, and those that were trained on.
+
+    A run that recorded neither has its classes called by their numbers, and all count as trained.
+    """
+    names, counts = run.state.class_names, run.state.class_counts
+    if len(names) != count or len(counts) != count:
+        names, counts = tuple(map(str, range(count))), (1,) * count
+    return names, tuple(label for label in range(count) if counts[label])

@@ -76,9 +76,19 @@ def run_for_evaluation(
 
 
 def generate(
-    network: nn.Module, latent: LatentSpec, count: int, *, seed: int, labels: torch.Tensor | None = None
+    network: nn.Module,
+    latent: LatentSpec,
+    count: int,
+    *,
+    seed: int,
+    labels: torch.Tensor | None = None,
+    latents: torch.Tensor | None = None,
 ) -> Iterator[torch.Tensor]:
-    """Yield `count` samples as they are at rest: uint8 images `(n, C, H, W)`, float32 vectors `(n, d)`."""
-    latents = draw_latents(latent, count, torch.Generator().manual_seed(seed))
+    """Yield `count` samples as they are at rest: uint8 images `(n, C, H, W)`, float32 vectors `(n, d)`.
+
+    The latents are drawn from the seed unless they are given.
+    """
+    if latents is None:
+        latents = draw_latents(latent, count, torch.Generator().manual_seed(seed))
     for samples in run_generator(network, latents, labels, seed=seed):
         yield quantise(samples) if samples.dim() == 4 else samples.cpu()

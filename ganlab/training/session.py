@@ -144,6 +144,7 @@ def run_experiment(experiment: Experiment, plan: Plan, *, quiet: bool = False) -
                 if processes.leader:
                     directory = _begin(experiment, plan, start, engine, directory, console)
                     with directory:
+                        directory.describe_classes(data.store.class_names, data.class_counts)
                         _write_run(directory, start, engine, data, evaluation, plan, console, stop)
                 else:
                     _trainer(engine, data, evaluation, Record(), stop, start, plan).train()
