@@ -35,7 +35,7 @@ Fit: TypeAlias = Literal["crop", "pad", "stretch"]
 Resample: TypeAlias = Literal["lanczos", "bicubic", "bilinear", "box", "hamming", "nearest"]
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-_NO_RANGE = {"F": "floats", "I": "32-bit integers"}
+_NO_RANGE = {"F": "floats", "I": "32-bit or signed integers"}
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _SIXTEEN_BIT_AT_MOST = ("PNG", "PPM")
 """Formats whose values Pillow keeps in 32 bits and scales to 16."""

@@ -177,9 +177,9 @@ def restore_generator(
 def _classes(run: Run, count: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Return the names of a number of classes, and those that were trained on.
 
-    A run that recorded neither has its classes called by their numbers, and all count as trained.
+    Where a run recorded neither, nobody knows what its numbers stand for, and all count as trained.
     """
     names, counts = run.state.class_names, run.state.class_counts
     if len(names) != count or len(counts) != count:
-        names, counts = tuple(map(str, range(count))), (1,) * count
+        names, counts = tuple(f"number {label}" for label in range(count)), (1,) * count
     return names, tuple(label for label in range(count) if counts[label])

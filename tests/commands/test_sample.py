@@ -180,7 +180,9 @@ def test_a_class_without_training_samples_is_never_drawn(
     assert "label middle is none of the run's 3 classes: never, left, right" in message
 
 
-def test_a_run_that_recorded_no_classes_numbers_them(partly: Path, tmp_path: Path) -> None:
+def test_a_run_that_recorded_no_classes_numbers_them_until_it_goes_on(
+    partly: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     old = tmp_path / "old"
     shutil.copytree(partly, old)
     state = json.loads((old / "run.json").read_text())
@@ -188,6 +190,9 @@ def test_a_run_that_recorded_no_classes_numbers_them(partly: Path, tmp_path: Pat
     (old / "run.json").write_text(json.dumps(state))
     assert sampled(old, tmp_path / "turns.npy") == [0, 1, 2, 0, 1, 2]
     assert sampled(old, tmp_path / "old.npy", "--label", "2") == [2] * 6
+    assert "class 'number 2'" in capsys.readouterr().out
+    assert run(["resume", str(old), "--set", "training.steps=4", "--quiet"]) == 0
+    assert json.loads((old / "run.json").read_text())["class_names"] == ["never", "left", "right"]
 
 
 def test_validate_names_the_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

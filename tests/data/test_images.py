@@ -129,7 +129,7 @@ def test_sixteen_bits_are_scaled_not_clipped() -> None:
     assert np.asarray(to_channels(image, 1)).tolist() == [[0, 1, 128, 255]]
 
 
-@pytest.mark.parametrize(("mode", "what"), [("F", "floats"), ("I", "32-bit integers")])
+@pytest.mark.parametrize(("mode", "what"), [("F", "floats"), ("I", "32-bit or signed integers")])
 def test_pixels_without_a_range_are_refused(mode: str, what: str) -> None:
     content = encoded(Image.new(mode, (2, 2), 200), "TIFF")
     with pytest.raises(
