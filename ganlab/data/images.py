@@ -95,6 +95,9 @@ def open_image(file: Path | bytes, name: str | None = None) -> Image.Image:
         raise BadImageError(name, reason) from error
     except (SyntaxError, ValueError, EOFError, struct.error, LookupError, TypeError, zlib.error) as error:
         # Pillow's decoders let many kinds of error through when a file is damaged.
+        if "MAX_TEXT" in str(error):
+            reason = "its metadata (texts, or a colour profile) is larger than Pillow lets through"
+            raise BadImageError(name, f"{reason}; save it without") from error
         raise BadImageError(name, f"damaged or cut off ({error})") from error
     except MemoryError:
         raise BadImageError(name, "too large for this machine's memory") from None

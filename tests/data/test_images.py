@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from ganlab import BadImageError, ImageSpec, open_image
 from ganlab.data.images import enlarges, pixel_limit, render, to_channels
@@ -73,6 +73,13 @@ def test_what_is_taken_for_a_bomb_has_a_way_out(limit: int) -> None:
     )
     with pixel_limit(2400):
         assert open_image(encoded(Image.fromarray(NOISE))).size == (60, 40)
+
+
+def test_metadata_that_is_too_large_is_no_damage() -> None:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("workflow", "x" * 2_000_000, zip=True)
+    with pytest.raises(BadImageError, match=r"its metadata .* is larger than Pillow lets through; save it"):
+        open_image(encoded(Image.fromarray(NOISE), pnginfo=texts))
 
 
 @pytest.mark.parametrize(
