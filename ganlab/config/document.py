@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from ganlab.config.earlier import up_to_date
 from ganlab.config.positions import key_lines
 from ganlab.errors import ExperimentError, Problem
 from ganlab.registry.suggest import did_you_mean
@@ -45,7 +46,7 @@ def read_document(file: Path) -> Document:
 
 def _read(file: Path, chain: tuple[Path, ...]) -> Document:
     text = _text(file)
-    values = _parse(file, text)
+    values = up_to_date(_parse(file, text))
     places: dict[str, Place] = {path: (file, line) for path, line in key_lines(text).items()}
     places[""] = (file, None)
     document = Document(file, values, places)

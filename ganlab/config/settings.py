@@ -101,6 +101,8 @@ class DatasetSettings(ComponentSettings):
 
     holdout: float = Field(0.1, ge=0.0, lt=1.0)
     """Share of the samples kept out of training, for honest reference numbers."""
+    split_seed: int = Field(0, ge=0, lt=2**63)
+    """Which samples those are: the same ones for every `seed` of the experiment."""
     on_bad_image: Literal["fail", "skip"] = "fail"
     """Whether a file that cannot be decoded stops the packing or is left out and reported."""
     max_pixels: int | None = Field(None, ge=1)
@@ -350,7 +352,7 @@ class Settings(Table):
     title: str = Field(min_length=1, max_length=200)
     """What the run is called."""
     seed: int = Field(0, ge=0, lt=2**63)
-    """Seed of every random stream."""
+    """Seed of every random stream of training; `dataset.split_seed` decides what is held out."""
     plugins: list[str] = []
     """Local plugin files, relative to this file; installed packages are found by themselves."""
     image: ImageSettings = ImageSettings()

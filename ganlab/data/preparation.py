@@ -39,7 +39,7 @@ class Data:
 
 
 def prepare(experiment: Experiment, *, cache: Path | None = None, progress: bool | None = None) -> Data:
-    """Build the experiment's dataset, pack it or find it packed, and split it with its seed.
+    """Build the experiment's dataset, pack it or find it packed, and split it.
 
     Args:
         experiment: a validated experiment.
@@ -66,4 +66,4 @@ def prepare(experiment: Experiment, *, cache: Path | None = None, progress: bool
         )
     except ComponentError as error:
         raise experiment.dataset.refusal(error) from error
-    return Data(store, split(len(store), dataset.holdout, settings.seed))
+    return Data(store, split(len(store), dataset.holdout, dataset.split_seed))

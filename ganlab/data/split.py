@@ -36,7 +36,7 @@ def split(count: int, holdout: float, seed: int) -> Split:
         holdout: share held out, in [0, 1). A share above 0 holds out at least one
             sample, and any share leaves at least one for training. A larger share
             of the same data and seed holds out the same samples and more.
-        seed: the experiment's seed.
+        seed: `dataset.split_seed` of the experiment.
 
     Raises:
         ValueError: there are no samples, or the share is out of range.

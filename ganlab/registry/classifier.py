@@ -34,7 +34,7 @@ HOOKS: dict[str, str] = {
 """Hook -> the kind of component that it yields."""
 
 CORE_KEYS: dict[str, frozenset[str]] = {
-    "dataset": frozenset({"name", "holdout", "on_bad_image", "max_pixels", "mirror"}),
+    "dataset": frozenset({"name", "holdout", "split_seed", "on_bad_image", "max_pixels", "mirror"}),
     "generator": frozenset({"name"}),
     "discriminator": frozenset({"name"}),
     "encoder": frozenset({"name"}),

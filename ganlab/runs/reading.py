@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ganlab.config.earlier import up_to_date
 from ganlab.errors import GanlabError, UsageError
 from ganlab.registry.suggest import closest
 from ganlab.runs.checkpoints import Checkpoints
@@ -50,12 +51,12 @@ class Run:
         return Checkpoints(self.path)
 
     def experiment(self) -> dict[str, Any]:
-        """Return the content of `resolved`.
+        """Return the content of `resolved`, with what an earlier version left unsaid.
 
         Raises:
             GanlabError: the file is not there, or damaged.
         """
-        return _read_tables(self.resolved, tomllib.loads)
+        return up_to_date(_read_tables(self.resolved, tomllib.loads))
 
     def environment(self) -> dict[str, Any]:
         """Return the machine and the versions that the run goes by.

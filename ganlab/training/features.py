@@ -9,7 +9,8 @@ order, and equal networks in unequal files) these facts as JSON:
 - `features`: name of the component
 - `spec`: the `ImageSpec`, classes included; `class_names`, in order of the labels
 - `accuracy` on `held_out` samples that were not trained on
-- `data`: fingerprint of the prepared data; `holdout` and `seed`, with which it was split
+- `data`: fingerprint of the prepared data; `holdout` and `split_seed`, with which it was split
+- `seed`, with which the network was trained
 - `epochs`, and the versions of `ganlab` and `torch`
 """
 
@@ -127,6 +128,7 @@ def train_features(
         "held_out": len(truth),
         "data": data.store.fingerprint,
         "holdout": settings.dataset.holdout,
+        "split_seed": settings.dataset.split_seed,
         "seed": settings.seed,
         "epochs": epochs,
         "ganlab": ganlab.__version__,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -114,10 +113,8 @@ class LaterEvaluation:
     @cached_property
     def other_data(self) -> bool:
         """Whether the data is not what the run was trained on, or not the same part of it is held out."""
-        with self.run.resolved.open("rb") as file:
-            then = tomllib.load(file)
         same_data = self._state["data"] == self.data.store.fingerprint
-        return not same_data or _divided_by(then) != _divided_by(self.experiment.resolved)
+        return not same_data or _divided_by(self.run.experiment()) != _divided_by(self.experiment.resolved)
 
     @property
     def _state(self) -> Mapping[str, Any]:
@@ -126,4 +123,5 @@ class LaterEvaluation:
 
 def _divided_by(experiment: Mapping[str, Any]) -> tuple[object, ...]:
     """Return what decides which samples are held out, of the same data."""
-    return (experiment["seed"], experiment["dataset"]["holdout"])
+    dataset = experiment["dataset"]
+    return dataset["split_seed"], dataset["holdout"]

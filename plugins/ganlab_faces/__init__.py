@@ -18,7 +18,7 @@ class FacesOptions(Options):
     count: int = Field(default=20_000, ge=1)
     """Number of faces."""
     seed: int = Field(default=0, ge=0)
-    """Which faces: the same seed draws the same ones, at any size."""
+    """Which faces: the same seed draws the same ones, at any size and for every `seed` of training."""
     labels: Literal[
         "none", "smile", "mouth", "glasses", "hair", "hair-color", "skin", "eyes", "beard", "hat"
     ] = "none"

@@ -53,7 +53,7 @@ class GaussiansOptions(Options):
     count: int = Field(default=20_000, ge=1)
     """Number of points; every mode has the same share of them, give or take one."""
     seed: int = Field(default=0, ge=0)
-    """Which points."""
+    """Which points: the same ones for every `seed` of training."""
     labels: bool = False
     """Whether each point is labelled with its mode."""
 

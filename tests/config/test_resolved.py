@@ -34,6 +34,7 @@ def test_every_default_and_option_is_written_out(load: World, base: str, world: 
     assert resolved["dataset"] == {
         "name": "pictures",
         "holdout": 0.1,
+        "split_seed": 0,
         "on_bad_image": "fail",
         "mirror": False,
         "root": str(world / "data"),

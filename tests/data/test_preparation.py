@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ganlab import ImageSpec, VectorSpec
 from ganlab.config import load_experiment
@@ -117,14 +118,26 @@ def prepared(directory: Path, dataset: str, options: str = "", tables: str = "[i
     return prepare(load_experiment(file), cache=directory / "cache", progress=False)
 
 
-def test_images_are_packed_as_the_experiment_says_and_split_with_its_seed(tmp_path: Path) -> None:
+def test_images_are_packed_as_the_experiment_says(tmp_path: Path) -> None:
     data = prepared(tmp_path, "wide", "holdout = 0.25")
     assert data.store.spec == ImageSpec(3, 8, 8) and len(data.store) == 40
-    assert np.array_equal(data.split.holdout, split(40, 0.25, 5).holdout)
+    assert np.array_equal(data.split.holdout, split(40, 0.25, 0).holdout)
     left, right = data.store.samples[0, :, :4], data.store.samples[0, :, 4:]
     assert (left == 255).all() and (right == 0).all()
     padded = prepared(tmp_path, "wide", tables='[image]\nsize = 8\nfit = "pad"\n')
     assert not padded.store.samples[0, :2].any() and padded.store.samples[0, 2:6].any()
+
+
+def test_every_seed_holds_out_the_same_samples(tmp_path: Path) -> None:
+    prepared(tmp_path, "wide", "holdout = 0.25")
+
+    def held_out(*overrides: str) -> NDArray[np.int64]:
+        experiment = load_experiment(tmp_path / "experiment.toml", overrides=overrides)
+        return prepare(experiment, cache=tmp_path / "cache", progress=False).split.holdout
+
+    assert np.array_equal(held_out("seed=1"), held_out("seed=2"))
+    assert np.array_equal(held_out("dataset.split_seed=5"), split(40, 0.25, 5).holdout)
+    assert not np.array_equal(held_out("dataset.split_seed=5"), held_out())
 
 
 def test_vectors(tmp_path: Path) -> None:
