@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 # Before anything imports torch: tests run side by side on all cores, and tiny networks
@@ -25,6 +27,21 @@ def real_data() -> Path:
     if not (directory / "celeba").is_dir():
         pytest.skip(f"no real data in {directory} (GANLAB_TEST_DATA points elsewhere)")
     return directory
+
+
+@pytest.fixture
+def heard_signals() -> Iterator[None]:
+    """Let this process, and those it starts, hear what asks a run to stop.
+
+    `nohup` and the background jobs of a shell ignore some of it, and pass that on to all they start.
+    """
+    asking = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    ignored = [number for number in asking if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture(scope="session", autouse=True)

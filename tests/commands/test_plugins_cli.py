@@ -20,7 +20,7 @@ from ganlab.commands.common import load
 from ganlab.commands.sample import _arriving_whole
 from ganlab.components import KINDS
 from ganlab.errors import ExperimentError
-from ganlab.registry import load_registry
+from ganlab.registry import Registry, load_registry
 
 HEAVY = ("torch", "numpy", "PIL", "scipy", "rich", "tensorboard")
 
@@ -172,7 +172,7 @@ def test_describe_shows_options_and_a_table_to_paste(shell: Shell, tmp_path: Pat
         My data.
         from        {tmp_path}/mine.py (mine.py)
         yields      images
-        also        holdout = 0.1, on_bad_image = "fail", max_pixels, mirror = false
+        also        holdout = 0.1, split_seed = 0, on_bad_image = "fail", max_pixels, mirror = false
 
         OPTION  TYPE              DEFAULT   MEANING
         root    path              required  Where the files are.
@@ -284,16 +284,36 @@ def test_an_interrupt_exits_75(shell: Shell, monkeypatch: pytest.MonkeyPatch) ->
     assert "Traceback" not in err
 
 
+@pytest.mark.usefixtures("heard_signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_termination_is_an_interrupt_while_a_command_runs(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    before = signal.signal(number, signal.SIG_DFL)  # `nohup pytest` has it ignored
+    monkeypatch.setattr("ganlab.commands.plugins.load_registry", lambda **_: signal.raise_signal(number))
+    code, _, err = shell("plugins")
+    assert (code, err.strip().partition(";")[0]) == (75, "interrupted")
+    assert signal.getsignal(number) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_was_ignored_from_the_start_stays_ignored(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    before = signal.signal(number, signal.SIG_IGN)  # as `nohup` and a shell's background do
     try:
-        monkeypatch.setattr("ganlab.commands.plugins.load_registry", lambda **_: signal.raise_signal(number))
-        code, _, err = shell("plugins")
-        assert (code, err.strip().partition(";")[0]) == (75, "interrupted")
-        assert signal.getsignal(number) == signal.SIG_DFL
+        registry = Registry(())
+
+        def loaded(**_: object) -> Registry:
+            from ganlab.training.interrupt import StopRequest
+
+            with StopRequest() as stop:
+                signal.raise_signal(number)
+                stop.check()
+            return registry
+
+        monkeypatch.setattr("ganlab.commands.plugins.load_registry", loaded)
+        assert shell("plugins")[0] == 0
+        assert signal.getsignal(number) is signal.SIG_IGN
     finally:
         signal.signal(number, before)
 

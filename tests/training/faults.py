@@ -564,6 +564,7 @@ def dead_rank(directory: Path) -> Outcome:
 
 def main() -> None:
     """Print the table."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whoever started this may have it ignored
     left_out = 0
     for name, fault in {**FAULTS, "a rank of two dies": None}.items():
         with tempfile.TemporaryDirectory(prefix="faults-") as directory:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
+pytestmark = pytest.mark.usefixtures("heard_signals")
+
 # Features that report each batch in a file and take their time, so that a signal can be
 # sent in the middle of an evaluation.
 SLOW_FEATURES = '''

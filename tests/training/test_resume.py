@@ -16,6 +16,8 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 from disturbance import contents, ganlab, records, resume, start, write_experiment
 
+pytestmark = pytest.mark.usefixtures("heard_signals")
+
 
 @functools.cache
 def undisturbed(loss: str, precision: str) -> dict[str, object]:

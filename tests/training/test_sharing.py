@@ -17,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from disturbance import contents, write_experiment
 from sharing import CASES, EXPERIMENT, command, compare, difference, sample_difference, train
 
+pytestmark = pytest.mark.usefixtures("heard_signals")
+
 
 # R1 stands on the non-saturating loss, which needs no turn of its own here.
 @pytest.mark.parametrize("case", [case for case in CASES if case != "non-saturating"])
