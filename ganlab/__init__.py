@@ -6,6 +6,9 @@ loaded on first use, so that importing ganlab, and any hook module, stays instan
 
 from __future__ import annotations
 
+import ganlab.startup  # noqa: F401
+
+# isort: split
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

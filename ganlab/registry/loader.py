@@ -31,16 +31,23 @@ def load(plugin: FoundPlugin, taken: Mapping[str, Path] | None = None) -> Loaded
 def _import(plugin: FoundPlugin, taken: Mapping[str, Path]) -> LoadedPlugin:
     if plugin.file is not None:
         sources = local_sources(plugin.file)
+        modules = {_module(name): path for name, path in taken.items()}
         for source in sources:
-            other = taken.get(source.name, source.path)
+            name = _module(source.name)
+            other = modules.get(name, source.path)
             if other != source.path:  # Python knows one module of a name
-                one = f"{other} and {source.path} would be one module `{source.path.stem}`"
+                one = f"{other} and {source.path} would be one module `{name}`"
                 raise GanlabError(f"{one}; rename one of them")
         return LoadedPlugin(plugin, import_file(plugin.file, sources), sources)
     module = plugin.entry_point.load() if plugin.entry_point else importlib.import_module(plugin.name)
     if not isinstance(module, ModuleType):
         raise GanlabError(f"its entry point must name a module, not a {type(module).__name__}")
     return LoadedPlugin(plugin, module)
+
+
+def _module(name: str) -> str:
+    """Return the module that a source is, `LocalFile.name`: `nets` for `nets.py` and `nets/__init__.py`."""
+    return name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 def failure_from(plugin: FoundPlugin, stage: Stage, error: BaseException, doing: str = "") -> PluginFailure:

@@ -1,14 +1,16 @@
 """Plugins that are a file beside the experiment: really imported, and fingerprinted.
 
-A file is imported under its own stem with its directory on `sys.path`, as if it had
-been started with `python`: helper modules beside it are found, and worker processes,
-which inherit `sys.path` however they are started, can unpickle its classes.
+A file is imported under its own stem with its directory at the end of `sys.path`: helper
+modules beside it are found, and worker processes, which inherit `sys.path` however they are
+started, can unpickle its classes. It is the end because Python knows one module of a name:
+a `profile.py` that came first would be everybody's, torch's too.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.machinery
 import importlib.util
 import sys
 from collections.abc import Iterator
@@ -21,7 +23,7 @@ from ganlab.registry.records import LocalFile
 __all__ = ["import_file", "local_sources"]
 
 _directories: list[str] = []
-"""What this module has put on `sys.path`."""
+"""What this module has put on `sys.path`, the newest first."""
 
 
 def local_sources(plugin: Path) -> tuple[LocalFile, ...]:
@@ -45,9 +47,26 @@ def local_sources(plugin: Path) -> tuple[LocalFile, ...]:
         name = path.relative_to(root).as_posix()
         found[path] = LocalFile(name, path, hashlib.sha256(content).hexdigest())
         for module in _imported_names(ast.parse(content, filename=str(path))):
-            for candidate in (root / f"{module}.py", root / module):
-                waiting += _files_of(candidate)
+            beside = [*_files_of(root / f"{module}.py"), *_files_of(root / module)]
+            if beside and not _elsewhere(module, root):
+                waiting += beside
     return tuple(found.values())
+
+
+def _elsewhere(name: str, root: Path) -> str:
+    """Return whose a module of this name is, if Python finds one before it looks into `root`."""
+    if name in sys.stdlib_module_names:
+        return "the standard library's"
+    path = [entry for entry in sys.path if entry not in _directories]
+    own = next((index for index, entry in enumerate(path) if Path(entry).resolve() == root), None)
+    path = path[:own]
+    for finder in sys.meta_path:
+        find = getattr(finder, "find_spec", None)
+        places = path if finder is importlib.machinery.PathFinder else None
+        spec = find(name, places) if find else None
+        if spec is not None and spec.origin is not None:  # a directory that is no package has none
+            return f"the installed {spec.origin}"
+    return ""
 
 
 def _files_of(path: Path) -> list[Path]:
@@ -82,11 +101,22 @@ def import_file(plugin: Path, sources: tuple[LocalFile, ...]) -> ModuleType:
     current = sys.modules.get(name)
     if current is not None and getattr(current, "__ganlab_sources__", None) == digests:
         return current
-    if name in sys.stdlib_module_names or (current is not None and not _is_ours(current)):
+    if _elsewhere(name, plugin.parent) or (current is not None and not _is_ours(current)):
         raise GanlabError(f"{plugin}: another module is named `{name}` already; rename the file")
     _forget(name, sources)
     _make_importable(str(plugin.parent))
-    return _execute(name, sources[0].path, digests)
+    try:
+        return _execute(name, sources[0].path, digests)
+    except ImportError as error:
+        raise _named_alike(error, plugin.parent) or error from error
+
+
+def _named_alike(error: ImportError, root: Path) -> GanlabError | None:
+    """Return what to tell where a module beside a plugin was meant, and another of its name was found."""
+    name = (error.name or "").partition(".")[0]
+    file = next((file for file in (root / f"{name}.py", root / name / "__init__.py") if file.is_file()), None)
+    owner = _elsewhere(name, root) if file else ""
+    return GanlabError(f"{error}: `{name}` is {owner}, not {file}; rename that file") if owner else None
 
 
 def _is_ours(module: ModuleType) -> bool:
@@ -108,13 +138,11 @@ def _forget(name: str, sources: tuple[LocalFile, ...]) -> None:
 
 
 def _make_importable(directory: str) -> None:
-    """Put a directory first on `sys.path`, before older ones that this module put there."""
-    if directory in _directories:
-        _directories.remove(directory)
-        sys.path.remove(directory)
-    if directory not in sys.path:
-        sys.path.insert(0, directory)
-        _directories.append(directory)
+    """Put a directory on `sys.path`, before older ones that this module put there and after all others."""
+    others = [entry for entry in sys.path if entry not in _directories]
+    if directory not in others:
+        _directories[:] = [directory, *(entry for entry in _directories if entry != directory)]
+    sys.path[:] = [*others, *_directories]
     importlib.invalidate_caches()
 
 

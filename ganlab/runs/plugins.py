@@ -43,6 +43,6 @@ def point_at_copies(resolved: Mapping[str, Any], names: Collection[str], directo
     """
     # A plugin is a file or a package directory; installed modules are left as they are.
     copied = {name.partition("/")[0] for name in names}
-    given = (Path(plugin) for plugin in resolved.get("plugins", []))
+    given = (Path(plugin) for plugin in resolved.get("plugins", []) if Path(plugin).is_absolute())
     moved = {path: f"./{directory}/{path.name}" for path in given if path.name in copied}
     return relocate_plugins(resolved, moved)

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from ganlab.registry import Registry, load_registry
 
 PLUGIN = '''
@@ -131,3 +133,62 @@ def test_what_it_defines_can_be_unpickled_in_a_worker_process(tmp_path: Path) ->
     # A spawned worker is handed its parent's sys.path, and nothing else.
     code = f"import sys, pickle; sys.path[:] = {sys.path!r}; print(type(pickle.loads({data!r})).__name__)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "Product\n"
+
+
+def test_what_lies_beside_it_shadows_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = tmp_path / "site"
+    installed.mkdir()
+    (installed / "installed_thing.py").write_text("right = True\n")
+    monkeypatch.syspath_prepend(installed)
+    file = write(tmp_path / "mine", "careful")
+    file.write_text("import tabnanny, installed_thing, product_helper\n" + file.read_text())
+    for name in ("tabnanny", "installed_thing"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        (file.parent / f"{name}.py").write_text("raise RuntimeError('somebody else took it')\n")
+    offer = load(str(file)).get("loss", "local")
+    assert offer.component.build(None) == 42
+    assert sys.modules["careful"].installed_thing.right
+    assert [source.name for source in offer.provenance.files] == ["careful.py", "product_helper.py"]
+
+
+def test_a_name_that_is_taken_is_told_where_it_was_meant(tmp_path: Path) -> None:
+    file = write(tmp_path, "hopeful")
+    file.write_text("from tabnanny import Network\n" + file.read_text())
+    (tmp_path / "tabnanny.py").write_text("class Network: pass\n")
+    (message,) = (each.message for each in load(str(file)).failures if each.plugin == "hopeful.py")
+    assert message.startswith("cannot import name 'Network' from 'tabnanny'")
+    assert message.endswith(
+        f"`tabnanny` is the standard library's, not {tmp_path / 'tabnanny.py'}; rename that file"
+    )
+
+
+def test_a_file_may_not_take_the_name_of_an_installed_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "site"
+    installed.mkdir()
+    (installed / "not_yet_imported.py").touch()
+    monkeypatch.syspath_prepend(installed)
+    file = write(tmp_path / "mine", "not_yet_imported")
+    (message,) = (each.message for each in load(str(file)).failures if each.requested)
+    assert message == f"{file}: another module is named `not_yet_imported` already; rename the file"
+
+
+def test_a_file_and_a_package_of_one_name_are_one_module(tmp_path: Path) -> None:
+    file = write(tmp_path / "a")
+    package = tmp_path / "b" / "my_plugin"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(PLUGIN)
+    registry = load(str(file), str(package))
+    (message,) = (each.message for each in registry.failures if each.plugin == "my_plugin")
+    assert "would be one module `my_plugin`; rename one of them" in message
+
+
+def test_the_working_directory_shadows_nobody(tmp_path: Path) -> None:
+    file = write(tmp_path)
+    for name in ("profile", "random", "secrets", "torch", "typing", "click"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('not the right one')\n")
+    file.write_text("import torch._dynamo, random, profile\n" + file.read_text())
+    command = [sys.executable, "-m", "ganlab", "describe", "loss", "local", "--plugin", "my_plugin.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
