@@ -23,7 +23,7 @@ def command(runs: Path, as_json: bool) -> None:
     """List runs, the newest first."""
     from ganlab.runs.reading import list_runs
 
-    found = list_runs(runs, report=lambda problem: click.echo(f"warning: {problem}", err=True))
+    found = list_runs(runs)
     if as_json:
         from ganlab.runs.encoding import to_json
 

@@ -59,13 +59,15 @@ def _labels_differ(draft: Draft) -> Iterator[Problem]:
         "trackers": draft.choices.trackers,
     }
     for entries in sections.values():
-        seen: dict[str, str] = {}
+        seen: dict[str, Chosen] = {}
         for chosen in filter(None, entries):
-            if chosen.label in seen:
-                message = f"is called `{chosen.label}`, as {seen[chosen.label]} is"
+            # Files are named by labels, and to some file systems `A` and `a` are one name.
+            other = seen.setdefault(chosen.label.lower(), chosen)
+            if other is not chosen:
+                case = "" if other.label == chosen.label else f", but for the case of `{other.label}`"
+                message = f"is called `{chosen.label}`, as {other.path} is{case}"
                 hint = 'tell them apart: add `label = "…"` to one of them'
                 yield draft.origin.problem(chosen.path, message, hint)
-            seen.setdefault(chosen.label, chosen.path)
 
 
 def _samples_fit(draft: Draft) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from ganlab.files import explained
-from ganlab.runs.layout import RunLayout
+from ganlab.runs.layout import RunLayout, tracker_directory
 from ganlab.runs.records import RecordWriter
 
 __all__ = ["LaterDirectory"]
@@ -56,7 +56,7 @@ class LaterDirectory:
 
     def tracker(self, label: str) -> Path:
         """Return the directory that belongs to a tracker, by its label."""
-        return self.path / label
+        return tracker_directory(self.path, label, {self.pictures.name})
 
     def write(self, step: int, measurements: Iterable[Mapping[str, Any]]) -> None:
         """Append the measurements of a checkpoint."""

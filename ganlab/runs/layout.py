@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["RunLayout", "slug"]
+__all__ = ["RunLayout", "slug", "tracker_directory"]
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,26 @@ class RunLayout:
     def tracker(self, label: str) -> Path:
         """Return the directory that belongs to a tracker, by its label."""
         ours = {entry.name for entry in (self.plugins, self.samples, self.checkpoints, self.logs, self.later)}
-        return self.root / "trackers" / label if label in ours or "." in label else self.root / label
+        return tracker_directory(self.root, label, ours | {"last", "best"})
+
+
+def tracker_directory(root: Path, label: str, taken: Collection[str]) -> Path:
+    """Return a tracker's directory: one named by its label, or one in `trackers/` where that could be taken.
+
+    Args:
+        root: the directory that it is to be in.
+        label: the tracker's.
+        taken: names of other things there, in lower case, without those that have a dot.
+    """
+    free = label.lower() not in {*taken, "trackers"} and "." not in label
+    return root / label if free else root / "trackers" / label
 
 
 def slug(title: str) -> str:
-    """Return a title as a directory name: ASCII letters, digits and hyphens, at most 60 of them."""
+    """Return a title as a directory name: ASCII letters, digits and hyphens, at most 60 of them.
+
+    Several titles may share one: what a run is called stands in its `run.json`.
+    """
     ascii_title = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
     words = re.sub(r"[^a-z0-9]+", "-", ascii_title.lower()).strip("-")
     return words[:60].rstrip("-") or "run"

@@ -16,6 +16,7 @@ from ganlab.runs.checkpoints import Checkpoints
 from ganlab.runs.layout import RunLayout
 from ganlab.runs.lock import is_locked
 from ganlab.runs.records import last_record
+from ganlab.runs.reporting import print_warning
 from ganlab.runs.state import RunState, read_state
 
 __all__ = ["Run", "find_run", "list_runs", "read_run"]
@@ -88,7 +89,7 @@ def read_run(path: Path) -> Run:
     return Run(layout.root, state)
 
 
-def list_runs(root: Path, report: Callable[[str], None] | None = None) -> list[Run]:
+def list_runs(root: Path, report: Callable[[str], None] = print_warning) -> list[Run]:
     """Return the runs under a directory, the newest first; none where there is no such directory.
 
     Args:
@@ -103,17 +104,18 @@ def list_runs(root: Path, report: Callable[[str], None] | None = None) -> list[R
             try:
                 runs.append(read_run(directory))
             except GanlabError as error:
-                if report is not None:
-                    report(str(error))
+                report(str(error))
     return sorted(runs, key=lambda run: (run.state.created, run.state.id), reverse=True)
 
 
 def find_run(wanted: str, root: Path = Path("runs")) -> Run:
     """Return one run.
 
+    Runs that cannot be read are told of on standard error: one of them may be what was meant.
+
     Args:
-        wanted: a run directory's path, `latest`, or an id or `title/id`, or the unique
-            beginning of one.
+        wanted: a run directory's path, `latest`, or an id, `title/id` or title as directories
+            have them, or the unique beginning of one; a whole one comes first.
         root: the directory of all runs.
 
     Raises:
@@ -127,7 +129,10 @@ def find_run(wanted: str, root: Path = Path("runs")) -> Run:
         raise UsageError(f"there are no runs in {root}; `ganlab run` makes one, `--runs` looks elsewhere")
     if wanted == "latest":
         return runs[0]
-    found = [run for run in runs if run.state.id.startswith(wanted) or run.name.startswith(wanted)]
+    named = [run for run in runs if wanted.rstrip("/") in (run.state.id, run.name, run.path.parent.name)]
+    found = named or [
+        run for run in runs if any(name.startswith(wanted) for name in (run.state.id, run.name))
+    ]
     if len(found) == 1:
         return found[0]
     if found:
@@ -149,7 +154,7 @@ def _read_tables(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
 
 
 def _listing(runs: list[Run]) -> str:
-    lines = [f"    {run.name}" for run in runs[:_LISTED]]
+    lines = [f"    {run.name}  {run.state.title}" for run in runs[:_LISTED]]
     if len(runs) > _LISTED:
         lines.append(f"    … and {len(runs) - _LISTED} more")
     return "\n".join(lines)

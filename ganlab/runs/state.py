@@ -162,8 +162,11 @@ def read_state(path: Path) -> RunState:
         text = path.read_text(encoding="utf-8")
     try:
         return _parse(json.loads(text))
+    except json.JSONDecodeError as error:
+        what = f"it is no JSON at line {error.lineno}" if text.strip() else "it is empty"
+        raise GanlabError(f"{path} is damaged: {what}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise GanlabError(f"{path} is damaged: {error}") from error
+        raise GanlabError(f"{path} is damaged: it does not hold what ganlab writes into it") from error
 
 
 def _parse(values: dict[str, Any]) -> RunState:

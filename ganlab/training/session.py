@@ -22,7 +22,6 @@ from ganlab.evaluation.reference import ReferenceData
 from ganlab.processes import Processes
 from ganlab.runs.directory import RunDirectory
 from ganlab.runs.environment import describe_environment
-from ganlab.runs.layout import slug
 from ganlab.runs.reading import Run, find_run, list_runs
 from ganlab.runs.state import Parent, Status
 from ganlab.tracking.console import Console
@@ -178,8 +177,8 @@ def _found(
 
 def _chosen_run(experiment: Experiment, plan: Plan) -> Run | None:
     if plan.resume == "auto":
-        found = list_runs(plan.runs / slug(experiment.settings.title))
-        return found[0] if found else None
+        title = experiment.settings.title
+        return next((run for run in list_runs(plan.runs) if run.state.title == title), None)
     return None if plan.resume is None else find_run(plan.resume, plan.runs)
 
 

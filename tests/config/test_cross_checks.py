@@ -33,6 +33,14 @@ def test_one_component_twice_needs_labels(
     assert load(f'{twice}label = "other"\n')
 
 
+def test_labels_that_differ_in_case_alone_would_be_one_file(refused: Refused, base: str) -> None:
+    assert only(refused(f'{base}[[evaluators]]\nname = "judge"\nlabel = "Judge"\n')) == (
+        "experiment.toml:17: evaluators.1: is called `Judge`, as evaluators.0 is, but for the case of "
+        "`judge`\n"
+        '    tell them apart: add `label = "…"` to one of them'
+    )
+
+
 def test_components_must_accept_what_the_dataset_yields(refused: Refused, base: str) -> None:
     text = base.replace('"pictures"', '"points"').replace(
         '[generator]\nname = "net"', '[generator]\nname = "conv"'

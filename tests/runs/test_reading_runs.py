@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from ganlab.runs.directory import RunDirectory
 from ganlab.runs.encoding import to_json
 from ganlab.runs.reading import find_run, list_runs
 from ganlab.runs.state import Best
+from ganlab.training.session import Plan, _chosen_run
 
 
 def plant(
@@ -75,7 +77,7 @@ def test_a_run_that_is_not_there(root: Path) -> None:
     with pytest.raises(UsageError, match=r"no run 'ringz' .* did you mean rings\?"):
         find_run("ringz", root)
     with pytest.raises(
-        UsageError, match=r"several runs:\n    faces/20260102-030405-ffff\n    faces/20260101"
+        UsageError, match=r"several runs:\n    faces/20260102-030405-ffff  Faces\n    faces/20260101"
     ):
         find_run("faces", root)
     with pytest.raises(UsageError, match="there are no runs in"):
@@ -88,6 +90,74 @@ def test_a_damaged_run_is_reported_and_the_others_listed(root: Path) -> None:
     assert len(list_runs(root, reports.append)) == 2
     assert len(reports) == 1
     assert "run.json is damaged" in reports[0]
+
+
+@pytest.mark.parametrize("wanted", ["latest", "20260102", "faces/20260102-030405-ffff"])
+def test_a_damaged_run_is_reported_wherever_runs_are_looked_for(
+    root: Path, wanted: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = root / "rings" / "20260103-030405-0a1b" / "run.json"
+    damaged.write_text("")
+    times = 0 if (root / wanted).is_dir() else 1
+    assert find_run(wanted, root).path.name == "20260102-030405-ffff"
+    warning = f"warning: {damaged} is damaged: it is empty\n"
+    assert capsys.readouterr().err == warning * times
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", "it is empty"),
+        ('{"id":\n1', "it is no JSON at line 2"),
+        ("{}", "it does not hold what ganlab writes into it"),
+        ("[]", "it does not hold what ganlab writes into it"),
+    ],
+)
+def test_damage_is_told_in_plain_words(root: Path, content: str, reason: str) -> None:
+    path = root / "rings" / "20260103-030405-0a1b"
+    (path / "run.json").write_text(content)
+    with pytest.raises(GanlabError) as caught:
+        find_run(str(path))
+    assert str(caught.value) == f"{path / 'run.json'} is damaged: {reason}"
+
+
+def test_a_whole_name_comes_before_the_beginning_of_another(tmp_path: Path) -> None:
+    faces = plant(tmp_path, "faces", "20260101-030405-0a1b")
+    plant(tmp_path, "faces-64", "20260102-030405-0a1b")
+    assert find_run("faces", tmp_path).path == faces
+    with pytest.raises(UsageError, match="several runs"):
+        find_run("face", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "titles",
+    [
+        ("a" * 60 + " with r1", "a" * 60 + " without"),
+        ("Faces: 64", "faces 64"),
+        ("猫", "犬"),
+    ],
+    ids=["long", "case", "not ASCII"],
+)
+def test_runs_of_titles_that_share_a_directory_are_not_mixed_up(
+    tmp_path: Path, experiment: Experiment, titles: tuple[str, str]
+) -> None:
+    made = {}
+    for number, title in enumerate(titles):
+        entitled = replace(experiment, settings=experiment.settings.model_copy(update={"title": title}))
+        with RunDirectory.create(tmp_path / "runs", entitled) as run:
+            run.finish("completed")
+        # In one second ids alone decide which is the newest.
+        state = json.loads((run.path / "run.json").read_text())
+        (run.path / "run.json").write_text(
+            to_json({**state, "created": f"2026-01-0{number + 1}T00:00:00+00:00"})
+        )
+        made[title] = run.path, entitled
+    assert len({path.parent for path, _ in made.values()}) == 1
+    for path, entitled in made.values():
+        found = _chosen_run(entitled, Plan(tmp_path / "runs", resume="auto"))
+        assert found is not None and found.path == path
+    third = replace(experiment, settings=experiment.settings.model_copy(update={"title": f"{titles[0]}!"}))
+    assert _chosen_run(third, Plan(tmp_path / "runs", resume="auto")) is None
 
 
 def test_runs_as_a_table_and_as_json(root: Path) -> None:

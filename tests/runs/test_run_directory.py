@@ -215,7 +215,8 @@ def test_a_lock_lives_no_longer_than_its_holder(tmp_path: Path) -> None:
 
 def test_places_inside(run: RunDirectory) -> None:
     assert run.tracker_directory("tensorboard") == run.path / "tensorboard"
-    assert run.tracker_directory("samples") == run.path / "trackers" / "samples"
+    for taken in ("samples", "Plugins", "LAST", "best", "trackers"):
+        assert run.tracker_directory(taken) == run.path / "trackers" / taken
     assert run.sample_path("fixed", 1000) == run.path / "samples" / "fixed-00001000.png"
     assert run.tracker_directory("tensorboard").is_dir()
     run.write_log("divergence.json", {"step": 4})
