@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,7 +14,7 @@ from ganlab.config.positions import key_lines
 from ganlab.errors import ExperimentError, Problem
 from ganlab.registry.suggest import did_you_mean
 
-__all__ = ["Document", "Place", "read_document"]
+__all__ = ["Document", "Place", "read_document", "settle_size"]
 
 Place: TypeAlias = tuple[Path | None, int | None]
 
@@ -127,7 +128,27 @@ def _merged(
             result[key] = value
             for place in [place for place in places if place == inner or place.startswith(f"{inner}.")]:
                 del places[place]
+    if path == "image":
+        settle_size(result, over)
     return result
+
+
+def settle_size(image: dict[str, Any], given: Collection[str]) -> None:
+    """Let a size that is given over another one win: `size` is `height` and `width` in one.
+
+    Args:
+        image: the `[image]` table, changed in place.
+        given: its keys that are laid over what was there.
+    """
+    sides = ("height", "width")
+    one_side_given = any(side in given for side in sides)
+    if "size" in given and not one_side_given:
+        for side in sides:
+            image.pop(side, None)
+    elif one_side_given and "size" in image and "size" not in given:
+        size = image.pop("size")
+        for side in sides:
+            image.setdefault(side, size)
 
 
 def _merges(base: Any, over: Any) -> bool:

@@ -11,6 +11,7 @@ from ganlab.components import DatasetComponent, ImageSpec, LatentSpec
 from ganlab.config.checks import Draft, best_metric, check_together
 from ganlab.config.document import Document, read_document
 from ganlab.config.experiment import EvaluatorChoice, Experiment, LossChoice, Origin, Selection
+from ganlab.config.leftovers import without_leftovers
 from ganlab.config.overrides import apply_overrides
 from ganlab.config.resolve import image_spec, provenance_warnings, resolve
 from ganlab.config.selection import Choices, Chosen, choose
@@ -45,6 +46,7 @@ def load_experiment(
     origin = Origin(document.places)
     requested = _requested_plugins(document, origin)
     registry = load_registry(plugins=[*requested.values(), *plugins], disabled=disabled)
+    document = without_leftovers(document, registry)
     settings, problems = check_settings(document.values, origin)
     choices, more = choose(document, registry, origin)
     problems += _plugin_problems(registry, requested, plugins, origin)

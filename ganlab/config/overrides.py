@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from ganlab.config.document import Document
+from ganlab.config.document import Document, settle_size
 from ganlab.errors import ExperimentError, Problem
 
 __all__ = ["apply_overrides"]
@@ -49,6 +49,8 @@ def apply_overrides(document: Document, overrides: Sequence[str]) -> Document:
         places |= dict.fromkeys((*made, path), (None, None))
     if problems:
         raise ExperimentError(problems)
+    if isinstance(image := values.get("image"), dict):
+        settle_size(image, [key for key in image if places.get(f"image.{key}") == (None, None)])
     return Document(document.file, values, places)
 
 

@@ -1,0 +1,112 @@
+"""A resolved file that is changed: what was written out for choices that are no longer made.
+
+A resolved file holds every default, so that a key in it may be one that nobody wrote. Where `--set`
+chooses another component, the defaults that belonged to the old one must not stand in its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from ganlab.components import EvaluatorComponent
+from ganlab.config.document import Document
+from ganlab.config.settings import AdamSettings, OptimizerBase, RmspropSettings, SgdSettings
+from ganlab.registry import Registry, UnknownComponentError
+from ganlab.registry.classifier import CORE_KEYS
+
+__all__ = ["without_leftovers"]
+
+_KINDS = {"losses": "loss", "evaluators": "evaluator", "trackers": "tracker"}
+_OPTIMIZERS: dict[str, type[OptimizerBase]] = {
+    "adam": AdamSettings,
+    "adamw": AdamSettings,
+    "sgd": SgdSettings,
+    "rmsprop": RmspropSettings,
+}
+
+
+def without_leftovers(document: Document, registry: Registry) -> Document:
+    """Return a document without what a resolved file says of components that are no longer chosen.
+
+    Only keys that stand in the resolved file itself go, and of those the options that the new
+    component does not have, a label that was the old component's name, and a metric of an
+    evaluator's that is gone. Where no file was resolved, the document is returned as it is.
+    """
+    provenance = document.values.get("provenance")
+    entries = provenance.get("components") if isinstance(provenance, dict) else None
+    if not isinstance(entries, list):
+        return document
+    resolved, _ = document.places.get("provenance", (None, None))
+    found = [*_of_components(document.values, entries, registry), *_of_optimizers(document.values)]
+    leftovers = {path for path in found if document.places.get(path, (None, None))[0] == resolved}
+    values = _without(document.values, "", leftovers)
+    best = _gone_metric(values)
+    if best and document.places.get(best, (None, None))[0] == resolved:
+        values = _without(values, "", {best})
+    return replace(document, values=values)
+
+
+def _of_components(values: Any, entries: list[Any], registry: Registry) -> Iterator[str]:
+    """Yield the paths of keys that do not fit the component that a table chooses now."""
+    for entry in entries:
+        if not isinstance(entry, dict):
+            continue
+        path, old = str(entry.get("path")), str(entry.get("component")).rpartition("/")[2]
+        table = _at(values, path)
+        name = table.get("name") if isinstance(table, dict) else None
+        if not isinstance(name, str) or name.rpartition("/")[2] == old:
+            continue
+        section, _, inside = path.partition(".")
+        kind = "features" if inside.endswith(".features") else _KINDS.get(section, section)
+        try:
+            component = registry.get(kind, name).component
+        except UnknownComponentError:
+            continue
+        known = CORE_KEYS[kind] | component.options.model_fields.keys()
+        yield from (f"{path}.{key}" for key in table if key not in known)
+        if table.get("label") == old:
+            yield f"{path}.label"
+        if isinstance(component, EvaluatorComponent) and component.features_of is not None:
+            yield f"{path}.features"
+
+
+def _of_optimizers(values: Any) -> Iterator[str]:
+    """Yield the paths of settings that the chosen optimizers do not have."""
+    for player in ("generator", "discriminator"):
+        table = _at(values, f"optimizer.{player}")
+        name = table.get("name") if isinstance(table, dict) else None
+        if isinstance(name, str) and name in _OPTIMIZERS:
+            known = _OPTIMIZERS[name].model_fields
+            yield from (f"optimizer.{player}.{key}" for key in table if key not in known)
+
+
+def _gone_metric(values: Any) -> str:
+    """Return the path of `checkpoint.best` where no evaluator bears its label."""
+    best, evaluators = _at(values, "checkpoint.best"), values.get("evaluators", [])
+    if not isinstance(best, str) or not isinstance(evaluators, list):
+        return ""
+    tables = [table for table in evaluators if isinstance(table, dict)]
+    labels = [str(table.get("label", table.get("name"))) for table in tables]
+    measured = any(best == label or best.startswith(f"{label}.") for label in labels)
+    return "" if measured else "checkpoint.best"
+
+
+def _at(values: Any, path: str) -> Any:
+    """Return what stands at a path, indices included; `None` if nothing does."""
+    for part in path.split("."):
+        if isinstance(values, list):
+            values = values[int(part)] if part.isdecimal() and int(part) < len(values) else None
+        else:
+            values = values.get(part) if isinstance(values, dict) else None
+    return values
+
+
+def _without(value: Any, path: str, leftovers: set[str]) -> Any:
+    if isinstance(value, list):
+        return [_without(inner, f"{path}.{index}", leftovers) for index, inner in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    paths = {key: f"{path}.{key}" if path else key for key in value}
+    return {key: _without(value[key], paths[key], leftovers) for key in value if paths[key] not in leftovers}
