@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +9,13 @@ from typing import Any, TypeAlias
 
 from ganlab.config.earlier import up_to_date
 from ganlab.config.positions import key_lines
+from ganlab.config.toml import NotTomlError, parse_toml
 from ganlab.errors import ExperimentError, Problem
 from ganlab.registry.suggest import did_you_mean
 
 __all__ = ["Document", "Place", "read_document", "settle_size"]
 
 Place: TypeAlias = tuple[Path | None, int | None]
-
-_AT = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
 
 
 @dataclass(frozen=True)
@@ -75,18 +72,9 @@ def _text(file: Path) -> str:
 
 def _parse(file: Path, text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        message = str(error)
-        at = _AT.search(message)
-        line, column = (at["line"], at["column"]) if at else (None, None)
-        problem = Problem(
-            path="",
-            message=f"not valid TOML: {_AT.sub('', message)}",
-            file=file,
-            line=int(line) if line else text.count("\n") + 1,
-            column=int(column) if column else None,
-        )
+        return parse_toml(text)
+    except NotTomlError as error:
+        problem = Problem("", f"not valid TOML: {error.message}", "", file, error.line, error.column)
         raise ExperimentError([problem]) from error
 
 

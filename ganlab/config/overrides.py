@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 from ganlab.config.document import Document, settle_size
+from ganlab.config.toml import NotTomlError, parse_toml
 from ganlab.errors import ExperimentError, Problem
 
 __all__ = ["apply_overrides"]
@@ -77,10 +77,10 @@ def _value(override: str, text: str) -> Any:
     if not text:
         raise _BadOverrideError("has no value", 'an empty text is ""')
     try:
-        parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError as error:
+        parsed = parse_toml(f"value = {text}")
+    except NotTomlError as error:
         if text[0] in "\"'[{":
-            raise _BadOverrideError(f"the value is not valid TOML: {error}") from error
+            raise _BadOverrideError(f"the value is not valid TOML: {error.message}") from error
         return text
     return parsed["value"] if parsed.keys() == {"value"} else text
 

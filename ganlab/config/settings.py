@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from ganlab.config.types import Words
+
 __all__ = [
     "COMPONENT_TABLES",
     "AdamSettings",
@@ -35,7 +37,16 @@ __all__ = [
     "TrainingSettings",
 ]
 
-Label: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Label: TypeAlias = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
+    Words("a word of the letters a to z, digits, `.`, `_` and `-`, the first a letter or digit"),
+]
+Device: TypeAlias = Annotated[
+    str,
+    Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"),
+    Words('"auto", "cpu", "mps", "cuda", or "cuda:1" for a GPU by its number'),
+]
 
 
 class Table(BaseModel):
@@ -260,7 +271,7 @@ class TrainingSettings(Table):
     """Turns of the generator in a step."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto` is bf16 autocast where the hardware has it natively, else fp32."""
-    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    device: Device = "auto"
     """`auto`, `cpu`, `cuda`, `cuda:1` or `mps`."""
     reuse_fakes: bool = True
     """Let the generator's turn judge the fakes of the discriminator's, where each takes one turn."""

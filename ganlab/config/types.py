@@ -4,17 +4,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, time
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from uuid import UUID
 
 import annotated_types
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-__all__ = ["alternatives", "annotation_at", "describe_annotation", "describe_field", "model_at", "show"]
+__all__ = [
+    "Words",
+    "alternatives",
+    "annotation_at",
+    "describe_annotation",
+    "describe_field",
+    "model_at",
+    "show",
+]
+
+
+@dataclass(frozen=True)
+class Words:
+    """Metadata of an annotation: what it takes, in words, where its type and bounds do not tell a person."""
+
+    text: str
+
 
 _WORDS: dict[Any, tuple[str, str]] = {
     int: ("a whole number", "whole numbers"),
@@ -25,6 +44,10 @@ _WORDS: dict[Any, tuple[str, str]] = {
     date: ("a date in quotes", "dates in quotes"),
     datetime: ("a date and time in quotes", "dates in quotes"),
     time: ("a time in quotes", "times in quotes"),
+    Decimal: ("a number in quotes", "numbers in quotes"),
+    timedelta: ('a duration in quotes, as in "PT1H"', "durations in quotes"),
+    bytes: ("text", "texts"),
+    UUID: ("a UUID in quotes", "UUIDs in quotes"),
     Any: ("any value", "values"),
 }
 
@@ -57,7 +80,9 @@ def describe_annotation(annotation: Any, metadata: Iterable[Any] = (), *, plural
     annotation = choices[0] if choices else annotation
     if get_origin(annotation) is Annotated:
         return describe_annotation(annotation, metadata, plural=plural)
-    return _noun(annotation, plural) + _bounds(metadata)
+    metadata = list(_unfolded(metadata))
+    words = [item.text for item in metadata if isinstance(item, Words)]
+    return words[0] if words else _noun(annotation, plural) + _bounds(metadata)
 
 
 def alternatives(annotation: Any) -> list[Any]:
@@ -113,6 +138,8 @@ def _bounds(metadata: Iterable[Any]) -> str:
             sign, name = signs[type(item)]
             bound = getattr(item, name)
             parts.append(f" {sign} {bound:g}" if isinstance(bound, float) else f" {sign} {bound}")
+        elif isinstance(item, annotated_types.MultipleOf):
+            parts.append(f", a multiple of {item.multiple_of}")
         elif isinstance(item, annotated_types.MinLen) and item.min_length == 1:
             parts.append(", not empty")
         elif isinstance(item, annotated_types.MinLen | annotated_types.MaxLen):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import PydanticUserError, ValidationError
-from pydantic_core import to_jsonable_python
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from ganlab.components import Options
 from ganlab.config.experiment import Origin
@@ -66,8 +66,8 @@ def check_options(
         core_keys: the table's other keys, for suggestions.
         directories: what relative paths start from, by option.
     """
-    complete = {**default_values(options), **values}
     try:
+        complete = {**default_values(options), **values}
         checked = options.model_validate_json(_json(complete), context={"directories": directories})
     except ValidationError as error:
         return None, validation_problems(
@@ -76,7 +76,7 @@ def check_options(
     except ComponentError as error:
         key = f"{path}.{error.option}" if error.option else path
         return None, [origin.problem(key, str(error))]
-    except PydanticUserError as error:  # the options' own declaration
+    except (PydanticUserError, PydanticSerializationError) as error:  # the options' own declaration
         first = str(error).splitlines()[0]
         return None, [origin.problem(path, f"the plugin declares options that cannot be checked: {first}")]
     return checked, []

@@ -18,6 +18,14 @@ __all__ = ["unknown_key", "validation_problems"]
 
 _OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
 
+_RULES = {
+    "path_not_file": "there is no such file",
+    "path_not_directory": "there is no such directory",
+    "path_exists": "there is something of this name already",
+    "predicate_failed": "does not fit the option's own rule",
+}
+"""pydantic's name for what is wrong -> the same in words, where the type alone does not tell it."""
+
 
 @dataclass(frozen=True)
 class _Checked:
@@ -68,7 +76,10 @@ def _problem(table: _Checked, details: ErrorDetails) -> Problem:
     if kind == "union_tag_invalid":
         return _at(table, [*parts, "name"], *_not_allowed(details["ctx"]["tag"], _OPTIMIZERS))
     if kind in ("value_error", "assertion_error"):
-        return _at(table, parts, str(details["ctx"]["error"]))
+        value = show(details["input"])
+        return _at(
+            table, parts, str(details["ctx"]["error"]) or f"does not fit the option's own rule: {value}"
+        )
     if kind == "finite_number":
         return _at(table, parts, f"must be a finite number, not {show(details['input'])}")
     return _wrong_value(table, parts, details)
@@ -146,6 +157,12 @@ def _wrong_value(table: _Checked, parts: Sequence[str | int], details: ErrorDeta
     if found is None or not parts:
         return _at(table, parts, details["msg"][0].lower() + details["msg"][1:])
     expected = describe_annotation(*found)
+    if value in ("", []) and details["type"] in ("string_too_short", "too_short"):
+        return _at(table, parts, "must not be empty")
+    if details["type"] == "string_pattern_mismatch" and expected.startswith("text"):
+        expected = f"text that fits the pattern {details['ctx']['pattern']}"
+    if details["type"] in _RULES:
+        return _at(table, parts, f"{_RULES[details['type']]}: {show(value)}")
     return _at(table, parts, f"must be {expected}, not {show(value)}", _hint(expected, value, details))
 
 
@@ -155,8 +172,6 @@ def _hint(expected: str, value: Any, details: ErrorDetails) -> str:
         names = [word.strip("'") for word in details["ctx"]["expected"].replace(" or ", ", ").split(", ")]
         match = closest(given, names)
         return f"did you mean {show(match)}?" if match else ""
-    if details["type"] == "string_pattern_mismatch":
-        return f"it must fit the pattern {details['ctx']['pattern']}"
     if isinstance(value, str) and "number" in expected and _is_number(value):
         return f"write it without quotes: {value}"
     if isinstance(value, float) and value.is_integer() and "whole number" in expected:

@@ -30,7 +30,7 @@ from ganlab.files import explained
 if TYPE_CHECKING:
     from ganlab.data.images import Fit, Resample
 
-__all__ = ["pack"]
+__all__ = ["BadImagesError", "pack"]
 
 _FORMAT = 1
 _SAMPLES_WORTH_A_WORKER = 64
@@ -71,7 +71,8 @@ def pack(
 
     Raises:
         ComponentError: the source is empty, or breaks its contract.
-        GanlabError: a bad image, no usable image, no space, or no access to the cache.
+        BadImagesError: there are bad images, and none is to be left out.
+        GanlabError: no usable image, no space, or no access to the cache.
     """
     plan = _plan(source, image, fit, resample, max_pixels)
     for note in source.notes:
@@ -102,6 +103,10 @@ def pack(
     if store.enlarged is not None:
         say(_warning_of(store.enlarged, store), progress)
     return store
+
+
+class BadImagesError(GanlabError):
+    """Images cannot be decoded, and were not to be left out; what else helps may be added to the message."""
 
 
 @dataclass(frozen=True)
@@ -240,10 +245,9 @@ def _warning_of(enlarged: Enlarged, store: Store) -> str:
     )
 
 
-def _bad_images(reasons: Sequence[str], scope: str) -> GanlabError:
+def _bad_images(reasons: Sequence[str], scope: str) -> BadImagesError:
     more = f"\n{len(reasons) - 1:,} more are bad{scope}." if len(reasons) > 1 else ""
-    advice = 'Repair or remove it, or set `on_bad_image = "skip"` in [dataset] to leave bad images out.'
-    return GanlabError(f"bad image {reasons[0]}.{more}\n{advice}")
+    return BadImagesError(f"bad image {reasons[0]}.{more}\nRepair or remove it")
 
 
 def _header(spec: SampleSpec, count: int) -> bytes:

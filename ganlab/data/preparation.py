@@ -9,10 +9,10 @@ import numpy as np
 
 from ganlab.config.experiment import Experiment
 from ganlab.config.settings import DatasetSettings
-from ganlab.data.packing import pack
+from ganlab.data.packing import BadImagesError, pack
 from ganlab.data.split import Split, split
 from ganlab.data.store import Store
-from ganlab.errors import ComponentError
+from ganlab.errors import ComponentError, GanlabError
 
 __all__ = ["Data", "prepare"]
 
@@ -66,4 +66,7 @@ def prepare(experiment: Experiment, *, cache: Path | None = None, progress: bool
         )
     except ComponentError as error:
         raise experiment.dataset.refusal(error) from error
+    except BadImagesError as error:
+        remedy = 'or set `on_bad_image = "skip"` in [dataset] to leave bad images out.'
+        raise GanlabError(f"{error}, {remedy}") from error
     return Data(store, split(len(store), dataset.holdout, dataset.split_seed))

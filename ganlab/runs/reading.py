@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ganlab.config.earlier import up_to_date
+from ganlab.config.toml import parse_toml
 from ganlab.errors import GanlabError, UsageError
 from ganlab.registry.suggest import closest
 from ganlab.runs.checkpoints import Checkpoints
@@ -57,7 +57,7 @@ class Run:
         Raises:
             GanlabError: the file is not there, or damaged.
         """
-        return up_to_date(_read_tables(self.resolved, tomllib.loads))
+        return up_to_date(_read_tables(self.resolved, parse_toml))
 
     def environment(self) -> dict[str, Any]:
         """Return the machine and the versions that the run goes by.

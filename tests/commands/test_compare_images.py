@@ -212,3 +212,18 @@ def test_the_cache_is_listed_and_cleared(
     assert run(["cache"]) == 0
     assert "holds nothing" in capsys.readouterr().out
     assert measured(capsys, real, fake) == first
+
+
+def test_a_bad_image_is_told_without_advice_for_experiments(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for side in ("real", "fake"):
+        (tmp_path / side).mkdir()
+        for index in range(3):
+            Image.new("RGB", (8, 8), (index, 0, 0)).save(tmp_path / side / f"{index}.png")
+    whole = (tmp_path / "fake" / "1.png").read_bytes()
+    (tmp_path / "fake" / "1.png").write_bytes(whole[:50])
+    assert run(["compare-images", str(tmp_path / "real"), str(tmp_path / "fake"), "--size", "8"]) == 2
+    told = capsys.readouterr().err
+    assert "1.png" in told and told.endswith("\nRepair or remove it\n")
+    assert "[dataset]" not in told

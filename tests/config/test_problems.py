@@ -5,10 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+from annotated_types import Predicate
+from pydantic import Field, FilePath
 
+from ganlab.components import Options
 from ganlab.config import Experiment, load_experiment
+from ganlab.config.experiment import Origin
+from ganlab.config.validation import check_options
 from ganlab.errors import ComponentError, ExperimentError, Problem
 
 World = Callable[..., Experiment]
@@ -27,7 +33,7 @@ def changed(base: str, old: str, new: str) -> str:
         ("steps = 10", "steps = 10.0", 12, "training.steps", "must be a whole number ≥ 1, not 10.0", "write it without a fraction: 10"),
         ("steps = 10", "steps = 0", 12, "training.steps", "must be a whole number ≥ 1, not 0", ""),
         ("steps = 10", "steps = true", 12, "training.steps", "must be a whole number ≥ 1, not true", ""),
-        ("steps = 10", "steps = 10\ndevice = 'gpu'", 13, "training.device", 'must be text, not "gpu"', "pattern"),
+        ("steps = 10", "steps = 10\ndevice = 'gpu'", 13, "training.device", 'must be "auto", "cpu", "mps", "cuda", or "cuda:1" for a GPU by its number, not "gpu"', ""),
         ("steps = 10", "steps = 10\nprecision = 'bf61'", 13, "training.precision", 'must be "auto", "fp32" or "bf16", not "bf61"', 'did you mean "bf16"?'),
         ("steps = 10", "batch_size = 10", 11, "training.steps", "is missing", "add `steps = …` to `training`: a whole number ≥ 1"),
         ('title = "a test"\n', "", None, "title", "is missing", "add `title = …` to the file"),
@@ -35,7 +41,9 @@ def changed(base: str, old: str, new: str) -> str:
         ('name = "duel"', 'name = "duel"\nwieght = 2', 11, "losses.0.wieght", "there is no such key", "did you mean `weight`?\nallowed: every, label, name, weight"),
         ('name = "duel"', 'name = "duel"\nweight = inf', 11, "losses.0.weight", "must be a finite number, not inf", ""),
         ('name = "duel"', 'name = "duel"\nweight = nan', 11, "losses.0.weight", "is not a number (nan)", ""),
-        ('name = "duel"', 'name = "duel"\nlabel = "a b"', 11, "losses.0.label", 'must be text, not "a b"', "pattern"),
+        ('name = "duel"', 'name = "duel"\nlabel = "a b"', 11, "losses.0.label", 'must be a word of the letters a to z, digits, `.`, `_` and `-`, the first a letter or digit, not "a b"', ""),
+        ('title = "a test"', 'title = ""', 1, "title", "must not be empty", ""),
+        ('name = "duel"', 'name = "duel"\n[[evaluators]]\nname = "judge"\nlabel = "-"', 13, "evaluators.0.label", 'must be a word of the letters a to z, digits, `.`, `_` and `-`, the first a letter or digit, not "-"', ""),
         ('name = "duel"', 'name = "dual"', 10, "losses.0.name", "there is no loss `dual`", "did you mean `duel`?\ninstalled: duel, encode, match"),
         ('name = "duel"', "weight = 1", 9, "losses.0.name", "is missing", "add `name = …` to `losses.0`"),
         ('name = "pictures"', 'name = "pictures"\nlayout = "rings"', 5, "dataset.layout", 'must be "ring" or "grid", not "rings"', 'did you mean "ring"?'),
@@ -162,3 +170,30 @@ def test_options_that_cannot_be_checked_are_the_plugins_fault(world: Path, base:
     )
     with pytest.raises(ExperimentError, match="the plugin declares options that cannot be checked"):
         load_experiment("experiment.toml", plugins=["odd.py"])
+
+
+class _Ruled(Options):
+    even: int = Field(2, multiple_of=2)
+    code: str = Field("aa", pattern="^a+$")
+    word: str = Field("abc", min_length=1)
+    some: list[int] = Field([1], min_length=1)
+    file: FilePath | None = None
+    positive: Annotated[int, Predicate(lambda value: value > 0)] = 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("even", 3, "must be a whole number, a multiple of 2, not 3"),
+        ("code", "b", 'must be text that fits the pattern ^a+$, not "b"'),
+        ("word", "", "must not be empty"),
+        ("some", [], "must not be empty"),
+        ("file", "/no/such", 'there is no such file: "/no/such"'),
+        ("positive", -3, "does not fit the option's own rule: -3"),
+    ],
+)
+def test_rules_of_options_are_told(key: str, value: object, message: str) -> None:
+    _, problems = check_options(
+        _Ruled, {key: value}, path="dataset", origin=Origin({}), core_keys=frozenset(), directories={}
+    )
+    assert [problem.message for problem in problems] == [message]

@@ -156,7 +156,9 @@ def test_a_refusal_is_named_with_the_place_of_the_option(tmp_path: Path) -> None
 
 
 def test_bad_images_are_treated_as_the_experiment_says(tmp_path: Path) -> None:
-    with pytest.raises(GanlabError, match=r"bad image two\.jpg: cut off"):
+    with pytest.raises(
+        GanlabError, match=r'(?s)bad image two\.jpg: cut off.*or set `on_bad_image = "skip"` in \[dataset\]'
+    ):
         prepared(tmp_path, "wide", "bad = true")
     data = prepared(tmp_path, "wide", 'bad = true\non_bad_image = "skip"')
     assert data.store.skipped == ("two.jpg: cut off",)
