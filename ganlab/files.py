@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ganlab.errors import GanlabError
 
-__all__ = ["explained", "fsync_path", "write_atomically"]
+__all__ = ["explained", "fsync_path", "reason", "write_atomically"]
 
 _REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -36,8 +36,12 @@ def explained(action: str, remedy: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
-        raise GanlabError(f"{action}: {reason}" + (f"; {remedy}" if remedy else "")) from error
+        raise GanlabError(f"{action}: {reason(error)}" + (f"; {remedy}" if remedy else "")) from error
+
+
+def reason(error: OSError) -> str:
+    """Return why the operating system refused, in words."""
+    return _REASONS.get(error.errno or 0, error.strerror or str(error))
 
 
 def write_atomically(path: Path, content: str | bytes, *, durable: bool = True) -> None:

@@ -8,7 +8,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
 from types import FrameType
@@ -18,7 +18,9 @@ import click
 
 import ganlab
 from ganlab.errors import ExperimentError, GanlabError
+from ganlab.files import reason
 from ganlab.processes import Processes
+from ganlab.tracking.outlet import Outlet, open_missing_streams
 
 __all__ = ["VERBS", "Session", "cli", "main", "run"]
 
@@ -44,7 +46,6 @@ Help is written here a second time so that `ganlab --help` imports no verb.
 """
 
 _INTERRUPTED = 75
-_BROKEN_PIPE = 141
 
 
 @dataclass
@@ -100,26 +101,26 @@ cli = click.version_option(ganlab.__version__, prog_name="ganlab")(cli)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run a command line (the process's own if none is given) and exit with its code."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    """Run a command line (the process's own if none is given) and exit with its code.
+
+    Whatever becomes of standard output and standard error is no error of the command's.
+    """
+    open_missing_streams()
+    errors = Outlet(sys.stderr)
+    with redirect_stderr(errors), redirect_stdout(Outlet(sys.stdout, _tell_of_lost_output)):
+        code = run(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+        errors.flush()
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code; errors are told on standard error."""
-    session, output = Session(), sys.stdout
+    session = Session()
     try:
         with _terminated_like_interrupted():
             code = cli.main(args=list(arguments), prog_name="ganlab", obj=session, standalone_mode=False)
-        sys.stdout.flush()
         return code if isinstance(code, int) else 0
-    except BrokenPipeError:
-        return _leave_broken_pipe()
-    except SystemExit:
-        # click answers a broken pipe so, with the code of a bug; it has put a wrapper over stdout.
-        if sys.stdout is output:
-            raise
-        sys.stdout = output
-        return _leave_broken_pipe()
     except Exception as error:
         return _tell(error, session)
     except KeyboardInterrupt:
@@ -158,10 +159,8 @@ def _terminated_like_interrupted() -> Iterator[None]:
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
 
-def _leave_broken_pipe() -> int:
-    """Whoever read the output has gone (`| head`); the interpreter's last flush must not complain."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return _BROKEN_PIPE
+def _tell_of_lost_output(error: OSError) -> None:
+    click.echo(f"warning: standard output is lost from here on: {reason(error)}", err=True)
 
 
 def _tell(error: Exception, session: Session) -> int:

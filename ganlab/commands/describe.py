@@ -31,7 +31,7 @@ def command(kind: str, name: str, as_json: bool, plugins: tuple[str, ...], disab
     registry = load_registry(plugins=plugins, disabled=disabled)
     offer = registry.get(kind, name)
     if as_json:
-        click.echo(json.dumps(_as_json(offer, name), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(_as_json(offer, name), indent=2))
     else:
         _print(offer, name)
     tell_failures(registry)

@@ -24,7 +24,7 @@ def command(as_json: bool, errors: bool, plugins: tuple[str, ...], disabled: tup
     """List plugins, their components and their failures; one asked for by name must not fail."""
     registry = load_registry(plugins=plugins, disabled=disabled, relative_to=Path.cwd())
     if as_json:
-        click.echo(json.dumps(_as_json(registry), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(_as_json(registry), indent=2))
     elif errors:
         _print_errors(registry)
     else:

@@ -23,5 +23,5 @@ def command(plugins: tuple[str, ...], disabled: tuple[str, ...]) -> None:
     from ganlab.registry import load_registry
 
     registry = load_registry(plugins=plugins, disabled=disabled)
-    click.echo(json.dumps(experiment_schema(registry), indent=2, ensure_ascii=False))
+    click.echo(json.dumps(experiment_schema(registry), indent=2))
     tell_failures(registry)

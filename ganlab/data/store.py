@@ -133,4 +133,4 @@ def describe(
         "enlarged": None if enlarged is None else asdict(enlarged),
         "fingerprint": key,
     }
-    return json.dumps(note, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(note, indent=1) + "\n"

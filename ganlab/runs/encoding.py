@@ -14,9 +14,10 @@ __all__ = ["to_json"]
 def to_json(value: Any, *, indent: int | None = None) -> str:
     """Return standard JSON; `"NaN"`, `"Infinity"` and `"-Infinity"` stand for what JSON has no numbers for.
 
-    Python's `float()` and most other languages read those three strings back.
+    Python's `float()` and most other languages read those three strings back. It is ASCII, which
+    fits every output; names of files that are not text come back as Python has them (PEP 383).
     """
-    return json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    return json.dumps(_finite(value), indent=indent, allow_nan=False)
 
 
 def _finite(value: Any) -> Any:

@@ -76,7 +76,7 @@ class TrainedFeatures:
             GanlabError: it cannot be written.
         """
         state = {name: tensor.contiguous() for name, tensor in self.network.state_dict().items()}
-        facts = {"ganlab": json.dumps(self.facts, sort_keys=True, ensure_ascii=False)}
+        facts = {"ganlab": json.dumps(self.facts, sort_keys=True)}
         with explained(f"cannot write {path}"):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, save(state, metadata=facts))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -327,18 +326,6 @@ def test_pictures_of_an_earlier_call_do_not_stay(tmp_path: Path) -> None:
         (directory / "000000.png").write_text("new")
     assert sorted(path.name for path in out.iterdir()) == ["000000.png", "000007.txt", "mine.png"]
     assert (out / "000000.png").read_text() == "new"
-
-
-def test_a_reader_that_leaves_is_no_error() -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    result = subprocess.run(
-        [sys.executable, "-m", "ganlab", "schema"], stdout=writing, stderr=subprocess.PIPE, text=True
-    )
-    os.close(writing)
-    assert result.returncode == 141
-    assert "Broken" not in result.stderr
-    assert "Traceback" not in result.stderr
 
 
 def test_loading_tells_of_failed_plugins_and_of_changes(
