@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
+from ganlab.paths import parse_path
+
 __all__ = [
     "KINDS",
     "Component",
@@ -57,8 +59,8 @@ class Options(BaseModel):
         if not isinstance(value, Path) or not info.context or info.field_name is None:
             return value
         directory = info.context.get("directories", {}).get(info.field_name)
-        expanded = value.expanduser()
-        return expanded if directory is None else Path(directory, expanded).resolve()
+        path = parse_path(str(value))
+        return path if directory is None else Path(directory, path).resolve()
 
 
 @dataclass(frozen=True)

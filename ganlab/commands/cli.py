@@ -11,13 +11,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 import ganlab
-from ganlab.errors import ExperimentError, GanlabError
+from ganlab.errors import ExperimentError, GanlabError, UsageError
 from ganlab.files import reason
 from ganlab.processes import Processes
 from ganlab.tracking.outlet import Outlet, open_missing_streams
@@ -73,6 +74,10 @@ def _traceback_option() -> click.Option:
 
 class _LazyGroup(click.Group):
     """A group that imports a verb's module when the verb is called."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        _require_working_directory()
+        return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -157,6 +162,15 @@ def _terminated_like_interrupted() -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+
+def _require_working_directory() -> None:
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise UsageError(
+            f"the working directory cannot be found ({reason(error)}); change to one that exists"
+        ) from error
 
 
 def _tell_of_lost_output(error: OSError) -> None:

@@ -52,6 +52,7 @@ def command(
 
     from ganlab.config.writing import toml_value
     from ganlab.data.preparation import prepare
+    from ganlab.paths import path_text
     from ganlab.training.features import train_features
     from ganlab.training.precision import choose_device
 
@@ -65,7 +66,7 @@ def command(
     )
     click.echo(f"{out} holds it; below an entry of [[evaluators]], write\n")
     click.echo(f"[evaluators.features]\nname = {toml_value(component.name)}")
-    click.echo(f"weights = {toml_value(str(out.resolve()))}")
+    click.echo(f"weights = {toml_value(path_text(out.resolve()))}")
 
 
 def _trainable(registry: Registry, name: str | None) -> FeaturesComponent:

@@ -11,6 +11,7 @@ from ganlab.config.earlier import up_to_date
 from ganlab.config.positions import key_lines
 from ganlab.config.toml import NotTomlError, parse_toml
 from ganlab.errors import ExperimentError, Problem
+from ganlab.paths import parse_path
 from ganlab.registry.suggest import did_you_mean
 
 __all__ = ["Document", "Place", "read_document", "settle_size"]
@@ -85,7 +86,10 @@ def _base(document: Document, chain: tuple[Path, ...]) -> Document:
     if not isinstance(name, str):
         problem = Problem("extends", "must be the path of one TOML file, in quotes", file=file, line=line)
         raise ExperimentError([problem])
-    base = Path(document.file.parent, Path(name).expanduser())
+    try:
+        base = Path(document.file.parent, parse_path(name))
+    except ValueError as error:
+        raise ExperimentError([Problem("extends", str(error), file=file, line=line)]) from error
     seen = [path.resolve() for path in chain]
     if base.resolve() in seen:
         circle = " → ".join(str(path) for path in (*chain[seen.index(base.resolve()) :], base))

@@ -18,6 +18,7 @@ from ganlab.config.selection import Choices, Chosen, choose
 from ganlab.config.settings import Settings
 from ganlab.config.validation import check_settings, check_values
 from ganlab.errors import ExperimentError, Problem
+from ganlab.paths import parse_path
 from ganlab.registry import Registry, load_registry
 
 __all__ = ["load_experiment"]
@@ -69,7 +70,11 @@ def _requested_plugins(document: Document, origin: Origin) -> dict[str, str]:
             continue
         path = f"plugins.{index}"
         file, _ = origin.find(path)
-        anchored = Path(file.parent if file else Path.cwd(), Path(plugin).expanduser())
+        try:
+            anchored = Path(file.parent if file else Path.cwd(), parse_path(plugin))
+        except ValueError:
+            result[path] = plugin  # whoever looks for it says what is wrong
+            continue
         is_module = "/" not in plugin and not plugin.endswith(".py") and not anchored.exists()
         result[path] = plugin if is_module else str(anchored)
     return result

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from ganlab.config.document import Document, settle_size
 from ganlab.config.toml import NotTomlError, parse_toml
 from ganlab.errors import ExperimentError, Problem
+from ganlab.paths import is_text, path_text
 
 __all__ = ["apply_overrides"]
 
@@ -74,8 +76,13 @@ def _copied(value: Any) -> Any:
 def _value(override: str, text: str) -> Any:
     if "=" not in override or not override.partition("=")[0].strip():
         raise _BadOverrideError("must be `key=value`, as in `--set training.steps=100`")
+    if not is_text(override.partition("=")[0]):
+        raise _BadOverrideError("the key is not UTF-8")
     if not text:
         raise _BadOverrideError("has no value", 'an empty text is ""')
+    if not is_text(text):
+        path = path_text(Path(text.strip("\"'")).absolute())
+        raise _BadOverrideError("the value is not UTF-8", f"if it is a path, write it as {path}")
     try:
         parsed = parse_toml(f"value = {text}")
     except NotTomlError as error:

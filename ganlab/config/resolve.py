@@ -13,6 +13,7 @@ from ganlab.config.experiment import Experiment
 from ganlab.config.selection import Choices, Chosen
 from ganlab.config.settings import ImageSettings, ProvenanceSettings, Settings
 from ganlab.config.writing import toml_document
+from ganlab.paths import parse_path, path_text
 from ganlab.registry import Registry
 from ganlab.registry.classifier import CORE_KEYS
 
@@ -32,7 +33,7 @@ def relocate_plugins(resolved: Mapping[str, Any], moved: Mapping[Path, str]) -> 
         moved: absolute path of a plugin -> the path to write instead, relative to where the
             resolved experiment will stand.
     """
-    plugins = [moved.get(Path(plugin), plugin) for plugin in resolved.get("plugins", [])]
+    plugins = [moved.get(parse_path(plugin), plugin) for plugin in resolved.get("plugins", [])]
     return {**resolved, "plugins": plugins}
 
 
@@ -52,7 +53,9 @@ def resolve(
     """Return the experiment as nested tables without `None`, every default and option filled in."""
     resolved = settings.model_dump(mode="json", exclude={"image", "provenance"})
     resolved["plugins"] = [
-        str(plugin.found.file or plugin.found.name) for plugin in registry.plugins if plugin.found.requested
+        path_text(plugin.found.file) if plugin.found.file else plugin.found.name
+        for plugin in registry.plugins
+        if plugin.found.requested
     ]
     if image is not None:
         resolved["image"] = settings.image.model_dump(mode="json", exclude={"size"})
@@ -86,7 +89,8 @@ def _table(given: dict[str, Any] | None, chosen: Chosen | None) -> dict[str, Any
     table["name"] = table.get("name") or chosen.offer.component.name
     if "label" in CORE_KEYS[kind]:
         table["label"] = chosen.label
-    return {**table, **chosen.options.model_dump(mode="json")}
+    paths = {key: path_text(value) for key, value in chosen.options if isinstance(value, Path)}
+    return {**table, **chosen.options.model_dump(mode="json"), **paths}
 
 
 def _provenance(choices: Choices, registry: Registry) -> dict[str, Any]:

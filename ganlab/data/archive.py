@@ -62,6 +62,9 @@ class Archive:
                         self.members[info.filename] = _member(path, info, option)
         except zipfile.BadZipFile as error:
             raise ComponentError(f"{path} is not a whole zip archive: {error}", option=option) from error
+        except UnicodeDecodeError as error:
+            message = f"{path} has a member whose name is marked as UTF-8 and is not: {error.object!r}"
+            raise ComponentError(message, option=option) from error
         except OSError as error:
             raise ComponentError(f"{path} cannot be read: {error.strerror}", option=option) from error
 

@@ -14,20 +14,31 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ganlab.errors import GanlabError
+from ganlab.paths import parse_path
+
 __all__ = ["cache_directory", "locked", "publish", "remove_leftovers"]
 
 _PARTIAL = ".partial"
 
 
 def cache_directory() -> Path:
-    """Return `$GANLAB_CACHE`, or `ganlab` in the platform's cache directory. It may not exist yet."""
-    if chosen := os.environ.get("GANLAB_CACHE"):
-        return Path(chosen).expanduser()
+    """Return `$GANLAB_CACHE`, or `ganlab` in the platform's cache directory. It may not exist yet.
+
+    Raises:
+        GanlabError: it lies in the home directory, and none is known.
+    """
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "ganlab" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "ganlab"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganlab"
+        usual = f"{os.environ.get('LOCALAPPDATA') or '~/AppData/Local'}/ganlab/cache"
+    elif sys.platform == "darwin":
+        usual = "~/Library/Caches/ganlab"
+    else:
+        usual = f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/ganlab"
+    try:
+        return parse_path(os.environ.get("GANLAB_CACHE") or usual)
+    except ValueError as error:
+        message = f"there is no place for the cache: {error}; GANLAB_CACHE can name a directory"
+        raise GanlabError(message) from error
 
 
 @contextmanager

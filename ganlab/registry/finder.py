@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ganlab.errors import UsageError
 from ganlab.hookspecs import PROJECT
+from ganlab.paths import parse_path
 from ganlab.registry.records import FoundPlugin, PluginFailure
 from ganlab.registry.suggest import did_you_mean, listing
 
@@ -54,7 +55,11 @@ def find_local(
     found: dict[str, FoundPlugin] = {}
     failures: list[PluginFailure] = []
     for request in requested:
-        path = Path(relative_to, Path(request).expanduser()).resolve()
+        try:
+            path = Path(relative_to, parse_path(request)).resolve()
+        except ValueError as error:
+            failures.append(PluginFailure(request, "find", str(error), requested=request))
+            continue
         if not _looks_like_path(request) and not path.exists():
             found.setdefault(request, _module(request))
         elif path.is_file() or (path / "__init__.py").is_file():

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ganlab.errors import GanlabError
+from ganlab.paths import is_text
 from ganlab.registry.records import LocalFile
 
 __all__ = ["import_file", "local_sources"]
@@ -33,6 +34,7 @@ def local_sources(plugin: Path) -> tuple[LocalFile, ...]:
         plugin: a `.py` file, or a package directory (all its `.py` files are sources).
 
     Raises:
+        GanlabError: the name of one of them is not UTF-8.
         SyntaxError: one of them is not Python.
         OSError: one of them cannot be read.
     """
@@ -45,6 +47,8 @@ def local_sources(plugin: Path) -> tuple[LocalFile, ...]:
             continue
         content = path.read_bytes()
         name = path.relative_to(root).as_posix()
+        if not is_text(name):
+            raise GanlabError(f"{path}: a plugin's file name must be UTF-8; rename it")
         found[path] = LocalFile(name, path, hashlib.sha256(content).hexdigest())
         for module in _imported_names(ast.parse(content, filename=str(path))):
             beside = [*_files_of(root / f"{module}.py"), *_files_of(root / module)]

@@ -31,7 +31,7 @@ def describe_environment(device: str = "cpu") -> dict[str, Any]:
         "device_name": torch.cuda.get_device_name(device) if device.startswith("cuda") else _cpu_name(),
         "cuda": torch.version.cuda,
         "command": sys.argv,
-        "directory": str(Path.cwd()),
+        "directory": _directory(),
         "git": _git_state(),
         "packages": _package_versions(),
     }
@@ -44,6 +44,13 @@ def _cpu_name() -> str:
         lines = []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, "") or platform.processor() or platform.machine()
+
+
+def _directory() -> str | None:
+    try:
+        return str(Path.cwd())
+    except OSError:  # it has been removed
+        return None
 
 
 def _git_state() -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.config import relocate_plugins
+from ganlab.paths import parse_path
 
 __all__ = ["copy_plugins", "point_at_copies"]
 
@@ -43,6 +44,7 @@ def point_at_copies(resolved: Mapping[str, Any], names: Collection[str], directo
     """
     # A plugin is a file or a package directory; installed modules are left as they are.
     copied = {name.partition("/")[0] for name in names}
-    given = (Path(plugin) for plugin in resolved.get("plugins", []) if Path(plugin).is_absolute())
+    plugins = map(parse_path, resolved.get("plugins", []))
+    given = (plugin for plugin in plugins if plugin.is_absolute())
     moved = {path: f"./{directory}/{path.name}" for path in given if path.name in copied}
     return relocate_plugins(resolved, moved)

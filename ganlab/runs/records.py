@@ -81,7 +81,7 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
     """
     if not path.exists():
         return
-    with explained(f"cannot read {path}"), path.open(encoding="utf-8") as file:
+    with explained(f"cannot read {path}"), path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
             if not line.endswith("\n"):
                 return

@@ -159,11 +159,11 @@ def read_state(path: Path) -> RunState:
         GanlabError: it is not there, or not what this program writes.
     """
     with explained(f"cannot read {path}"):
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     try:
-        return _parse(json.loads(text))
+        return _parse(json.loads(content))
     except json.JSONDecodeError as error:
-        what = f"it is no JSON at line {error.lineno}" if text.strip() else "it is empty"
+        what = f"it is no JSON at line {error.lineno}" if content.strip() else "it is empty"
         raise GanlabError(f"{path} is damaged: {what}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise GanlabError(f"{path} is damaged: it does not hold what ganlab writes into it") from error
