@@ -14,6 +14,7 @@ from typing import Any
 
 from ganlab.data.source import BadImageError
 from ganlab.errors import ComponentError
+from ganlab.files import reason
 
 __all__ = ["Archive", "Member"]
 
@@ -96,7 +97,8 @@ class Archive:
                 # One byte more than announced is enough to notice a lie, and a bomb goes no further.
                 content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, member.size + 1)
         except OSError as error:
-            raise BadImageError(f"{self.path}/{name}", f"cannot be read: {error.strerror}") from error
+            message = f"cannot be read: {reason(error)}"
+            raise BadImageError(f"{self.path}/{name}", message, passing=True) from error
         except (struct.error, zlib.error) as error:
             raise BadImageError(f"{self.path}/{name}", f"the archive is damaged here ({error})") from error
         if len(content) != member.size or zlib.crc32(content) != member.crc:

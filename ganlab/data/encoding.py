@@ -54,7 +54,11 @@ class ImageEncoder:
             with pixel_limit(self.max_pixels):
                 image = self.source.read(index)
         except OSError as error:
-            raise BadImageError(self.source.place(index), f"cannot be read: {error}") from error
+            # Pillow complains of damaged content with an `OSError` that has no number.
+            passing = error.errno is not None
+            raise BadImageError(
+                self.source.place(index), f"cannot be read: {error}", passing=passing
+            ) from error
         content = render(image, self.spec, self.fit, self.resample, self.source.place(index))
         return Row(content, image.size if enlarges(image.size, self.spec, self.fit) else None)
 

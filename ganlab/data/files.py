@@ -19,7 +19,7 @@ from ganlab.data.archive import Archive
 from ganlab.data.cache import cache_directory
 from ganlab.data.source import BadImageError
 from ganlab.errors import ComponentError
-from ganlab.files import write_atomically
+from ganlab.files import reason, write_atomically
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -33,6 +33,7 @@ IMAGE_EXTENSIONS: tuple[str, ...] = (
 
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _BLOCK = 1024
+_UNREADABLE = "\0unreadable"
 
 
 class ImageFiles:
@@ -124,7 +125,7 @@ class ImageFiles:
         try:
             return (self.root / name).read_bytes()
         except OSError as error:
-            raise BadImageError(self.place(name), f"cannot be read: {error.strerror}") from error
+            raise BadImageError(self.place(name), f"cannot be read: {reason(error)}", passing=True) from error
 
     def open(self, name: str) -> Image:
         """Decode a file (`ganlab.open_image`).
@@ -135,10 +136,7 @@ class ImageFiles:
         from ganlab.data.images import open_image
 
         content = self.read_bytes(name)
-        try:
-            return open_image(content)
-        except BadImageError as error:
-            raise BadImageError(self.place(name), error.reason) from error
+        return open_image(content, self.place(name))
 
     def fingerprint(self, names: Sequence[str] | None = None) -> str:
         """Return a hex digest of the names, sizes and CRC-32s of files (all if left out), in order.
@@ -197,15 +195,18 @@ def _remembered(root: Path, names: Sequence[str]) -> str:
     signature = _digest([str(root.resolve()), *(_state(root, name) for name in names)])
     memory = cache_directory() / "fingerprints" / signature
     try:
-        value = memory.read_text()
+        value = memory.read_text(errors="replace")
     except OSError:
         value = ""
     if len(value) == len(signature):
         return value
     blocks = (names[start : start + _BLOCK] for start in range(0, len(names), _BLOCK))
     with ThreadPoolExecutor() as pool:
-        value = _digest(chain.from_iterable(pool.map(partial(_contents, root), blocks)))
-    _remember(memory, value)
+        lines = list(chain.from_iterable(pool.map(partial(_contents, root), blocks)))
+    value = _digest(lines)
+    # What cannot be read by this user, or just now, may be readable for the next one who asks.
+    if not any(line.endswith(_UNREADABLE) for line in lines):
+        _remember(memory, value)
     return value
 
 
@@ -220,7 +221,7 @@ def _state(root: Path, name: str) -> str:
     try:
         state = (root / name).stat()
     except OSError:
-        return f"{name}\0unreadable"
+        return name + _UNREADABLE
     return f"{name}\0{state.st_size}\0{state.st_mtime_ns}\0{state.st_ctime_ns}"
 
 
@@ -233,5 +234,5 @@ def _content(root: Path, name: str) -> str:
     try:
         content = (root / name).read_bytes()
     except OSError:
-        return f"{name}\0unreadable"
+        return name + _UNREADABLE
     return f"{name}\0{len(content)}\0{zlib.crc32(content)}"

@@ -16,6 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ganlab.components import ImageSpec
 from ganlab.data.source import BadImageError
+from ganlab.files import reason
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,9 +77,13 @@ def open_image(file: Path | bytes, name: str | None = None) -> Image.Image:
     """
     name = name if name is not None else (str(file) if isinstance(file, Path) else "image")
     try:
+        content = file.read_bytes() if isinstance(file, Path) else file
+    except OSError as error:
+        raise BadImageError(name, f"cannot be read: {reason(error)}", passing=True) from error
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image: Image.Image = Image.open(file if isinstance(file, Path) else io.BytesIO(file))
+            image: Image.Image = Image.open(io.BytesIO(content))
             image.load()
             # Worth a look: parsing metadata that is not there takes a tenth of a small JPEG's time.
             if image.format != "JPEG" or "exif" in image.info or "xmp" in image.info:
@@ -90,17 +95,16 @@ def open_image(file: Path | bytes, name: str | None = None) -> Image.Image:
         ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BadImageError(name, _too_large(str(error))) from None
-    except OSError as error:
-        reason = f"cannot be read: {error.strerror}" if error.errno else f"damaged or cut off ({error})"
-        raise BadImageError(name, reason) from error
-    except (SyntaxError, ValueError, EOFError, struct.error, LookupError, TypeError, zlib.error) as error:
+    except (
+        OSError, SyntaxError, ValueError, EOFError, struct.error, LookupError, TypeError, zlib.error
+    ) as error:  # fmt: skip
         # Pillow's decoders let many kinds of error through when a file is damaged.
         if "MAX_TEXT" in str(error):
-            reason = "its metadata (texts, or a colour profile) is larger than Pillow lets through"
-            raise BadImageError(name, f"{reason}; save it without") from error
+            what = "its metadata (texts, or a colour profile) is larger than Pillow lets through"
+            raise BadImageError(name, f"{what}; save it without") from error
         raise BadImageError(name, f"damaged or cut off ({error})") from error
     except MemoryError:
-        raise BadImageError(name, "too large for this machine's memory") from None
+        raise BadImageError(name, "too large for this machine's memory", passing=True) from None
     return image
 
 

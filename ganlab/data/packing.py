@@ -8,11 +8,13 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from errno import ENOSPC
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +25,9 @@ from ganlab.data.encoding import ImageEncoder, VectorEncoder
 from ganlab.data.progress import counting, say
 from ganlab.data.source import ImageSource, Source, VectorSource
 from ganlab.data.store import LABELS, NOTE, SAMPLES, DamagedStoreError, Enlarged, Store, describe, row_layout
-from ganlab.data.workers import RowWriter, available_cores, finished_chunks
+from ganlab.data.workers import Bad, RowWriter, available_cores, finished_chunks
 from ganlab.errors import ComponentError, GanlabError
-from ganlab.files import explained
+from ganlab.files import explained, fsync_path
 
 if TYPE_CHECKING:
     from ganlab.data.images import Fit, Resample
@@ -35,6 +37,9 @@ __all__ = ["BadImagesError", "pack"]
 _FORMAT = 1
 _SAMPLES_WORTH_A_WORKER = 64
 _COPY_BLOCK = 1 << 20
+
+_Keeping: TypeAlias = Callable[[], AbstractContextManager[None]]
+"""What explains a refusal of the cache's file system, and of nothing else."""
 
 
 def pack(
@@ -84,17 +89,19 @@ def pack(
         needed = plan.count * plan.row_bytes / 1e6
         size = f"{needed:,.1f}" if needed >= 0.1 else f"{needed:.1g}"
         action = f"cannot keep {size} MB of packed data in the cache directory {cache}"
-        with explained(action, "GANLAB_CACHE can name another directory"):
-            cache.mkdir(parents=True, exist_ok=True)
-            remove_leftovers(cache)
-            wait = "waiting for another process that is packing this data"
-            with locked(cache, plan.key, lambda: say(wait, progress)) as partial:
-                store = _reusable(entry)
-                if store is None:
-                    partial.mkdir()
-                    _write(plan, partial, on_bad_image, workers, progress)
-                    publish(partial, entry)
-                    store = Store.open(entry)
+        keeping = partial(explained, action, "GANLAB_CACHE can name another directory")
+        wait = "waiting for another process that is packing this data"
+        with ExitStack() as holding:
+            with keeping():
+                cache.mkdir(parents=True, exist_ok=True)
+                remove_leftovers(cache)
+                directory = holding.enter_context(locked(cache, plan.key, lambda: say(wait, progress)))
+            store = _reusable(entry)
+            if store is None:
+                key = _write(plan, directory, keeping, on_bad_image, workers, progress)
+                with keeping():
+                    publish(directory, cache / key)
+                store = Store.open(cache / key)
     if store.skipped and on_bad_image == "fail":
         raise _bad_images(store.skipped, "")
     if store.skipped:
@@ -164,70 +171,80 @@ def _plan(
 
 def _reusable(entry: Path) -> Store | None:
     try:
-        return Store.open(entry) if entry.is_dir() else None
+        with explained(f"cannot read the packed data in {entry}"):
+            return Store.open(entry) if entry.is_dir() else None
     except DamagedStoreError:
         return None
 
 
 def _write(
-    plan: _Plan, directory: Path, on_bad_image: str, workers: int | None, progress: bool | None
-) -> None:
-    """Write a whole store into an empty directory."""
+    plan: _Plan,
+    directory: Path,
+    keeping: _Keeping,
+    on_bad_image: str,
+    workers: int | None,
+    progress: bool | None,
+) -> str:
+    """Write a whole store into a new directory, and return its key.
+
+    That is the plan's, unless images are left out for a reason that may pass: such a store is
+    none that anybody finds again.
+    """
     path, needed = directory / SAMPLES, plan.count * plan.row_bytes
-    if shutil.disk_usage(directory).free < needed:
-        raise OSError(ENOSPC, os.strerror(ENOSPC))
     header = _header(plan.spec, plan.count)
-    with path.open("wb") as file:
-        file.write(header)
-        file.truncate(len(header) + needed)
-    write = RowWriter(plan.encode, path, len(header), plan.row_bytes)
+    with keeping():
+        directory.mkdir()
+        if shutil.disk_usage(directory).free < needed:
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
+        with path.open("wb") as file:
+            file.write(header)
+            file.truncate(len(header) + needed)
+    write = RowWriter(plan.encode, path, len(header), plan.row_bytes, keeping)
     bad, enlarged = _write_rows(write, plan, on_bad_image, workers, progress)
     count, labels = plan.count - len(bad), plan.labels
     if count == 0:
-        raise GanlabError(f"none of the {plan.count:,} images can be used; the first: {bad[0][1]}")
-    if bad:
-        dropped = [index for index, _ in bad]
-        _close_gaps(write, plan.count, dropped, _header(plan.spec, count))
-        labels = None if labels is None else np.delete(labels, dropped)
+        raise GanlabError(f"none of the {plan.count:,} images can be used; the first: {bad[0].reason}")
+    dropped = [row.index for row in bad]
     if labels is not None:
-        np.save(directory / LABELS, labels)
-    note = describe(
-        plan.spec,
-        count,
-        plan.class_names,
-        labels is not None,
-        plan.key,
-        [reason for _, reason in bad],
-        enlarged,
-    )
-    (directory / NOTE).write_text(note, encoding="utf-8")
+        labels = np.delete(labels, dropped)
+    missing = [row.index for row in bad if row.passing]
+    key = hashlib.sha256(f"{plan.key} without {missing}".encode()).hexdigest() if missing else plan.key
+    reasons = [row.reason for row in bad]
+    note = describe(plan.spec, count, plan.class_names, labels is not None, key, reasons, enlarged)
+    with keeping():
+        if bad:
+            _close_gaps(write, plan.count, dropped, _header(plan.spec, count))
+        if labels is not None:
+            np.save(directory / LABELS, labels)
+        (directory / NOTE).write_text(note, encoding="utf-8")
+    return key
 
 
 def _write_rows(
     write: RowWriter, plan: _Plan, on_bad_image: str, workers: int | None, progress: bool | None
-) -> tuple[list[tuple[int, str]], Enlarged | None]:
+) -> tuple[list[Bad], Enlarged | None]:
     """Write all rows; return the bad ones in order, and what was smaller than asked for."""
     if workers is None:
         workers = min(available_cores(), -(-plan.count // _SAMPLES_WORTH_A_WORKER))
     what = f"packing {plan.spec}"
-    bad: list[tuple[int, str]] = []
+    bad: list[Bad] = []
     enlarged: Counter[tuple[int, int]] = Counter()
     done = 0
     # The bar draws from a thread of its own, which must not run yet when workers are forked.
     with (
-        finished_chunks(write, plan.count, workers) as chunks,
+        finished_chunks(write, plan.count, workers, progress) as chunks,
         counting(what, plan.count, progress) as advance,
-        write.path.open("rb+") as file,
     ):
         for chunk in chunks:
             # This process has nothing else to do, and the disk is busy before the end comes.
-            os.fsync(file.fileno())
+            with write.keeping():
+                fsync_path(write.path)
             bad += chunk.bad
             enlarged += chunk.enlarged
             done += chunk.rows
             if bad and on_bad_image == "fail":
                 scope = "" if done == plan.count else f" among the first {done:,} that were looked at"
-                raise _bad_images([reason for _, reason in sorted(bad)], scope)
+                raise _bad_images([row.reason for row in sorted(bad)], scope)
             advance(chunk.rows)
     if not enlarged:
         return sorted(bad), None

@@ -24,12 +24,15 @@ class BadImageError(Exception):
     Args:
         name: the file's path, or `archive.zip/member`.
         reason: what is wrong with it, in words.
+        passing: whether this may be otherwise for another user, on another machine or later: nothing
+            in the image's content decides it, so it is never remembered.
     """
 
-    def __init__(self, name: str, reason: str) -> None:
+    def __init__(self, name: str, reason: str, *, passing: bool = False) -> None:
         super().__init__(name, reason)
         self.name = name
         self.reason = reason
+        self.passing = passing
 
     def __str__(self) -> str:
         return f"{self.name}: {self.reason}"

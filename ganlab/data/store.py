@@ -68,7 +68,8 @@ class Store:
         """Open a packed store.
 
         Raises:
-            DamagedStoreError: metadata and files do not agree.
+            DamagedStoreError: a file is missing, or metadata and files do not agree.
+            OSError: the system refuses to read one, which says nothing about it.
         """
         try:
             note = json.loads((directory / NOTE).read_text(encoding="utf-8"))
@@ -78,7 +79,7 @@ class Store:
             class_names, skipped = tuple(note["class_names"]), tuple(note["skipped"])
             count, fingerprint = note["count"], note["fingerprint"]
             enlarged = Enlarged(**note["enlarged"]) if note.get("enlarged") else None
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        except (FileNotFoundError, ValueError, KeyError, TypeError, EOFError) as error:
             raise DamagedStoreError(f"{directory}: {error}") from error
         row, dtype = row_layout(spec)
         if samples.shape != (count, *row) or samples.dtype != dtype:

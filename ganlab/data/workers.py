@@ -13,24 +13,36 @@ import sys
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Literal
 
 from ganlab.data.encoding import Row
+from ganlab.data.progress import say
 from ganlab.data.source import BadImageError
 from ganlab.errors import GanlabError
+from ganlab.files import reason
 
-__all__ = ["Chunk", "RowWriter", "available_cores", "finished_chunks"]
+__all__ = ["Bad", "Chunk", "RowWriter", "available_cores", "finished_chunks"]
 
 _LARGEST_CHUNK, _SMALLEST_CHUNK, _CHUNKS_PER_WORKER = 1024, 16, 32
 _WRITE_BUFFER = 1 << 20
 # Forked workers start in milliseconds with everything imported; spawned ones must be told.
 _START: Literal["fork", "spawn"] = "fork" if sys.platform == "linux" else "spawn"
+
+
+@dataclass(frozen=True, order=True)
+class Bad:
+    """A row that could not be encoded, and why; `passing` as in `BadImageError`."""
+
+    index: int
+    reason: str
+    passing: bool
 
 
 @dataclass(frozen=True)
@@ -44,7 +56,7 @@ class Chunk:
     """
 
     rows: int
-    bad: tuple[tuple[int, str], ...]
+    bad: tuple[Bad, ...]
     enlarged: Counter[tuple[int, int]]
 
 
@@ -53,29 +65,31 @@ class RowWriter:
     """Encodes rows and writes them where they belong.
 
     Attributes:
-        encode: index -> a row of exactly `row_bytes` bytes; raises `BadImageError`.
+        encode: index -> a row of exactly `row_bytes` bytes; raises `BadImageError`, and never an `OSError`.
         path: an existing file.
         offset: where row 0 begins.
         row_bytes: length of a row.
+        keeping: what explains a refusal of the file system.
     """
 
     encode: Callable[[int], Row]
     path: Path
     offset: int
     row_bytes: int
+    keeping: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def __call__(self, start: int, stop: int) -> Chunk:
         """Write rows `start` to `stop`; a bad one leaves zeros, and is reported."""
         bad = []
         enlarged: Counter[tuple[int, int]] = Counter()
         # Plain writes: into a memory map, a full disk would be a SIGBUS, and pages would count as memory.
-        with self.path.open("r+b", buffering=_WRITE_BUFFER) as file:
+        with self.keeping(), self.path.open("r+b", buffering=_WRITE_BUFFER) as file:
             file.seek(self.offset + start * self.row_bytes)
             for index in range(start, stop):
                 try:
                     row = self.encode(index)
                 except BadImageError as error:
-                    bad.append((index, str(error)))
+                    bad.append(Bad(index, str(error), error.passing))
                     row = Row(bytes(self.row_bytes))
                 file.write(row.content)
                 if row.enlarged is not None:
@@ -91,35 +105,59 @@ def available_cores() -> int:
 
 
 @contextmanager
-def finished_chunks(write: RowWriter, count: int, workers: int) -> Iterator[Iterator[Chunk]]:
+def finished_chunks(
+    write: RowWriter, count: int, workers: int, progress: bool | None = None
+) -> Iterator[Iterator[Chunk]]:
     """Write rows 0 to `count` in `workers` processes; yields the chunks as they are done.
 
     Leaving early ends the workers at once, whatever they wait for. With one worker there is no
-    other process.
+    other process, and neither where the system refuses to start any, which is said
+    (`progress` as in `ganlab.data.progress.say`).
     """
     size = max(_SMALLEST_CHUNK, min(_LARGEST_CHUNK, -(-count // (workers * _CHUNKS_PER_WORKER))))
     bounds = [(start, min(start + size, count)) for start in range(0, count, size)]
     if workers == 1:
         yield (write(*bound) for bound in bounds)
         return
-    others = multiprocessing.active_children()
+    with ExitStack() as cleanup:
+        others = multiprocessing.active_children()
+        try:
+            futures = _submitted(write, bounds, workers, cleanup)
+        except OSError as error:
+            _kill_all_but(others)
+            say(f"no other processes can be started ({reason(error)}): packing in this one alone", progress)
+            yield (write(*bound) for bound in bounds)
+            return
+        try:
+            yield (future.result() for future in as_completed(futures))
+        except BrokenProcessPool as error:
+            message = "a packing process was killed, perhaps for want of memory; fewer cores need less of it"
+            raise GanlabError(message) from error
+        except BaseException:
+            _kill_all_but(others)
+            raise
+
+
+def _submitted(
+    write: RowWriter, bounds: Sequence[tuple[int, int]], workers: int, cleanup: ExitStack
+) -> list[Future[Chunk]]:
+    """Start workers on all chunks.
+
+    Raises:
+        OSError: they cannot be started, as where /dev/shm is full or the number of processes is limited.
+    """
     executor = _executor(write, workers)
-    try:
-        with warnings.catch_warnings():
-            # Forking beside torch's idle threads is safe for workers that keep to NumPy and Pillow.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            futures = [executor.submit(_call, *bound) for bound in bounds]
-        yield (future.result() for future in as_completed(futures))
-    except BrokenProcessPool as error:
-        message = "a packing process was killed, perhaps for want of memory; fewer cores need less of it"
-        raise GanlabError(message) from error
-    except BaseException:
-        for process in multiprocessing.active_children():
-            if process not in others:
-                process.kill()
-        raise
-    finally:
-        executor.shutdown(cancel_futures=True)
+    cleanup.callback(executor.shutdown, cancel_futures=True)
+    with warnings.catch_warnings():
+        # Forking beside torch's idle threads is safe for workers that keep to NumPy and Pillow.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return [executor.submit(_call, *bound) for bound in bounds]
+
+
+def _kill_all_but(others: Sequence[BaseProcess]) -> None:
+    for process in multiprocessing.active_children():
+        if process not in others:
+            process.kill()
 
 
 def _executor(write: RowWriter, workers: int) -> ProcessPoolExecutor:

@@ -81,6 +81,27 @@ def test_the_fingerprint_is_remembered(tmp_path: Path, monkeypatch: pytest.Monke
     assert ImageFiles(tmp_path / "tree").fingerprint() == first
 
 
+def test_a_file_that_cannot_be_read_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tree(tmp_path / "tree", NAMES)
+    expected = ImageFiles(zipped(tmp_path / "tree", tmp_path / "tree.zip")).fingerprint()
+    real = Path.read_bytes
+
+    def denied(path: Path) -> bytes:
+        if path.name == "top.png":
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", denied)
+        assert ImageFiles(tmp_path / "tree").fingerprint() != expected
+        with pytest.raises(BadImageError, match=r"top\.png: cannot be read: permission denied$") as caught:
+            ImageFiles(tmp_path / "tree").open("top.png")
+        assert caught.value.passing
+    assert ImageFiles(tmp_path / "tree").fingerprint() == expected
+
+
 def test_a_cache_that_cannot_be_written_only_forgets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_tree(tmp_path / "tree", NAMES)
     expected = ImageFiles(tmp_path / "tree").fingerprint()

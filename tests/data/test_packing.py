@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ from ganlab import (
 )
 from ganlab.data.cache import cache_directory
 from ganlab.data.packing import pack
-from ganlab.data.store import Enlarged
+from ganlab.data.store import Enlarged, Store
 from ganlab.data.workers import RowWriter
 from ganlab.errors import GanlabError
 
@@ -181,6 +182,92 @@ def test_a_bad_image_fails_with_its_name_and_the_way_out(tmp_path: Path, workers
     assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
 
 
+class Locked(Drawn):
+    """Its images 3 and 4 cannot be read, for a while."""
+
+    def __init__(self, count: int, refusal: Exception | None) -> None:
+        super().__init__(count, [7], labels=True)
+        self.refusal = refusal
+
+    def read(self, index: int) -> Image.Image:
+        if index in (3, 4) and self.refusal is not None:
+            raise self.refusal
+        return super().read(index)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        PermissionError(errno.EACCES, "Permission denied"),
+        OSError(errno.EIO, "Input/output error"),
+        FileNotFoundError(errno.ENOENT, "No such file or directory"),
+        BadImageError("3", "too large for this machine's memory", passing=True),
+    ],
+)
+def test_what_may_pass_is_not_remembered(tmp_path: Path, refusal: Exception, workers: int) -> None:
+    def packed(refusal: Exception | None) -> Store:
+        source = Locked(100, refusal)
+        return pack(source, SPEC, on_bad_image="skip", cache=tmp_path, workers=workers, progress=False)
+
+    some = packed(refusal)
+    assert (len(some), len(some.skipped)) == (97, 3)
+    everything = packed(None)
+    assert values(everything.samples) == [i for i in range(100) if i != 7]
+    assert everything.skipped == ("/faces/7.jpg: cut off",)
+    assert everything.fingerprint != some.fingerprint
+    # What is packed whole is there for those, too, who could not read it by themselves.
+    assert packed(refusal).fingerprint == everything.fingerprint
+
+
+def test_a_store_that_cannot_be_read_is_not_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = pack(Drawn(50), SPEC, cache=tmp_path, progress=False)
+    entry = tmp_path / store.fingerprint
+    before = entry.stat().st_ino
+
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(entry / "samples.npy"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ganlab.data.store.np.load", denied)
+        with pytest.raises(
+            GanlabError, match=rf"^cannot read the packed data in {entry}: permission denied$"
+        ):
+            pack(Drawn(50), SPEC, cache=tmp_path, progress=False)
+    again = Drawn(50)
+    assert len(pack(again, SPEC, cache=tmp_path, progress=False)) == 50
+    assert (again.reads, entry.stat().st_ino) == (0, before)
+
+
+@pytest.mark.parametrize(
+    ("what", "error"),
+    [
+        ("multiprocessing.synchronize.SemLock.__init__", OSError(errno.ENOSPC, "No space left on device")),
+        ("multiprocessing.synchronize.SemLock.__init__", OSError(errno.EROFS, "Read-only file system")),
+        ("os.fork", BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")),
+        ("os.pipe", OSError(errno.EMFILE, "Too many open files")),
+    ],
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked")
+def test_where_no_worker_can_be_started_this_process_packs(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    what: str,
+    error: OSError,
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(what, refused)
+        store = pack(Drawn(300), SPEC, cache=tmp_path, workers=2)
+    assert values(store.samples) == list(range(300))
+    said = capsys.readouterr().err
+    assert "no other processes can be started (" in said and "packing in this one alone" in said
+    assert "cache" not in said
+
+
 def test_nothing_usable(tmp_path: Path) -> None:
     with pytest.raises(GanlabError, match="none of the 3 images can be used"):
         pack(Drawn(3, range(3)), SPEC, on_bad_image="skip", cache=tmp_path, progress=False)
@@ -239,11 +326,15 @@ def test_a_disk_without_room_is_told_before(tmp_path: Path, monkeypatch: pytest.
 def test_a_disk_that_fills_up_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
-    def full(self: RowWriter, start: int, stop: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    real = Path.open
+
+    def full(path: Path, mode: str = "r", *arguments: Any, **more: Any) -> Any:
+        if mode == "r+b":  # how rows are written
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(path, mode, *arguments, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(RowWriter, "__call__", full)
+        patch.setattr(Path, "open", full)
         with pytest.raises(GanlabError, match="the disk is full"):
             pack(Drawn(100), SPEC, cache=tmp_path, workers=workers, progress=False)
     assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
