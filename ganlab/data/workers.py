@@ -26,7 +26,6 @@ from ganlab.data.encoding import Row
 from ganlab.data.progress import say
 from ganlab.data.source import BadImageError
 from ganlab.errors import GanlabError
-from ganlab.files import reason
 
 __all__ = ["Bad", "Chunk", "RowWriter", "available_cores", "finished_chunks"]
 
@@ -123,9 +122,10 @@ def finished_chunks(
         others = multiprocessing.active_children()
         try:
             futures = _submitted(write, bounds, workers, cleanup)
-        except OSError as error:
+        except (OSError, NotImplementedError) as error:  # the latter where there are no semaphores at all
             _kill_all_but(others)
-            say(f"no other processes can be started ({reason(error)}): packing in this one alone", progress)
+            limits = "/dev/shm may be full or read-only, or the number of processes limited"
+            say(f"packing in one process, since no others can be started: {error}; {limits}", progress)
             yield (write(*bound) for bound in bounds)
             return
         try:
