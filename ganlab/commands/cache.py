@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import click
 
 __all__ = ["command"]
@@ -12,25 +10,26 @@ __all__ = ["command"]
 @click.command("cache")
 @click.option(
     "--clear",
-    type=click.Choice(["data", "statistics", "other", "all"]),
-    help="Remove packed data, statistics of real samples, other files (such as weights), or everything.",
+    metavar="all|data|statistics|other|NAME|PATH",
+    help="Remove everything; packed data, statistics of real samples, or other files (such as weights); "
+    "or one entry, by the beginning of its name or the path that it was packed from.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
-def command(clear: Literal["data", "statistics", "other", "all"] | None, as_json: bool) -> None:
-    """List what the cache directory holds, or clear it.
+def command(clear: str | None, as_json: bool) -> None:
+    """List what the cache directory holds, or clear it, or a part of it.
 
     All of it can be made again. GANLAB_CACHE names another directory.
     """
     from dataclasses import asdict
 
     from ganlab.data.cache import cache_directory
-    from ganlab.data.holdings import holdings, remove
+    from ganlab.data.holdings import holdings, remove, select
     from ganlab.runs.encoding import to_json
 
     cache = cache_directory()
     found = holdings(cache)
     if clear is not None:
-        gone = [each for each in found if clear in ("all", each.kind)]
+        gone = select(found, clear)
         remove(cache, gone)
         click.echo(f"removed {_total([each.size for each in gone])} from {cache}")
         return
@@ -44,7 +43,9 @@ def command(clear: Literal["data", "statistics", "other", "all"] | None, as_json
 
     rows = [(each.kind, _megabytes(each.size), each.name[:12], each.content) for each in found]
     print_table(("KIND", "SIZE", "NAME", "CONTENT"), rows)
-    click.echo(f"{_total([each.size for each in found])} in {cache}; `ganlab cache --clear all` removes it")
+    click.echo(
+        f"{_total([each.size for each in found])} in {cache}; `ganlab cache --clear` removes it, or a part"
+    )
 
 
 def _total(sizes: list[int]) -> str:

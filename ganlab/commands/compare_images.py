@@ -134,8 +134,12 @@ def _common_spec(
 
 def _packed(images: ImageSet, spec: ImageSpec, max_pixels: int | None) -> Store:
     from ganlab.data.packing import pack
+    from ganlab.data.store import PackedFrom
+    from ganlab.paths import path_text
 
-    return pack(images, spec, max_pixels=max_pixels)
+    path = path_text(images.path.resolve())
+    origin = PackedFrom("compare-images", {"path": path}, (path,))
+    return pack(images, spec, max_pixels=max_pixels, origin=origin)
 
 
 def _measure(

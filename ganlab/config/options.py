@@ -7,11 +7,20 @@ import inspect
 import textwrap
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from ganlab.components import Options
+from ganlab.paths import path_text
 
-__all__ = ["option_descriptions", "options_schema"]
+__all__ = ["option_descriptions", "option_values", "options_schema"]
+
+
+def option_values(options: Options, *, defaults: bool = True) -> dict[str, Any]:
+    """Return options as TOML and JSON hold them; without `defaults` those alone that differ from theirs."""
+    dumped = options.model_dump(mode="json", exclude_defaults=not defaults)
+    paths = {key: path_text(value) for key, value in options if isinstance(value, Path)}
+    return {key: paths.get(key, value) for key, value in dumped.items()}
 
 
 def option_descriptions(options: type[Options]) -> dict[str, str]:

@@ -10,6 +10,7 @@ import ganlab
 from ganlab.components import ImageSpec
 from ganlab.config.checks import best_metric
 from ganlab.config.experiment import Experiment
+from ganlab.config.options import option_values
 from ganlab.config.selection import Choices, Chosen
 from ganlab.config.settings import ImageSettings, ProvenanceSettings, Settings
 from ganlab.config.writing import toml_document
@@ -89,8 +90,7 @@ def _table(given: dict[str, Any] | None, chosen: Chosen | None) -> dict[str, Any
     table["name"] = table.get("name") or chosen.offer.component.name
     if "label" in CORE_KEYS[kind]:
         table["label"] = chosen.label
-    paths = {key: path_text(value) for key, value in chosen.options if isinstance(value, Path)}
-    return {**table, **chosen.options.model_dump(mode="json"), **paths}
+    return {**table, **option_values(chosen.options)}
 
 
 def _provenance(choices: Choices, registry: Registry) -> dict[str, Any]:

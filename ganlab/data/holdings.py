@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ganlab.components import ImageSpec, VectorSpec
+from ganlab.config.writing import toml_value
 from ganlab.data.cache import locked
-from ganlab.data.store import NOTE
-from ganlab.files import explained
+from ganlab.data.store import NOTE, PackedFrom
+from ganlab.errors import UsageError
+from ganlab.files import explained, reason
+from ganlab.paths import parse_path
 
-__all__ = ["Holding", "holdings", "remove"]
+__all__ = ["Holding", "holdings", "remove", "select"]
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 _STATISTICS = "statistics"
@@ -30,12 +33,14 @@ class Holding:
         name: relative to the cache directory.
         size: bytes.
         content: what it is, in words.
+        paths: where the files lie that it was packed from.
     """
 
     kind: Literal["data", "statistics", "other"]
     name: str
     size: int
     content: str
+    paths: tuple[str, ...] = ()
 
 
 def holdings(cache: Path) -> list[Holding]:
@@ -48,6 +53,37 @@ def holdings(cache: Path) -> list[Holding]:
         found = list(_found(cache)) if cache.is_dir() else []
     order = ("data", "statistics", "other")
     return sorted(found, key=lambda each: (order.index(each.kind), each.name))
+
+
+def select(found: Sequence[Holding], what: str) -> list[Holding]:
+    """Return the entries that are meant.
+
+    Args:
+        found: what there is.
+        what: `all`, a kind, the unique beginning of an entry's name, or a path that data was packed from.
+
+    Raises:
+        UsageError: that is none of them, or the beginning of several.
+    """
+    if what in ("all", "data", "statistics", "other"):
+        return [each for each in found if what in ("all", each.kind)]
+    if not what:
+        raise UsageError("--clear has no name: `ganlab cache` lists names and paths")
+    named = [each for each in found if each.name.startswith(what)]
+    if len(named) > 1:
+        listing = "".join(f"\n    {each.name}  {each.content}" for each in named)
+        raise UsageError(f"{what!r} is the beginning of several entries of the cache:{listing}")
+    try:
+        path = parse_path(what).resolve()
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    chosen = named or [each for each in found if path in map(parse_path, each.paths)]
+    if not chosen:
+        raise UsageError(
+            f"the cache holds nothing that is named {what!r}, and nothing that was packed from there; "
+            "`ganlab cache` lists names and paths"
+        )
+    return chosen
 
 
 def remove(cache: Path, entries: Iterable[Holding]) -> None:
@@ -71,7 +107,8 @@ def remove(cache: Path, entries: Iterable[Holding]) -> None:
 def _found(cache: Path) -> Iterator[Holding]:
     for entry in cache.iterdir():
         if entry.is_dir() and _KEY.fullmatch(entry.name):
-            yield Holding("data", entry.name, _size(entry), _packed(entry))
+            content, paths = _packed(entry)
+            yield Holding("data", entry.name, _size(entry), content, paths)
         elif entry.name == _STATISTICS:
             files = [file for file in entry.iterdir() if file.is_file()]
             sets = "set" if len(files) == 1 else "sets"
@@ -82,13 +119,23 @@ def _found(cache: Path) -> Iterator[Holding]:
             yield Holding("other", entry.name, _size(entry), f"{count:,} {'file' if count == 1 else 'files'}")
 
 
-def _packed(entry: Path) -> str:
+def _packed(entry: Path) -> tuple[str, tuple[str, ...]]:
+    """Return what packed data is, and where its files lie."""
     try:
         note = json.loads((entry / NOTE).read_text(encoding="utf-8"))
         spec = (ImageSpec if note["kind"] == "image" else VectorSpec)(**note["spec"])
-        return f"{note['count']:,} {spec}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "damaged; it will be packed again"
+        text = f"{note['count']:,} {spec}"
+        if note["skipped"]:
+            text += f", {len(note['skipped']):,} left out as bad"
+        if "origin" not in note:  # by an earlier version
+            return text, ()
+        origin = PackedFrom(**note["origin"])
+        options = "".join(f", {key} = {toml_value(value)}" for key, value in origin.options.items())
+        return f"{text}, of {origin.what}{options}", tuple(origin.paths)
+    except OSError as error:
+        return f"cannot be read: {reason(error)}", ()
+    except (ValueError, KeyError, TypeError):
+        return "damaged; it will be packed again", ()
 
 
 def _size(path: Path) -> int:

@@ -31,13 +31,13 @@ class ImageSet(ImageSource):
     """Images that must be alike: the first one says how.
 
     Args:
-        path: what errors call the set.
+        path: where they are, and what errors call the set.
         uniform: whether images of another size or with other channels than the first one's are bad.
         max_pixels: as in `ganlab.data.packing.pack`, for the first image.
     """
 
     def __init__(self, path: Path, *, uniform: bool, max_pixels: int | None = None) -> None:
-        self._path = path
+        self.path = path
         self._uniform = uniform
         self._max_pixels = max_pixels
         self._spec: ImageSpec | None = None
@@ -70,7 +70,7 @@ class ImageSet(ImageSource):
         if self._uniform and found != self.spec:
             raise BadImageError(
                 self.place(index),
-                f"is {describe(found)}, while the first image of {self._path} is {describe(self.spec)}; "
+                f"is {describe(found)}, while the first image of {self.path} is {describe(self.spec)}; "
                 "resized images change every metric, so say what they should become: --size, --channels",
             )
         return image
@@ -108,11 +108,11 @@ class _Array(ImageSet):
         return self._length
 
     def fingerprint(self) -> str:
-        with self._path.open("rb") as file:
+        with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def place(self, index: int) -> str:
-        return f"{self._path}[{index}]"
+        return f"{self.path}[{index}]"
 
     def _decode(self, index: int) -> Image:
         from PIL import Image
@@ -122,20 +122,20 @@ class _Array(ImageSet):
 
     def _mapped(self) -> NDArray[np.uint8]:
         try:
-            with explained(f"cannot read {self._path}"):
-                array: NDArray[np.uint8] = np.load(self._path, mmap_mode="r", allow_pickle=False)
+            with explained(f"cannot read {self.path}"):
+                array: NDArray[np.uint8] = np.load(self.path, mmap_mode="r", allow_pickle=False)
         except ValueError as error:
-            raise UsageError(f"{self._path} is no array of NumPy's: {error}") from error
+            raise UsageError(f"{self.path} is no array of NumPy's: {error}") from error
         wanted = "it must be uint8 (N, H, W) or (N, H, W, C) with 1 to 4 channels"
         if array.dtype != np.uint8:
             raise UsageError(
-                f"{self._path} is {array.dtype}; {wanted}. How other values become the 256 levels of an "
+                f"{self.path} is {array.dtype}; {wanted}. How other values become the 256 levels of an "
                 "image is not for a metric to guess"
             )
         if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] not in _COLOURS):
             first = array.ndim == 4 and array.shape[1] in _COLOURS
             hint = "; channels come last (transpose it with `.transpose(0, 2, 3, 1)`)" if first else ""
-            raise UsageError(f"{self._path} has shape {array.shape}; {wanted}{hint}")
+            raise UsageError(f"{self.path} has shape {array.shape}; {wanted}{hint}")
         return array
 
 

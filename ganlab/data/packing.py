@@ -24,7 +24,17 @@ from ganlab.data.cache import cache_directory, locked, publish, remove_leftovers
 from ganlab.data.encoding import ImageEncoder, VectorEncoder
 from ganlab.data.progress import counting, say
 from ganlab.data.source import ImageSource, Source, VectorSource
-from ganlab.data.store import LABELS, NOTE, SAMPLES, DamagedStoreError, Enlarged, Store, describe, row_layout
+from ganlab.data.store import (
+    LABELS,
+    NOTE,
+    SAMPLES,
+    DamagedStoreError,
+    Enlarged,
+    PackedFrom,
+    Store,
+    describe,
+    row_layout,
+)
 from ganlab.data.workers import Bad, RowWriter, available_cores, finished_chunks
 from ganlab.errors import ComponentError, GanlabError
 from ganlab.files import explained, fsync_path
@@ -53,6 +63,7 @@ def pack(
     cache: Path | None = None,
     workers: int | None = None,
     progress: bool | None = None,
+    origin: PackedFrom | None = None,
 ) -> Store:
     """Return the packed store of a source, from the cache where it is there already.
 
@@ -73,6 +84,7 @@ def pack(
         workers: processes; as many as there are cores if left out.
         progress: `None` for a bar on a terminal and plain lines elsewhere, on stderr;
             `True` for a bar in any case; `False` for silence.
+        origin: what `ganlab cache` says the store was packed from.
 
     Raises:
         ComponentError: the source is empty, or breaks its contract.
@@ -98,7 +110,9 @@ def pack(
                 directory = holding.enter_context(locked(cache, plan.key, lambda: say(wait, progress)))
             store = _reusable(entry)
             if store is None:
-                key = _write(plan, directory, keeping, on_bad_image, workers, progress)
+                key = _write(
+                    plan, directory, keeping, on_bad_image, workers, progress, origin or PackedFrom()
+                )
                 with keeping():
                     publish(directory, cache / key)
                 store = Store.open(cache / key)
@@ -184,6 +198,7 @@ def _write(
     on_bad_image: str,
     workers: int | None,
     progress: bool | None,
+    origin: PackedFrom,
 ) -> str:
     """Write a whole store into a new directory, and return its key.
 
@@ -210,7 +225,7 @@ def _write(
     missing = [row.index for row in bad if row.passing]
     key = hashlib.sha256(f"{plan.key} without {missing}".encode()).hexdigest() if missing else plan.key
     reasons = [row.reason for row in bad]
-    note = describe(plan.spec, count, plan.class_names, labels is not None, key, reasons, enlarged)
+    note = describe(plan.spec, count, plan.class_names, labels is not None, key, reasons, enlarged, origin)
     with keeping():
         if bad:
             _close_gaps(write, plan.count, dropped, _header(plan.spec, count))

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from ganlab.config.experiment import Experiment
-from ganlab.config.settings import DatasetSettings
+from ganlab.config.options import option_values
+from ganlab.config.settings import DatasetSettings, ImageSettings
 from ganlab.data.packing import BadImagesError, pack
 from ganlab.data.split import Split, split
-from ganlab.data.store import Store
+from ganlab.data.store import PackedFrom, Store
 from ganlab.errors import ComponentError, GanlabError
+from ganlab.paths import path_text
 
 __all__ = ["Data", "prepare"]
 
@@ -63,6 +65,7 @@ def prepare(experiment: Experiment, *, cache: Path | None = None, progress: bool
             max_pixels=dataset.max_pixels,
             cache=cache,
             progress=progress,
+            origin=_origin(experiment),
         )
     except ComponentError as error:
         raise experiment.dataset.refusal(error) from error
@@ -70,3 +73,17 @@ def prepare(experiment: Experiment, *, cache: Path | None = None, progress: bool
         remedy = 'or set `on_bad_image = "skip"` in [dataset] to leave bad images out.'
         raise GanlabError(f"{error}, {remedy}") from error
     return Data(store, split(len(store), dataset.holdout, dataset.split_seed))
+
+
+def _origin(experiment: Experiment) -> PackedFrom:
+    dataset, image = experiment.dataset, experiment.settings.image
+    treatment = {"fit": image.fit, "resample": image.resample}
+    usual = {key: ImageSettings.model_fields[key].default for key in treatment}
+    return PackedFrom(
+        dataset.component.name,
+        {
+            **option_values(dataset.options, defaults=False),
+            **{key: value for key, value in treatment.items() if value != usual[key]},
+        },
+        tuple(path_text(value) for _, value in dataset.options if isinstance(value, Path)),
+    )

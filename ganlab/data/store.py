@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,17 @@ from ganlab.components import ImageSpec, SampleSpec, VectorSpec
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["LABELS", "NOTE", "SAMPLES", "DamagedStoreError", "Enlarged", "Store", "describe", "row_layout"]
+__all__ = [
+    "LABELS",
+    "NOTE",
+    "SAMPLES",
+    "DamagedStoreError",
+    "Enlarged",
+    "PackedFrom",
+    "Store",
+    "describe",
+    "row_layout",
+]
 
 SAMPLES, LABELS, NOTE = "samples.npy", "labels.npy", "store.json"
 """Names of a store's files: both arrays can be read with `numpy.load` too."""
@@ -39,6 +49,21 @@ class Enlarged:
     count: int
     width: int
     height: int
+
+
+@dataclass(frozen=True)
+class PackedFrom:
+    """What was packed first under a key, for people: other data of the same content shares it.
+
+    Attributes:
+        what: the dataset's name, or what else it is.
+        options: those of its options that tell it from others, as in TOML.
+        paths: where its files lie.
+    """
+
+    what: str = "a dataset"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +146,7 @@ def describe(
     key: str,
     skipped: Sequence[str],
     enlarged: Enlarged | None,
+    origin: PackedFrom,
 ) -> str:
     """Return the content of a store's note."""
     spec = replace(spec, classes=len(class_names))
@@ -133,5 +159,6 @@ def describe(
         "skipped": list(skipped),
         "enlarged": None if enlarged is None else asdict(enlarged),
         "fingerprint": key,
+        "origin": asdict(origin),
     }
     return json.dumps(note, indent=1) + "\n"

@@ -200,8 +200,8 @@ def test_the_cache_is_listed_and_cleared(
     assert run(["cache", "--json"]) == 0
     held = json.loads(capsys.readouterr().out)
     assert sorted((each["kind"], each["content"]) for each in held) == [
-        ("data", "20 3×12×12 images"),
-        ("data", "30 3×12×12 images"),
+        ("data", f'20 3×12×12 images, of compare-images, path = "{real}"'),
+        ("data", f'30 3×12×12 images, of compare-images, path = "{fake}"'),
         ("statistics", "features and moments of 1 set of real samples"),
     ]
     assert all(each["size"] > 0 for each in held)

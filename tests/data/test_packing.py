@@ -29,7 +29,6 @@ from ganlab import (
 from ganlab.data.cache import cache_directory
 from ganlab.data.packing import pack
 from ganlab.data.store import Enlarged, Store
-from ganlab.data.workers import RowWriter
 from ganlab.errors import GanlabError
 
 SPEC = ImageSpec(3, 4, 5)
