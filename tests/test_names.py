@@ -22,6 +22,7 @@ from ganlab.data.files import ImageFiles
 from ganlab.data.store import Store
 from ganlab.errors import ComponentError, GanlabError
 from ganlab.paths import parse_path, path_text
+from ganlab.runs.directory import RunDirectory
 from ganlab.runs.environment import describe_environment
 from ganlab.runs.records import read_records
 
@@ -245,3 +246,32 @@ def test_a_working_directory_that_is_gone_is_told(
     assert "error: the working directory cannot be found" in refusal(shell, "plugins")
     assert shell("--version")[0] == 0
     assert describe_environment()["directory"] is None
+
+
+@pytest.mark.parametrize("lost", ["mine.py", "x.toml"])
+def test_a_source_that_is_gone_is_not_blamed_on_the_run_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell, place: Path, lost: str
+) -> None:
+    real = Path.read_bytes
+
+    def denied(path: Path) -> bytes:
+        if path.name == lost and "runs" not in path.parts:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    experiment = load_experiment("x.toml")
+    monkeypatch.setattr(Path, "read_bytes", denied)
+    with pytest.raises(GanlabError, match=rf"^cannot read (.*/)?{lost}: permission denied$"):
+        RunDirectory.create(tmp_path / "runs", experiment)
+    assert not list((tmp_path / "runs").glob("*/*"))
+
+
+def test_a_file_that_a_component_is_refused_is_no_bug_of_its_plugin(
+    place: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell
+) -> None:
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", "/secret/list.txt")
+
+    monkeypatch.setattr("ganlab_image_folder.source.ImageFolder.__init__", denied)
+    said = refusal(shell, "validate", "x.toml")
+    assert "error: x.toml:5: dataset: the dataset 'image-folder' cannot use /secret/list.txt: " in said

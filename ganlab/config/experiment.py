@@ -26,6 +26,7 @@ from ganlab.components import (
 )
 from ganlab.config.settings import EvaluatorSettings, LossSettings, Settings
 from ganlab.errors import ComponentCrashError, ComponentError, ExperimentError, GanlabError, Problem
+from ganlab.files import reason
 from ganlab.registry import Registry
 
 __all__ = ["BestMetric", "EvaluatorChoice", "Experiment", "LossChoice", "Origin", "Selection"]
@@ -90,7 +91,8 @@ class Selection(Generic[ComponentT]):
         """Name the component in whatever its code raises inside the block.
 
         Raises:
-            ExperimentError: a `ComponentError`, with the file and line of the option at fault.
+            ExperimentError: a `ComponentError`, with the file and line of the option at fault, or a file
+                that the system refuses.
             ComponentCrashError: any exception that is not meant for people.
         """
         try:
@@ -99,14 +101,22 @@ class Selection(Generic[ComponentT]):
             raise self.refusal(error) from error
         except GanlabError:
             raise
+        except OSError as error:
+            if error.filename is None:
+                raise self.crash(error) from error
+            message = f"{self._name} cannot use {error.filename}: {reason(error)}"
+            raise ExperimentError([self.origin.problem(self.path, message)]) from error
         except Exception as error:
             raise self.crash(error) from error
+
+    @property
+    def _name(self) -> str:
+        return f"the {self.component.kind} {self.component.name!r}"
 
     def crash(self, error: Exception) -> ComponentCrashError:
         """Return an exception of the component's own with its name, and where it arose."""
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        who = f"the {self.component.kind} {self.component.name!r}"
-        what = f"{who} raised {type(error).__name__}: {error} (at {frame.filename}:{frame.lineno})"
+        what = f"{self._name} raised {type(error).__name__}: {error} (at {frame.filename}:{frame.lineno})"
         hint = "this is a bug in its plugin; --traceback shows the way there"
         return ComponentCrashError(str(self.origin.problem(self.path, what, hint)))
 

@@ -60,7 +60,7 @@ def download(mirrors: Sequence[str], target: Path, sha256: str, *, option: str |
 def _is_whole(path: Path, sha256: str) -> bool:
     if not path.is_file():
         return False
-    with path.open("rb") as file:
+    with explained(f"cannot read {path}"), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 
 

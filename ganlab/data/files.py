@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import zipfile
 import zlib
 from collections import Counter
@@ -62,17 +63,23 @@ class ImageFiles:
     ) -> None:
         self.root = root
         self._archive: Archive | None = None
-        if root.is_dir():
-            found: Iterable[str] = _walk(root, option)
-        elif root.is_file() and root.suffix.lower() != ".zip" and not zipfile.is_zipfile(root):
+        try:
+            mode = root.stat().st_mode
+        except FileNotFoundError:
+            raise ComponentError(f"{root} does not exist", option=option) from None
+        except OSError as error:
+            raise ComponentError(f"{root} cannot be read: {reason(error)}", option=option) from error
+        found: Iterable[str]
+        if stat.S_ISDIR(mode):
+            found = _walk(root, option)
+        elif stat.S_ISREG(mode) and root.suffix.lower() != ".zip" and not zipfile.is_zipfile(root):
             raise ComponentError(
                 f"{root} is neither a folder of images nor a .zip archive of them", option=option
             )
-        elif root.is_file():
-            self._archive = Archive(root, option=option)
-            found = self._archive
+        elif stat.S_ISREG(mode):
+            self._archive = found = Archive(root, option=option)
         else:
-            raise ComponentError(f"{root} does not exist", option=option)
+            raise ComponentError(f"{root} is neither a folder nor a file", option=option)
         suffixes = tuple(extension.lower() for extension in extensions)
         names, left_out = [], Counter[str]()
         for name in found:

@@ -22,7 +22,7 @@ from ganlab.runs.encoding import to_json
 from ganlab.runs.environment import describe_environment
 from ganlab.runs.layout import RunLayout, slug
 from ganlab.runs.lock import RunLock, is_locked
-from ganlab.runs.plugins import copy_plugins, point_at_copies
+from ganlab.runs.plugins import copy_plugins, point_at_copies, read_source
 from ganlab.runs.reading import Run
 from ganlab.runs.records import RecordWriter
 from ganlab.runs.reporting import print_warning
@@ -300,7 +300,7 @@ class RunDirectory:
 
 def _fill(layout: RunLayout, experiment: Experiment, state: RunState, device: str) -> None:
     if experiment.file.is_file():
-        shutil.copyfile(experiment.file, layout.experiment)
+        layout.experiment.write_bytes(read_source(experiment.file))
     resolved = copy_plugins(experiment.resolved, experiment.plugin_files, layout.plugins)
     write_atomically(layout.resolved, dump_resolved(dataclasses.replace(experiment, resolved=resolved)))
     _write_environment(layout, device)
@@ -334,7 +334,7 @@ def _replace_experiment(layout: RunLayout, experiment: Experiment, device: str, 
         if layout.plugins.is_dir():
             shutil.copytree(layout.plugins, before / layout.plugins.name)
     # Read before they are written: a plugin's file may be the run's own copy.
-    contents = {name: source.read_bytes() for name, source in experiment.plugin_files.items()}
+    contents = {name: read_source(source) for name, source in experiment.plugin_files.items()}
     for name, content in contents.items():
         _made((layout.plugins / name).parent)
         write_atomically(layout.plugins / name, content)

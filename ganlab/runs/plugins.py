@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from ganlab.config import relocate_plugins
+from ganlab.files import explained
 from ganlab.paths import parse_path
 
-__all__ = ["copy_plugins", "point_at_copies"]
+__all__ = ["copy_plugins", "point_at_copies", "read_source"]
+
+
+def read_source(path: Path) -> bytes:
+    """Return the content of a file that a run keeps a copy of.
+
+    Raises:
+        GanlabError: it cannot be read.
+    """
+    with explained(f"cannot read {path}"):
+        return path.read_bytes()
 
 
 def copy_plugins(
@@ -26,11 +36,15 @@ def copy_plugins(
     Returns:
         The resolved experiment, its local plugins read from the copies, which it names
         relative to `destination`'s parent (`./plugins/…`).
+
+    Raises:
+        GanlabError: a source cannot be read.
+        OSError: a copy cannot be written.
     """
     for name, source in sources.items():
         target = destination / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+        target.write_bytes(read_source(source))
     return point_at_copies(resolved, sources, destination.name)
 
 

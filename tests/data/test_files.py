@@ -102,6 +102,21 @@ def test_a_file_that_cannot_be_read_is_looked_at_again(
     assert ImageFiles(tmp_path / "tree").fingerprint() == expected
 
 
+def test_a_root_that_cannot_be_looked_at_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: Path, **_: bool) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ComponentError, match=r"file/photos cannot be read: Not a directory$"):
+        ImageFiles(tmp_path / "file" / "photos")
+    with pytest.raises(ComponentError, match=r"pipe is neither a folder nor a file$"):
+        ImageFiles(tmp_path / "pipe")
+    monkeypatch.setattr(Path, "stat", denied)
+    with pytest.raises(ComponentError, match=r"photos cannot be read: permission denied$"):
+        ImageFiles(tmp_path / "photos")
+
+
 def test_a_cache_that_cannot_be_written_only_forgets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_tree(tmp_path / "tree", NAMES)
     expected = ImageFiles(tmp_path / "tree").fingerprint()
