@@ -195,8 +195,12 @@ def _tell(error: Exception, session: Session) -> int:
         for problem in problems:
             click.echo(f"error: {problem}", err=True)
         return error.exit_code
-    what = f"{type(error).__name__}: {error}"
-    click.echo(f"error: this is a bug in ganlab or in a plugin: {what}", err=True)
+    refused = isinstance(error, OSError) and error.errno is not None
+    if refused:
+        click.echo(f"error: the system refuses what is needed here: {error}", err=True)
+    else:
+        what = f"{type(error).__name__}: {error}"
+        click.echo(f"error: this is a bug in ganlab or in a plugin: {what}", err=True)
     if not session.traceback:
         click.echo("    --traceback shows where it arose", err=True)
-    return 1
+    return GanlabError.exit_code if refused else 1

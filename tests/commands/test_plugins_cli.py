@@ -266,6 +266,25 @@ def test_a_bug_is_told_in_a_line_and_traced_on_request(
     assert ("Traceback" in err) == ("--traceback" in arguments)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(2, "No usable temporary directory found in ['/tmp']"),
+        OSError(24, "Too many open files", "/runs"),
+    ],
+)
+def test_what_the_system_refuses_is_no_bug(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    def refused(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("ganlab.commands.plugins.load_registry", refused)
+    code, out, err = shell("plugins")
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: the system refuses what is needed here: {error}\n")
+
+
 def test_an_explained_error_is_traced_on_request(shell: Shell) -> None:
     _, _, err = shell("--traceback", "describe", "loss", "nothing")
     assert "Traceback" in err
