@@ -19,8 +19,10 @@ __all__ = [
     "GanlabError",
     "InterruptedRunError",
     "LostProcessError",
+    "OutOfMemoryError",
     "Problem",
     "UsageError",
+    "summarised",
 ]
 
 
@@ -113,7 +115,21 @@ class InterruptedRunError(GanlabError):
     exit_code = 75
 
 
+class OutOfMemoryError(GanlabError):
+    """Memory could not be had, on the CPU or an accelerator: a matter of sizes, and no bug."""
+
+
 class LostProcessError(GanlabError):
     """Another process of the run is dead or stuck: those that are left cannot go on without it."""
 
     exit_code = 1
+
+
+def summarised(error: BaseException) -> str:
+    """Return an exception's type and first line; torch adds the stack of its C++ code to that."""
+    lines = str(error).splitlines()
+    text = lines[0].strip() if lines else ""
+    # A line that only announces the next says nothing by itself.
+    if text.endswith(":") and len(lines) > 1:
+        text = f"{text} {lines[1].strip()}"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

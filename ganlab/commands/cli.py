@@ -18,8 +18,9 @@ from typing import Any, NoReturn
 import click
 
 import ganlab
-from ganlab.errors import ExperimentError, GanlabError, UsageError
+from ganlab.errors import ExperimentError, GanlabError, UsageError, summarised
 from ganlab.files import reason
+from ganlab.memory import is_out_of_memory, out_of_memory
 from ganlab.processes import Processes
 from ganlab.tracking.outlet import Outlet, open_missing_streams
 
@@ -190,6 +191,8 @@ def _tell(error: Exception, session: Session) -> int:
     if isinstance(error, click.Abort):
         click.echo("interrupted; what was begun left nothing behind, and can be started again", err=True)
         return _INTERRUPTED
+    if is_out_of_memory(error):
+        error = out_of_memory(error, "on the way", "ask for less at once, or end what else holds memory")
     if isinstance(error, GanlabError):
         problems = error.problems if isinstance(error, ExperimentError) else [error]
         for problem in problems:
@@ -199,8 +202,7 @@ def _tell(error: Exception, session: Session) -> int:
     if refused:
         click.echo(f"error: the system refuses what is needed here: {error}", err=True)
     else:
-        what = f"{type(error).__name__}: {error}"
-        click.echo(f"error: this is a bug in ganlab or in a plugin: {what}", err=True)
+        click.echo(f"error: this is a bug in ganlab or in a plugin: {summarised(error)}", err=True)
     if not session.traceback:
         click.echo("    --traceback shows where it arose", err=True)
     return GanlabError.exit_code if refused else 1

@@ -25,11 +25,30 @@ from ganlab.components import (
     TrackerComponent,
 )
 from ganlab.config.settings import EvaluatorSettings, LossSettings, Settings
-from ganlab.errors import ComponentCrashError, ComponentError, ExperimentError, GanlabError, Problem
+from ganlab.errors import (
+    ComponentCrashError,
+    ComponentError,
+    ExperimentError,
+    GanlabError,
+    OutOfMemoryError,
+    Problem,
+    summarised,
+)
 from ganlab.files import reason
+from ganlab.memory import SMALLER_BATCH, is_out_of_memory, is_overflow, out_of_memory
 from ganlab.registry import Registry
 
 __all__ = ["BestMetric", "EvaluatorChoice", "Experiment", "LossChoice", "Origin", "Selection"]
+
+_LESS_MEMORY = {
+    "generator": SMALLER_BATCH,
+    "discriminator": SMALLER_BATCH,
+    "encoder": SMALLER_BATCH,
+    "loss": SMALLER_BATCH,
+    "evaluator": "lower the evaluator's `samples`",
+    "features": "lower the `samples` of the evaluators that look at them",
+}
+"""What helps where a component of a kind runs out of memory at work."""
 
 ComponentT = TypeVar("ComponentT", bound=Component, covariant=True)
 
@@ -80,19 +99,39 @@ class Selection(Generic[ComponentT]):
         """Call the component's `build(options, *context)`.
 
         Raises:
-            ExperimentError: the component refused, with the file and line of the option at fault.
+            ExperimentError: the component refused, with the file and line of the option at fault, or
+                its options ask for sizes beyond counting.
+            OutOfMemoryError: they ask for more than there is.
             ComponentCrashError: it raised anything else.
         """
-        with self.blamed():
-            return self.component.build(self.options, *context)
+        try:
+            with self.blamed("while it was built", "ask for less in its options"):
+                return self.component.build(self.options, *context)
+        except ComponentCrashError as error:
+            if error.__cause__ is None or not is_overflow(error.__cause__):
+                raise
+            message = (
+                f"{self.who} cannot be built, its options ask for too much: {summarised(error.__cause__)}"
+            )
+            raise self.refusal(ComponentError(message)) from error.__cause__
+
+    @property
+    def who(self) -> str:
+        """Kind and name, for sentences."""
+        return f"the {self.component.kind} {self.component.name!r}"
 
     @contextmanager
-    def blamed(self) -> Iterator[None]:
+    def blamed(self, doing: str = "while it worked", advice: str | None = None) -> Iterator[None]:
         """Name the component in whatever its code raises inside the block.
+
+        Args:
+            doing: what it is at, for a want of memory.
+            advice: what would help against that; what helps its kind if left out.
 
         Raises:
             ExperimentError: a `ComponentError`, with the file and line of the option at fault, or a file
                 that the system refuses.
+            OutOfMemoryError: memory could not be had.
             ComponentCrashError: any exception that is not meant for people.
         """
         try:
@@ -102,21 +141,27 @@ class Selection(Generic[ComponentT]):
         except GanlabError:
             raise
         except OSError as error:
+            if is_out_of_memory(error):
+                raise self.shortage(error, doing, advice) from error
             if error.filename is None:
                 raise self.crash(error) from error
-            message = f"{self._name} cannot use {error.filename}: {reason(error)}"
+            message = f"{self.who} cannot use {error.filename}: {reason(error)}"
             raise ExperimentError([self.origin.problem(self.path, message)]) from error
         except Exception as error:
+            if is_out_of_memory(error):
+                raise self.shortage(error, doing, advice) from error
             raise self.crash(error) from error
 
-    @property
-    def _name(self) -> str:
-        return f"the {self.component.kind} {self.component.name!r}"
+    def shortage(self, error: Exception, doing: str, advice: str | None = None) -> OutOfMemoryError:
+        """Return a want of memory with the component's name and place."""
+        helps = _LESS_MEMORY.get(self.component.kind, "") if advice is None else advice
+        told = out_of_memory(error, f"in {self.who} {doing}", helps)
+        return OutOfMemoryError(str(self.origin.problem(self.path, str(told))))
 
     def crash(self, error: Exception) -> ComponentCrashError:
         """Return an exception of the component's own with its name, and where it arose."""
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        what = f"{self._name} raised {type(error).__name__}: {error} (at {frame.filename}:{frame.lineno})"
+        what = f"{self.who} raised {summarised(error)} (at {frame.filename}:{frame.lineno})"
         hint = "this is a bug in its plugin; --traceback shows the way there"
         return ComponentCrashError(str(self.origin.problem(self.path, what, hint)))
 

@@ -12,7 +12,8 @@ from torch.nn.parameter import is_lazy
 
 from ganlab.components import Component, ImageSpec, SampleSpec
 from ganlab.config.experiment import Experiment, Selection
-from ganlab.errors import ComponentError
+from ganlab.errors import ComponentError, summarised
+from ganlab.memory import is_out_of_memory
 from ganlab.training.latents import draw_latents
 from ganlab.training.loss import Verdict
 from ganlab.training.precision import autocast
@@ -177,13 +178,18 @@ def _require(tensor: torch.Tensor, shape: tuple[int, ...], what: str) -> None:
 @contextmanager
 def _blaming(selection: Selection[Component], what: str, given: torch.Tensor) -> Iterator[None]:
     """Turn whatever a network's first forward raises into an error that names the network."""
-    name = f"the {selection.component.kind} {selection.component.name!r}"
     try:
         yield
     except ComponentError as error:
-        raise selection.refusal(ComponentError(f"{name} breaks its contract: {error}")) from error
+        message = f"{selection.who} breaks its contract: {error}"
+        raise selection.refusal(ComponentError(message)) from error
     except Exception as error:
-        message = f"{name} cannot take {what} of shape {tuple(given.shape)}: {type(error).__name__}: {error}"
+        shape = tuple(given.shape)
+        if is_out_of_memory(error):
+            raise selection.shortage(
+                error, f"on {what} of shape {shape}", "make the network smaller"
+            ) from error
+        message = f"{selection.who} cannot take {what} of shape {shape}: {summarised(error)}"
         raise selection.refusal(ComponentError(message)) from error
 
 

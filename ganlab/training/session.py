@@ -15,7 +15,14 @@ from ganlab.config.difference import differences
 from ganlab.config.experiment import Experiment, Selection
 from ganlab.data.cache import cache_directory
 from ganlab.data.preparation import Data, prepare
-from ganlab.errors import DivergedError, GanlabError, InterruptedRunError, UsageError
+from ganlab.errors import (
+    DivergedError,
+    GanlabError,
+    InterruptedRunError,
+    OutOfMemoryError,
+    UsageError,
+    summarised,
+)
 from ganlab.evaluation.feature_pass import Progress
 from ganlab.evaluation.planner import Evaluation
 from ganlab.evaluation.reference import ReferenceData
@@ -328,27 +335,31 @@ def _write_run(
         status = "completed"
     except DivergedError as error:
         status, reason = "diverged", str(error)
-        last = run.checkpoints.last
-        kept = (
-            "no checkpoint was written before" if last is None else f"the checkpoint of step {last} is kept"
-        )
         details = run.log_path(DIVERGENCE)
         left = f", and {details} has the details" if details.is_file() else ""
-        raise DivergedError(f"{error}; {kept}{left}", step=error.step, values=error.values) from error
+        raise DivergedError(f"{error}; {_kept(run)}{left}", step=error.step, values=error.values) from error
     except InterruptedRunError as error:
         status, reason = "interrupted", str(error)
         raise InterruptedRunError(
             f"{error}; saved at step {engine.step} in {run.path}\n    go on with: ganlab resume {run.path}"
         ) from error
+    except OutOfMemoryError as error:
+        reason = str(error)
+        raise OutOfMemoryError(f"{error}\n    {_kept(run)}") from error
     except GanlabError as error:
         reason = str(error)
         raise
     except BaseException as error:
-        reason = f"{type(error).__name__}: {error}"
+        reason = summarised(error)
         raise
     finally:
         trackers.close(status, run.state.last.metrics if run.state.last else {})
         run.finish(status, reason)
+
+
+def _kept(run: RunDirectory) -> str:
+    last = run.checkpoints.last
+    return "no checkpoint was written before" if last is None else f"the checkpoint of step {last} is kept"
 
 
 def _open_trackers(

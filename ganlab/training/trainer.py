@@ -16,6 +16,7 @@ from ganlab.data.preparation import Data
 from ganlab.errors import DivergedError, GanlabError, InterruptedRunError
 from ganlab.evaluation.measurement import Measurement
 from ganlab.evaluation.planner import Evaluation
+from ganlab.memory import memory_explained
 from ganlab.processes import Processes
 from ganlab.runs.state import Best
 from ganlab.training.engine import Engine
@@ -74,6 +75,7 @@ class Trainer:
         Raises:
             DivergedError: a loss or gradient was not finite; checkpoints are as they were.
             InterruptedRunError: somebody asked to stop; the state was saved.
+            OutOfMemoryError: a step needs more memory than there is; checkpoints are as they were.
         """
         engine = self.engine
         try:
@@ -81,9 +83,9 @@ class Trainer:
             self._report()
             while engine.step < self.settings.training.steps:
                 self.stop.check()
-                with self.speed:
+                with self.speed, memory_explained(f"in step {engine.step + 1}"):
                     engine.advance(self.stop.check)
-                with self._saved_on_failure():
+                with self._saved_on_failure(), memory_explained(f"in a report on step {engine.step}"):
                     self._report()
             self.save()
         except InterruptedRunError:
@@ -156,7 +158,7 @@ class Trainer:
             raise
         except Exception:
             if self.processes.world == 1:
-                with suppress(GanlabError):
+                with suppress(GanlabError, MemoryError):
                     self.save()
             raise
 
