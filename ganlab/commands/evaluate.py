@@ -74,8 +74,9 @@ def command(
     own, theirs = _divided(overrides)
     experiment = load(found.resolved, own, plugins, disabled)
     choices = _choices(experiment, evaluators, theirs)
+    chosen_device = choose_device(device)
     data = prepare(experiment, progress=None)
-    later = LaterEvaluation(found, experiment, data, choices, choose_device(device))
+    later = LaterEvaluation(found, experiment, data, choices, chosen_device)
     if later.other_data:
         click.echo("warning: the data is not what the run was trained on", err=True)
     measured: list[tuple[int | None, Measurement]] = []

@@ -56,8 +56,8 @@ def command(
     from ganlab.training.features import train_features
     from ganlab.training.precision import choose_device
 
-    data = prepare(described)
     device = choose_device(described.settings.training.device)
+    data = prepare(described)
     trained = train_features(component, described, data, epochs=epochs, device=device)
     trained.save(out)
     click.echo(

@@ -7,7 +7,6 @@ import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from ganlab.components import ImageSpec
 from ganlab.data.convert import to_unit
+from ganlab.data.memory import free_memory
 from ganlab.data.order import coins, permutation
 from ganlab.data.store import Store
 
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["Batch", "Feed"]
+__all__ = ["COMFORTABLE_SHARE", "Batch", "Feed"]
 
-_COMFORTABLE_SHARE = 0.25
+COMFORTABLE_SHARE = 0.25
+"""Of the free memory: samples that take less live on the device."""
 _PREFETCHED = 2
 _UPLOAD_ROWS = 4096
 
@@ -98,7 +99,7 @@ class Feed:
         self._ahead: deque[Future[_Gathered]] = deque()
         self._thread: ThreadPoolExecutor | None = None
         self._resident: Tensor | None = None
-        comfortable = self._bytes_of_samples() < _COMFORTABLE_SHARE * _free_memory(self._device)
+        comfortable = self._bytes_of_samples() < COMFORTABLE_SHARE * free_memory(self._device)
         if comfortable and self._device.type == "cpu":
             _read_ahead(store)
         elif comfortable:
@@ -229,23 +230,6 @@ class _Gathered:
     samples: Tensor
     labels: Tensor | None
     flips: Tensor | None
-
-
-def _free_memory(device: torch.device) -> int:
-    """Return free bytes of a device's memory, or 0 where they are not known."""
-    import torch
-
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    if device.type == "mps":
-        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return 0
 
 
 def _read_ahead(store: Store) -> None:

@@ -10,7 +10,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from errno import ENOSPC
 from functools import partial
 from pathlib import Path
@@ -42,10 +42,11 @@ from ganlab.files import explained, fsync_path
 if TYPE_CHECKING:
     from ganlab.data.images import Fit, Resample
 
-__all__ = ["BadImagesError", "pack"]
+__all__ = ["BadImagesError", "pack", "packed_spec"]
 
 _FORMAT = 1
-_SAMPLES_WORTH_A_WORKER = 64
+_SAMPLES_WORTH_A_WORKER = 512
+"""With fewer for each, starting other processes costs more than they save."""
 _COPY_BLOCK = 1 << 20
 
 _Keeping: TypeAlias = Callable[[], AbstractContextManager[None]]
@@ -148,6 +149,26 @@ class _Plan:
         return int(np.prod(shape)) * dtype.itemsize
 
 
+def packed_spec(source: Source, image: ImageSpec | None) -> SampleSpec:
+    """Return what the samples of a source are once they are packed; none is read.
+
+    Args:
+        source: an `ImageSource` or a `VectorSource`.
+        image: what every image becomes; `None` for vectors.
+
+    Raises:
+        ComponentError: the source is neither, or an image's size is not known.
+    """
+    classes = len(source.class_names)
+    if isinstance(source, ImageSource):
+        if image is None:
+            raise ComponentError("the dataset yields images, but no image size is known")
+        return ImageSpec(image.channels, image.height, image.width, classes)
+    if isinstance(source, VectorSource):
+        return VectorSpec(source.dimension, classes)
+    raise ComponentError("the dataset is neither a ganlab.ImageSource nor a ganlab.VectorSource")
+
+
 def _plan(
     source: Source, image: ImageSpec | None, fit: Fit, resample: Resample, max_pixels: int | None
 ) -> _Plan:
@@ -162,22 +183,18 @@ def _plan(
                 f"the labels must be {count} numbers below {len(class_names)}, the number of class names"
             )
             raise ComponentError(message)
+    spec = replace(packed_spec(source, image), classes=0)
     encode: ImageEncoder | VectorEncoder
     if isinstance(source, ImageSource):
-        if image is None:
-            raise ComponentError("the dataset yields images, but no image size is known")
-        spec: SampleSpec
-        spec = bare = ImageSpec(image.channels, image.height, image.width)
-        encode = ImageEncoder(source, bare, fit, resample, max_pixels)
+        assert isinstance(spec, ImageSpec)
+        encode = ImageEncoder(source, spec, fit, resample, max_pixels)
         treatment: dict[str, Any] = {"image": spec.shape, "fit": fit, "resample": resample}
         if max_pixels is not None:
             treatment["max_pixels"] = max_pixels
-    elif isinstance(source, VectorSource):
-        spec = VectorSpec(source.dimension)
+    else:
+        assert isinstance(source, VectorSource)
         encode = VectorEncoder(source)
         treatment = {"vector": spec.shape}
-    else:
-        raise ComponentError("the dataset is neither a ganlab.ImageSource nor a ganlab.VectorSource")
     content = [_FORMAT, source.fingerprint(), count, class_names, labels is not None, treatment]
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return _Plan(source, encode, spec, count, labels, class_names, key)
@@ -240,7 +257,7 @@ def _write_rows(
 ) -> tuple[list[Bad], Enlarged | None]:
     """Write all rows; return the bad ones in order, and what was smaller than asked for."""
     if workers is None:
-        workers = min(available_cores(), -(-plan.count // _SAMPLES_WORTH_A_WORKER))
+        workers = max(1, min(available_cores(), plan.count // _SAMPLES_WORTH_A_WORKER))
     what = f"packing {plan.spec}"
     bad: list[Bad] = []
     enlarged: Counter[tuple[int, int]] = Counter()

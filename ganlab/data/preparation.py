@@ -7,16 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
+from ganlab.components import SampleSpec
 from ganlab.config.experiment import Experiment
 from ganlab.config.options import option_values
 from ganlab.config.settings import DatasetSettings, ImageSettings
-from ganlab.data.packing import BadImagesError, pack
+from ganlab.data.packing import BadImagesError, pack, packed_spec
+from ganlab.data.source import Source
 from ganlab.data.split import Split, split
 from ganlab.data.store import PackedFrom, Store
 from ganlab.errors import ComponentError, GanlabError
 from ganlab.paths import path_text
 
-__all__ = ["Data", "prepare"]
+__all__ = ["Data", "Unpacked", "find", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -40,39 +42,69 @@ class Data:
         return tuple(np.bincount(labels, minlength=len(self.store.class_names)).tolist())
 
 
-def prepare(experiment: Experiment, *, cache: Path | None = None, progress: bool | None = None) -> Data:
-    """Build the experiment's dataset, pack it or find it packed, and split it.
+@dataclass(frozen=True)
+class Unpacked:
+    """The samples of an experiment before they are packed: enough to build networks for.
 
-    Args:
-        experiment: a validated experiment.
-        cache: where packed data is kept; `cache_directory()` if left out.
-        progress: as in `ganlab.data.packing.pack`.
+    Attributes:
+        experiment: whose they are.
+        source: what its dataset built.
+        spec: what a sample will be.
+    """
+
+    experiment: Experiment
+    source: Source
+    spec: SampleSpec
+
+    def pack(self, *, cache: Path | None = None, progress: bool | None = None) -> Data:
+        """Pack the samples or find them packed, and split them with the dataset's `split_seed`.
+
+        Args:
+            cache: where packed data is kept; `cache_directory()` if left out.
+            progress: as in `ganlab.data.packing.pack`.
+
+        Raises:
+            ExperimentError: the dataset is empty or breaks its contract; it names the key at fault.
+            GanlabError: a bad image, no usable image, no space, or no access to the cache.
+        """
+        settings = self.experiment.settings
+        dataset: DatasetSettings = settings.dataset
+        try:
+            store = pack(
+                self.source,
+                self.experiment.image,
+                fit=settings.image.fit,
+                resample=settings.image.resample,
+                on_bad_image=dataset.on_bad_image,
+                max_pixels=dataset.max_pixels,
+                cache=cache,
+                progress=progress,
+                origin=_origin(self.experiment),
+            )
+        except ComponentError as error:
+            raise self.experiment.dataset.refusal(error) from error
+        except BadImagesError as error:
+            remedy = 'or set `on_bad_image = "skip"` in [dataset] to leave bad images out.'
+            raise GanlabError(f"{error}, {remedy}") from error
+        return Data(store, split(len(store), dataset.holdout, dataset.split_seed))
+
+
+def find(experiment: Experiment) -> Unpacked:
+    """Build the experiment's dataset, and tell what its samples will be; none is read yet.
 
     Raises:
-        ExperimentError: the dataset refuses, or is empty; it names the key at fault.
-        GanlabError: a bad image, no usable image, no space, or no access to the cache.
+        ExperimentError: the dataset refuses, or is no source of samples; it names the key at fault.
     """
-    settings = experiment.settings
-    dataset: DatasetSettings = settings.dataset
     source = experiment.dataset.build(experiment.image)
     try:
-        store = pack(
-            source,
-            experiment.image,
-            fit=settings.image.fit,
-            resample=settings.image.resample,
-            on_bad_image=dataset.on_bad_image,
-            max_pixels=dataset.max_pixels,
-            cache=cache,
-            progress=progress,
-            origin=_origin(experiment),
-        )
+        return Unpacked(experiment, source, packed_spec(source, experiment.image))
     except ComponentError as error:
         raise experiment.dataset.refusal(error) from error
-    except BadImagesError as error:
-        remedy = 'or set `on_bad_image = "skip"` in [dataset] to leave bad images out.'
-        raise GanlabError(f"{error}, {remedy}") from error
-    return Data(store, split(len(store), dataset.holdout, dataset.split_seed))
+
+
+def prepare(experiment: Experiment, *, cache: Path | None = None, progress: bool | None = None) -> Data:
+    """Find the experiment's samples and pack them at once: `find`, then `Unpacked.pack`."""
+    return find(experiment).pack(cache=cache, progress=progress)
 
 
 def _origin(experiment: Experiment) -> PackedFrom:

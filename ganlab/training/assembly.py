@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+from ganlab.components import SampleSpec
 from ganlab.config.experiment import Experiment, LossChoice
-from ganlab.errors import ComponentError, ExperimentError, Problem
+from ganlab.config.settings import TrainingSettings
+from ganlab.errors import ComponentError, ExperimentError, Problem, UsageError
 from ganlab.processes import Processes
 from ganlab.training.guard import Guard
 from ganlab.training.loss import Loss
 from ganlab.training.meter import Meter
-from ganlab.training.networks import Networks
+from ganlab.training.networks import Networks, build_networks
 from ganlab.training.player import Player, PlayerName, make_player
+from ganlab.training.precision import choose_device, choose_precision
 from ganlab.training.turn import Term, Turn, speaks_to
 
-__all__ = ["make_players", "make_terms", "make_turns"]
+__all__ = ["make_networks", "make_players", "make_terms", "make_turns"]
 
 PLAYERS: tuple[PlayerName, ...] = ("discriminator", "generator")
 """In the order of their turns."""
+
+
+def make_networks(experiment: Experiment, spec: SampleSpec, processes: Processes) -> Networks:
+    """Choose device and precision, build the networks, and make sure that the losses fit them.
+
+    All that can be known without data is found here.
+
+    Args:
+        experiment: which networks.
+        spec: what a sample is.
+        processes: those that share the training.
+
+    Raises:
+        ExperimentError: a component cannot be built as asked, or the losses do not fit the networks.
+        UsageError: the device is not there, or the processes cannot share the batch.
+    """
+    training = experiment.settings.training
+    _require_equal_shares(training, processes.world)
+    device = choose_device(training.device, processes)
+    dtype = choose_precision(training.precision, device)
+    networks = build_networks(experiment, spec, device, dtype, synchronise=processes.world > 1)
+    make_players(experiment, networks, make_terms(experiment))
+    return networks
 
 
 def make_terms(experiment: Experiment) -> list[Term]:
@@ -122,3 +149,23 @@ def _microbatch_problems(experiment: Experiment, terms: Sequence[Term]) -> list[
 def _refuse(problems: list[Problem]) -> None:
     if problems:
         raise ExperimentError(problems)
+
+
+def _require_equal_shares(training: TrainingSettings, world: int) -> None:
+    """Make sure that every process has something to do, and the same number of passes.
+
+    Synchronised batch normalisation waits in each pass for the others.
+
+    Raises:
+        UsageError: the batch cannot be shared so.
+    """
+    batch, micro = training.batch_size, training.microbatch_size or training.batch_size
+    if world > batch:
+        raise UsageError(f"{world} processes cannot share a batch of {batch}")
+    least, most = batch // world, math.ceil(batch / world)
+    if math.ceil(least / micro) != math.ceil(most / micro):
+        raise UsageError(
+            f"{world} processes have {most} or {least} samples of a batch of {batch}, which microbatches of "
+            f"{micro} cut into {math.ceil(most / micro)} or {math.ceil(least / micro)} passes; choose a "
+            f"training.batch_size that is a multiple of {world}"
+        )

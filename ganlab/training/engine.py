@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,12 +9,10 @@ import torch
 
 from ganlab.components import SampleSpec
 from ganlab.config.experiment import Experiment
-from ganlab.config.settings import TrainingSettings
 from ganlab.data.feed import Batch, Feed
 from ganlab.data.preparation import Data
-from ganlab.errors import UsageError
 from ganlab.processes import Processes
-from ganlab.training.assembly import make_players, make_terms, make_turns
+from ganlab.training.assembly import make_networks, make_players, make_terms, make_turns
 from ganlab.training.ema import MovingAverage
 from ganlab.training.evaluation_generator import EvaluationGenerator
 from ganlab.training.game import Fakes, TurnSamples
@@ -23,8 +20,7 @@ from ganlab.training.guard import Guard
 from ganlab.training.labels import LabelSampler
 from ganlab.training.latents import draw_latents, to_device
 from ganlab.training.meter import Meter
-from ganlab.training.networks import Networks, build_networks
-from ganlab.training.precision import choose_device, choose_precision
+from ganlab.training.networks import Networks
 from ganlab.training.streams import Streams, derive_seed, global_state, restore_global_state
 
 __all__ = ["Engine"]
@@ -37,6 +33,7 @@ class Engine:
         experiment: what to train.
         data: what to train on.
         processes: those that share the training; alone if left out.
+        networks: as `make_networks` built them; built here if left out.
 
     Attributes:
         step: completed steps.
@@ -53,17 +50,19 @@ class Engine:
         UsageError: the device is not there.
     """
 
-    def __init__(self, experiment: Experiment, data: Data, processes: Processes | None = None) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        data: Data,
+        processes: Processes | None = None,
+        networks: Networks | None = None,
+    ) -> None:
         settings = experiment.settings
         self.processes = processes = processes or Processes()
-        _require_equal_shares(settings.training, processes.world)
         self.experiment = experiment
         self.spec: SampleSpec = data.store.spec
-        self.device = choose_device(settings.training.device, processes)
-        self.dtype = choose_precision(settings.training.precision, self.device)
-        self.networks: Networks = build_networks(
-            experiment, self.spec, self.device, self.dtype, synchronise=processes.world > 1
-        )
+        self.networks: Networks = networks or make_networks(experiment, self.spec, processes)
+        self.device, self.dtype = self.networks.device, self.networks.dtype
         self.streams = Streams(settings.seed)
         self.feed = Feed(
             data.store,
@@ -281,23 +280,3 @@ class Engine:
             if term.label in state["losses"]:
                 term.loss.load_state_dict(state["losses"][term.label])
         self.meter.load_state_dict(state["meter"], self.device)
-
-
-def _require_equal_shares(training: TrainingSettings, world: int) -> None:
-    """Make sure that every process has something to do, and the same number of passes.
-
-    Synchronised batch normalisation waits in each pass for the others.
-
-    Raises:
-        UsageError: the batch cannot be shared so.
-    """
-    batch, micro = training.batch_size, training.microbatch_size or training.batch_size
-    if world > batch:
-        raise UsageError(f"{world} processes cannot share a batch of {batch}")
-    least, most = batch // world, math.ceil(batch / world)
-    if math.ceil(least / micro) != math.ceil(most / micro):
-        raise UsageError(
-            f"{world} processes have {most} or {least} samples of a batch of {batch}, which microbatches of "
-            f"{micro} cut into {math.ceil(most / micro)} or {math.ceil(least / micro)} passes; choose a "
-            f"training.batch_size that is a multiple of {world}"
-        )

@@ -14,7 +14,7 @@ from ganlab.config import dump_resolved
 from ganlab.config.difference import differences
 from ganlab.config.experiment import Experiment, Selection
 from ganlab.data.cache import cache_directory
-from ganlab.data.preparation import Data, prepare
+from ganlab.data.preparation import Data, find
 from ganlab.errors import (
     DivergedError,
     GanlabError,
@@ -34,9 +34,11 @@ from ganlab.runs.state import Parent, Status
 from ganlab.tracking.console import Console
 from ganlab.tracking.hub import TrackerHub
 from ganlab.tracking.tracker import RunInfo, Tracker
+from ganlab.training.assembly import make_networks
 from ganlab.training.engine import Engine
+from ganlab.training.footprint import estimate
 from ganlab.training.interrupt import StopRequest
-from ganlab.training.precision import choose_device
+from ganlab.training.networks import Networks
 from ganlab.training.record import DIVERGENCE, Record, RunRecord
 from ganlab.training.streams import derive_seed, seed_global_state
 from ganlab.training.summary import network_summary
@@ -89,11 +91,16 @@ class _Start:
         return 0 if self.state is None else int(self.state["engine"]["step"])
 
 
-def build_engine(experiment: Experiment, data: Data, processes: Processes | None = None) -> Engine:
+def build_engine(
+    experiment: Experiment,
+    data: Data,
+    processes: Processes | None = None,
+    networks: Networks | None = None,
+) -> Engine:
     """Return the engine of a new run, and seed the global generators for networks that use them."""
     rank = processes.rank if processes else 0
     seed_global_state(derive_seed(experiment.settings.seed, f"networks/{rank}" if rank else "networks"))
-    return Engine(experiment, data, processes)
+    return Engine(experiment, data, processes, networks)
 
 
 def build_evaluation(experiment: Experiment, data: Data, engine: Engine, progress: Progress) -> Evaluation:
@@ -127,13 +134,16 @@ def run_experiment(experiment: Experiment, plan: Plan, *, quiet: bool = False) -
         GanlabError: it cannot start, or ended early; then `run.json` says why.
     """
     processes = Processes.from_environment()
-    data = prepare(experiment, progress=None if processes.local_rank == 0 else False)
-    device = choose_device(experiment.settings.training.device, processes)
-    with StopRequest(processes) as stop, processes.join(device):
+    unpacked = find(experiment)
+    # Before the data is packed, which is dear: what cannot be trained should say so at once.
+    networks = make_networks(experiment, unpacked.spec, processes)
+    estimate(experiment, unpacked, networks, processes).require_room()
+    data = unpacked.pack(progress=None if processes.local_rank == 0 else False)
+    with StopRequest(processes) as stop, processes.join(networks.device):
         with _found(experiment, plan, data, processes) as (start, directory):
             if start.finished:
                 return None if directory is None else directory.reread()
-            engine = build_engine(experiment, data, processes)
+            engine = build_engine(experiment, data, processes, networks)
             if start.state is not None:
                 _restore(engine, start.state)
                 start = replace(start, changes=(*start.changes, *_statistics_changes(engine, start.state)))

@@ -26,7 +26,7 @@ def images(count: int, labels: bool = True) -> Store:
 @pytest.fixture(params=["gathered", "prefetched"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     if request.param == "prefetched":
-        monkeypatch.setattr("ganlab.data.feed._free_memory", lambda _: 0)
+        monkeypatch.setattr("ganlab.data.feed.free_memory", lambda _: 0)
     yield request.param
 
 
@@ -170,7 +170,7 @@ def test_a_gpu_gets_the_same_batches(monkeypatch: pytest.MonkeyPatch, free: int 
     make = {"batch_size": 8, "seed": 1, "mirror": True}
     cpu = Feed(images(50), np.arange(5, 45), device="cpu", **make)  # type: ignore[arg-type]
     if free is not None:
-        monkeypatch.setattr("ganlab.data.feed._free_memory", lambda _: free)
+        monkeypatch.setattr("ganlab.data.feed.free_memory", lambda _: free)
     gpu = Feed(images(50), np.arange(5, 45), device="cuda", **make)  # type: ignore[arg-type]
     assert (gpu._resident is not None) == (free is None)
     for _ in range(20):
@@ -182,7 +182,7 @@ def test_a_gpu_gets_the_same_batches(monkeypatch: pytest.MonkeyPatch, free: int 
 
 
 def test_errors_of_the_reading_thread_reach_the_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ganlab.data.feed._free_memory", lambda _: 0)
+    monkeypatch.setattr("ganlab.data.feed.free_memory", lambda _: 0)
 
     def broken(*_: object) -> None:
         raise OSError("the disk is gone")

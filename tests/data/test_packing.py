@@ -92,6 +92,19 @@ def test_every_image_lands_in_its_place(tmp_path: Path, workers: int) -> None:
     assert not store.samples.flags.writeable
 
 
+def test_little_data_is_packed_without_other_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: object) -> None:
+        raise AssertionError("workers were started")
+
+    monkeypatch.setattr("ganlab.data.workers._executor", forbidden)
+    monkeypatch.setattr("ganlab.data.packing.available_cores", lambda: 8)
+    assert len(pack(Drawn(600), SPEC, cache=tmp_path, progress=False)) == 600
+    with pytest.raises(AssertionError, match="workers were started"):
+        pack(Drawn(1100), SPEC, cache=tmp_path, progress=False)
+
+
 def test_workers_and_their_number_change_nothing(tmp_path: Path) -> None:
     for workers in (1, 2):
         pack(Drawn(300), SPEC, cache=tmp_path / str(workers), workers=workers, progress=False)
