@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from ganlab.commands.cli import run
+from ganlab.components import VectorSpec
+from ganlab.config import load_experiment
+from ganlab.data.memory import control_group_memory
+from ganlab.data.preparation import find
 from ganlab.memory import in_units, is_out_of_memory
+from ganlab.processes import Processes
 
 EXPERIMENT = """\
 title = "Memory"
@@ -187,3 +192,167 @@ def test_bytes_are_told_in_units() -> None:
         "1.5 KiB",
         "4.0 GiB",
     ]
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("GANLAB_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.mark.parametrize("verb", ["run", "validate"])
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("image.size=300", "dcgan makes images from 16 to 256 pixels a side"),
+        ('training.device="cuda:99"', "the device 'cuda:99' was asked for"),
+        ("training.batch_size=900000000", "a step of 900,000,000 samples needs at least"),
+        ('losses=[{name="mmd"}]', "no loss asks for the discriminator"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_anything_is_packed(
+    tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str], verb: str, override: str, told: str
+) -> None:
+    file = experiment(tmp_path)
+    assert ganlab(verb, file, "--set", override) == 2
+    errors = capsys.readouterr().err
+    assert told in errors
+    assert "packing" not in errors
+    assert not cache.exists()
+
+
+def test_a_batch_that_cannot_fit_is_refused_with_the_figures(
+    tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = experiment(tmp_path)
+    assert ganlab("run", file, "--set", "training.batch_size=900000000") == 2
+    told = capsys.readouterr().err
+    assert "2.5 TiB for a batch of 900,000,000 samples" in told
+    assert "lower training.batch_size or set training.microbatch_size" in told
+
+
+def test_validate_prints_the_memory_that_a_step_takes(
+    tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ganlab.training.assembly import make_networks
+    from ganlab.training.footprint import estimate
+    from ganlab.training.summary import count_parameters
+
+    file = experiment(tmp_path)
+    assert ganlab("validate", file) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("memory")]
+    loaded = load_experiment(file)
+    networks = make_networks(loaded, find(loaded).spec, Processes())
+    footprint = estimate(loaded, find(loaded), networks)
+    weights = {kind: count_parameters(network) for kind, network in networks.items()}
+    assert footprint.parts["a batch of 4 samples"] == 4 * 3 * 16 * 16 * 4
+    assert footprint.parts["the gradients"] == 4 * sum(weights.values())
+    assert footprint.parts["the optimizers"] == 2 * 4 * sum(weights.values()), "Adam keeps two moments"
+    assert footprint.parts["the averaged generator"] == 4 * weights["generator"]
+    assert footprint.parts["the activations of 4 at once"] > 0
+    for part in footprint.parts:
+        assert part in line
+
+
+LINEAR = """from torch import nn
+from ganlab import DiscriminatorComponent, GeneratorComponent, VectorSpec, hookimpl
+
+@hookimpl
+def ganlab_generators():
+    yield GeneratorComponent(
+        name="linear", summary="A matrix", accepts=(VectorSpec,),
+        build=lambda options, spec, latent: nn.Linear(latent.dim, spec.dimension),
+    )
+
+@hookimpl
+def ganlab_discriminators():
+    yield DiscriminatorComponent(
+        name="softplus", summary="Three layers", accepts=(VectorSpec,),
+        build=lambda options, spec: nn.Sequential(nn.Linear(2, 1000), nn.Softplus(), nn.Linear(1000, 1)),
+    )
+"""
+
+VECTORS = """title = "Vectors"
+plugins = ["./linear.py"]
+[dataset]
+name = "gaussians"
+[latent]
+dim = 4
+[generator]
+name = "linear"
+[discriminator]
+name = "softplus"
+[[losses]]
+name = "non-saturating"
+[training]
+steps = 1
+batch_size = 64
+device = "cpu"
+"""
+
+
+def test_activations_are_those_that_the_backward_pass_needs(tmp_path: Path) -> None:
+    from ganlab.training.assembly import make_networks
+    from ganlab.training.footprint import estimate
+
+    (tmp_path / "linear.py").write_text(LINEAR)
+    file = tmp_path / "x.toml"
+    file.write_text(VECTORS)
+
+    def activations(*overrides: str, rows: int = 64) -> int:
+        loaded = load_experiment(file, overrides=overrides)
+        assert find(loaded).spec == VectorSpec(2)
+        networks = make_networks(loaded, find(loaded).spec, Processes())
+        return estimate(loaded, find(loaded), networks).parts[f"the activations of {rows:,} at once"]
+
+    # Of real and of fake samples each, what goes into the softplus and what comes out of it.
+    wide = 2 * 2 * 1000 * 4
+    for rows in (4, 64, 10_000):
+        assert activations(f"training.batch_size={rows}", rows=rows) == pytest.approx(rows * wide, rel=0.01)
+    assert activations("training.microbatch_size=8", rows=8) == pytest.approx(8 * wide, rel=0.01)
+
+
+def test_an_estimate_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    import torch
+
+    from ganlab.training.assembly import make_networks
+    from ganlab.training.footprint import estimate
+
+    loaded = load_experiment(experiment(tmp_path))
+    networks = make_networks(loaded, find(loaded).spec, Processes())
+    before = {
+        (kind, name): tensor.clone()
+        for kind, network in networks.items()
+        for name, tensor in network.state_dict().items()
+    }
+    randomness = torch.get_rng_state()
+    estimate(loaded, find(loaded), networks)
+    assert torch.equal(torch.get_rng_state(), randomness)
+    for kind, network in networks.items():
+        for name, tensor in network.state_dict().items():
+            assert torch.equal(tensor, before[kind, name])
+        assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_the_limits_of_control_groups_count(tmp_path: Path) -> None:
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/job/step\n")
+    job = tmp_path / "sys/fs/cgroup/job"
+    (job / "step").mkdir(parents=True)
+    (job / "memory.max").write_text("1000\n")
+    (job / "memory.current").write_text("700\n")
+    (job / "memory.stat").write_text("anon 500\ninactive_file 150\n")
+    (job / "step/memory.max").write_text("max\n")
+    (job / "step/memory.current").write_text("600\n")
+    assert list(control_group_memory(tmp_path)) == [450]
+
+
+def test_the_limits_of_the_first_kind_of_control_groups_count(tmp_path: Path) -> None:
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("3:cpu,cpuacct:/\n2:memory:/docker\n")
+    group = tmp_path / "sys/fs/cgroup/memory/docker"
+    group.mkdir(parents=True)
+    (group / "memory.limit_in_bytes").write_text("1000\n")
+    (group / "memory.usage_in_bytes").write_text("700\n")
+    (group / "memory.stat").write_text("inactive_file 1\ntotal_inactive_file 50\n")
+    assert list(control_group_memory(tmp_path)) == [350]

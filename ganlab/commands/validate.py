@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ganlab.commands.common import experiment_options
-from ganlab.errors import GanlabError
+from ganlab.errors import ExperimentError, GanlabError, Problem
 
 if TYPE_CHECKING:
+    from ganlab.components import Component, SampleSpec
+    from ganlab.config.experiment import Experiment, Selection
     from ganlab.data.preparation import Data
     from ganlab.training.engine import Engine
 
@@ -28,23 +30,64 @@ _CLASSES = 50
 def command(
     experiment: Path, overrides: tuple[str, ...], plugins: tuple[str, ...], disabled: tuple[str, ...]
 ) -> None:
-    """Build all that EXPERIMENT asks for, and try every network and loss on one batch.
+    """Build all that EXPERIMENT asks for, check every network and loss, and try them on one batch.
 
-    Prints sizes, shapes and parameter counts; writes no run directory.
+    Prints sizes, shapes, parameter counts, what was checked and the memory that a step takes;
+    writes no run directory.
     """
     from ganlab.commands.common import load
-    from ganlab.data.preparation import prepare
+    from ganlab.data.preparation import find
+    from ganlab.memory import memory_explained
+    from ganlab.processes import Processes
+    from ganlab.training.assembly import make_networks
+    from ganlab.training.footprint import estimate
     from ganlab.training.interrupt import StopRequest
     from ganlab.training.session import build_engine, build_evaluation
 
     validated = load(experiment, overrides, plugins, disabled)
-    data = prepare(validated)
-    engine = build_engine(validated, data)
+    unpacked = find(validated)
+    networks = make_networks(validated, unpacked.spec, Processes())
+    footprint = estimate(validated, unpacked, networks)
+    footprint.require_room()
+    with memory_explained("while networks and losses were checked"):
+        checked = _check(validated, unpacked.spec)
+    data = unpacked.pack()
+    engine = build_engine(validated, data, networks=networks)
     with StopRequest() as stop:
         build_evaluation(validated, data, engine, lambda what, done, total: stop.check())
-    for heading, text in [*_describe_data(data), *_describe_networks(engine), *_describe_play(engine)]:
+    with memory_explained("on the first batch"):
+        play = _describe_play(engine)
+    memory = [("memory", str(footprint))]
+    for heading, text in [*_describe_data(data), *_describe_networks(engine), *play, *checked, *memory]:
         click.echo(f"{heading:<15}{text}")
     click.echo("valid")
+
+
+def _check(experiment: Experiment, spec: SampleSpec) -> list[tuple[str, str]]:
+    """Hold the experiment's networks and losses against the promises of their kinds; return what was checked.
+
+    Raises:
+        ExperimentError: promises are broken; one problem for each component.
+    """
+    from ganlab.testing.conformance import check_selection
+    from ganlab.testing.subject import ConformanceError
+
+    networks = (experiment.generator, experiment.discriminator, experiment.encoder)
+    selections: list[Selection[Component]] = [selection for selection in networks if selection is not None]
+    selections += [choice.selection for choice in experiment.losses]
+    lines: list[tuple[str, str]] = []
+    problems: list[Problem] = []
+    for selection in selections:
+        try:
+            promises = check_selection(selection, spec, experiment.latent)
+        except ConformanceError as error:
+            problems.append(experiment.origin.problem(selection.path, str(error)))
+        else:
+            component = selection.component
+            lines.append(("" if lines else "checked", f"{component.kind} {component.name}: {promises}"))
+    if problems:
+        raise ExperimentError(problems)
+    return lines
 
 
 def _describe_data(data: Data) -> list[tuple[str, str]]:

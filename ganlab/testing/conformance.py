@@ -7,10 +7,11 @@ from importlib import import_module
 from typing import Any
 
 from ganlab.components import KINDS, Component, DatasetComponent, ImageSpec, LatentSpec, SampleSpec
+from ganlab.config.experiment import Selection
 from ganlab.testing.record import check_record
 from ganlab.testing.subject import SMALL, ConformanceError, Subject
 
-__all__ = ["check_component"]
+__all__ = ["check_component", "check_selection"]
 
 
 def check_component(
@@ -55,6 +56,32 @@ def check_component(
     check = import_module(f"ganlab.testing.kinds.{kind}").check
     with isolated_randomness(0):
         check(subject)
+
+
+def check_selection(selection: Selection[Component], spec: SampleSpec, latent: LatentSpec) -> str:
+    """Hold a network or a loss as an experiment chose it against the promises of its kind.
+
+    It is built with the experiment's options for the experiment's samples, on the CPU.
+
+    Args:
+        selection: a generator, discriminator, encoder or loss.
+        spec: the experiment's samples.
+        latent: the experiment's noise.
+
+    Returns:
+        What was checked, in words.
+
+    Raises:
+        ConformanceError: a promise is broken; the message says which, and what would be right.
+    """
+    from ganlab.training.streams import isolated_randomness
+
+    kind = import_module(f"ganlab.testing.kinds.{selection.component.kind}")
+    subject = Subject(selection.component, selection.options, (spec,), latent, invent_classes=False)
+    with isolated_randomness(0):
+        kind.check(subject)
+    promises: str = kind.PROMISES
+    return promises
 
 
 def _specs(component: Component, spec: SampleSpec | None) -> tuple[SampleSpec, ...]:

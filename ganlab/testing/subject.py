@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, NoReturn, TypeVar
 
 from ganlab.components import Component, ImageSpec, LatentSpec, Options, SampleSpec, VectorSpec
-from ganlab.errors import ComponentError
+from ganlab.errors import ComponentError, summarised
+from ganlab.memory import is_out_of_memory
 
 __all__ = ["CLASSES", "ConformanceError", "Subject"]
 
@@ -34,16 +35,20 @@ class Subject(Generic[ComponentT]):
         options: validated.
         specs: the samples it is tried on.
         latent: the noise that generators and encoders are tried with.
+        invent_classes: try samples that have no classes a second time with some.
     """
 
     component: ComponentT
     options: Options
     specs: tuple[SampleSpec, ...]
     latent: LatentSpec
+    invent_classes: bool = True
 
     @property
     def labelled_specs(self) -> tuple[SampleSpec, ...]:
-        """`specs`, and each that has no classes a second time with some."""
+        """`specs`, and each that has no classes a second time with some, where that is wanted."""
+        if not self.invent_classes:
+            return self.specs
         more = [replace(spec, classes=CLASSES) for spec in self.specs if not spec.classes]
         return (*self.specs, *more)
 
@@ -57,7 +62,9 @@ class Subject(Generic[ComponentT]):
             self.fail(f"build({shown}) refuses: {error}; {advice}", error)
         except Exception as error:
             promise = "it should build, or raise ganlab.ComponentError for a user's mistake"
-            self.fail(f"build({shown}) raises {type(error).__name__}: {error}; {promise}", error)
+            if is_out_of_memory(error):
+                raise
+            self.fail(f"build({shown}) raises {summarised(error)}; {promise}", error)
 
     def require(self, holds: bool, broken: str) -> None:
         """Raise if a promise does not hold.
@@ -70,13 +77,15 @@ class Subject(Generic[ComponentT]):
 
     @contextmanager
     def during(self, doing: str) -> Iterator[None]:
-        """Turn whatever the component raises in a block into a broken promise."""
+        """Turn whatever the component raises in a block into a broken promise, but for a want of memory."""
         try:
             yield
         except ConformanceError:
             raise
         except Exception as error:
-            self.fail(f"{doing} raises {type(error).__name__}: {error}", error)
+            if is_out_of_memory(error):
+                raise
+            self.fail(f"{doing} raises {summarised(error)}", error)
 
     def fail(self, broken: str, cause: Exception | None = None) -> NoReturn:
         """Raise a `ConformanceError` that names the component."""

@@ -19,7 +19,12 @@ from ganlab.testing.subject import Subject
 from ganlab.training.loss import Verdict
 from ganlab.training.networks import evaluation_mode
 
-__all__ = ["check"]
+__all__ = ["PROMISES", "check"]
+
+PROMISES = (
+    "a finite logit or more for each sample, no sigmoid, gradients, and the same logits from a checkpoint"
+)
+"""What is checked, in words."""
 
 RESHAPING = (
     "View",

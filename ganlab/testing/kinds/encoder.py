@@ -17,7 +17,10 @@ from ganlab.testing.networks import (
 from ganlab.testing.subject import Subject
 from ganlab.training.networks import evaluation_mode
 
-__all__ = ["check"]
+__all__ = ["PROMISES", "check"]
+
+PROMISES = "shapes, finite latents, gradients, and the same latents from a checkpoint"
+"""What is checked, in words."""
 
 
 def check(subject: Subject[EncoderComponent]) -> None:

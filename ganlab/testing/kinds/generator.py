@@ -18,7 +18,10 @@ from ganlab.testing.subject import Subject
 from ganlab.training.latents import draw_latents
 from ganlab.training.networks import evaluation_mode
 
-__all__ = ["check"]
+__all__ = ["PROMISES", "check"]
+
+PROMISES = "shapes, finite samples in [-1, 1], gradients, and the same samples from a checkpoint"
+"""What is checked, in words."""
 
 EXTREME = 100.0
 """Factor on latents that drives a network without bounds out of [-1, 1]."""

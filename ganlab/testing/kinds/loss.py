@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from ganlab.components import LossComponent, SampleSpec
-from ganlab.errors import ComponentError
+from ganlab.errors import ComponentError, summarised
 from ganlab.testing.networks import require_finite
 from ganlab.testing.state import same_state, saved
 from ganlab.testing.subject import Subject
@@ -18,7 +18,10 @@ from ganlab.training.loss import Loss
 from ganlab.training.player import PlayerName
 from ganlab.training.turn import speaks_to
 
-__all__ = ["check"]
+__all__ = ["PROMISES", "check"]
+
+PROMISES = "finite scalars, gradients, means over the samples, its own randomness, and its state"
+"""What is checked, in words."""
 
 VERDICTS: tuple[tuple[int, ...], ...] = ((), (2, 2))
 DRAWS = 24
@@ -114,7 +117,7 @@ class _Turn:
                 f"{self.player}() refuses to play with {self.spec}: {error}; give check_component() "
                 "`options` and a `spec` that it accepts"
             )
-        return f"{self.player}() raises {type(error).__name__} with {self.spec}: {error}"
+        return f"{self.player}() raises {summarised(error)} with {self.spec}"
 
     def _playable(self, present: Collection[str], leaves: Collection[str]) -> bool:
         try:

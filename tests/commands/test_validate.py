@@ -1,0 +1,142 @@
+"""`ganlab validate` holds the experiment's own networks and losses against the promises of their kinds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ganlab.commands.cli import run
+
+EXPERIMENT = """\
+title = "Checked"
+plugins = ["./mine.py"]
+[image]
+size = 16
+[dataset]
+name = "faces"
+count = 20
+[latent]
+dim = 4
+[generator]
+name = "dcgan"
+width = 2
+[discriminator]
+name = "dcgan"
+width = 2
+[[losses]]
+name = "non-saturating"
+[training]
+steps = 1
+batch_size = 4
+device = "cpu"
+"""
+
+PLUGIN = """\
+import torch
+from torch import nn
+from ganlab import DiscriminatorComponent, GeneratorComponent, Loss, LossComponent, hookimpl
+
+def judge(last):
+    return lambda options, image: nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 1), last)
+
+class Detached(nn.Module):
+    def forward(self, logits):
+        return logits.detach()
+
+class Drawn(nn.Module):
+    def __init__(self, latent):
+        super().__init__()
+        self.layer = nn.Linear(latent.dim, 3 * 16 * 16)
+        nn.init.normal_(self.layer.weight, std=0.01)
+
+    def forward(self, latents):
+        return self.layer(latents).view(-1, 3, 16, 16)
+
+class Sum(Loss):
+    def discriminator(self, game):
+        return (game.fake_logits - game.real_logits).sum()
+
+    def generator(self, game):
+        return -game.fake_logits.sum()
+
+@hookimpl
+def ganlab_discriminators():
+    yield DiscriminatorComponent(name="sigmoid", summary="Probabilities", build=judge(nn.Sigmoid()))
+    yield DiscriminatorComponent(name="detached", summary="Teaches nothing", build=judge(Detached()))
+
+@hookimpl
+def ganlab_generators():
+    yield GeneratorComponent(name="endless", summary="No tanh", build=lambda options, *known: Drawn(known[1]))
+
+@hookimpl
+def ganlab_losses():
+    needs = frozenset({"discriminator"})
+    yield LossComponent(name="sum", summary="No mean", build=lambda options: Sum(), needs=needs)
+"""
+
+
+def validate(tmp_path: Path, *replaced: tuple[str, str]) -> int:
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    text = EXPERIMENT
+    for old, new in replaced:
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "x.toml").write_text(text)
+    return run(["validate", str(tmp_path / "x.toml")])
+
+
+SIGMOID = ('[discriminator]\nname = "dcgan"\nwidth = 2', '[discriminator]\nname = "sigmoid"')
+DETACHED = (SIGMOID[0], '[discriminator]\nname = "detached"')
+ENDLESS = ('[generator]\nname = "dcgan"\nwidth = 2', '[generator]\nname = "endless"')
+SUM = ('"non-saturating"', '"sum"')
+
+BROKEN = {
+    "a discriminator that ends in a sigmoid": (
+        SIGMOID,
+        ": discriminator: discriminator `sigmoid`: its logits come out of a sigmoid; return what goes into",
+    ),
+    "a discriminator that teaches nothing": (DETACHED, "no gradient reaches the samples"),
+    "a generator without bounds": (ENDLESS, "end the network with tanh"),
+    "a loss that adds where it should average": (
+        SUM,
+        "x.toml:16: losses.0: loss `sum`: discriminator() of a",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_promise_is_not_valid(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    replaced, told = BROKEN[name]
+    assert validate(tmp_path, replaced) == 2
+    output = capsys.readouterr()
+    assert told in output.err
+    assert output.err.count("error:") == 1
+    assert "valid" not in output.out
+
+
+def test_every_component_that_breaks_a_promise_is_told_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert validate(tmp_path, SIGMOID, ENDLESS, SUM) == 2
+    assert capsys.readouterr().err.count("error:") == 3
+
+
+BUILT_IN = {
+    "a DCGAN with R1": [('"non-saturating"', '"non-saturating"\n[[losses]]\nname = "r1"')],
+    "a GMMN": [('[discriminator]\nname = "dcgan"\nwidth = 2\n', ""), ('"non-saturating"', '"mmd"')],
+    "a VAE": [
+        ("[discriminator]", "[encoder]"),
+        ('"non-saturating"', '"elbo"'),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_built_in_networks_and_losses_are_valid_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert validate(tmp_path, *BUILT_IN[name]) == 0
+    output = capsys.readouterr().out
+    assert output.endswith("valid\n")
+    assert "checked        generator dcgan: shapes, finite samples in [-1, 1]" in output
