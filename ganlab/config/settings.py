@@ -37,6 +37,10 @@ __all__ = [
     "TrainingSettings",
 ]
 
+# Far beyond any use, and within what torch can count.
+MOST_PIXELS = 2**16
+MOST_ELEMENTS = 2**30
+
 Label: TypeAlias = Annotated[
     str,
     Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
@@ -71,11 +75,11 @@ class ImageSettings(Table):
         }
     )
 
-    size: int | None = Field(None, ge=1)
+    size: int | None = Field(None, ge=1, le=MOST_PIXELS)
     """Height and width in one."""
-    height: int | None = Field(None, ge=1)
+    height: int | None = Field(None, ge=1, le=MOST_PIXELS)
     """Pixels."""
-    width: int | None = Field(None, ge=1)
+    width: int | None = Field(None, ge=1, le=MOST_PIXELS)
     """Pixels."""
     channels: Literal[1, 2, 3, 4] | None = None
     """1 grayscale, 2 grayscale with alpha, 3 RGB, 4 RGBA."""
@@ -125,7 +129,7 @@ class DatasetSettings(ComponentSettings):
 class LatentSettings(Table):
     """`[latent]`: the generator's noise."""
 
-    dim: int = Field(100, ge=1)
+    dim: int = Field(100, ge=1, le=MOST_ELEMENTS)
     """Elements of a latent vector."""
     distribution: Literal["normal", "uniform", "sphere"] = "normal"
     """N(0, 1), uniform on [-1, 1], or uniform on the sphere of radius √dim."""
@@ -149,7 +153,7 @@ class EvaluatorSettings(ComponentSettings):
     """What tags and files call this entry; its name if left out."""
     every: int = Field(1000, ge=1)
     """Steps between evaluations."""
-    samples: int = Field(5000, ge=2)
+    samples: int = Field(5000, ge=2, le=MOST_ELEMENTS)
     """Generated samples, and real ones at the most."""
     features: str | dict[str, Any] | None = None
     """The feature extractor: its name, or a table with `name` and its options."""
@@ -261,13 +265,13 @@ class TrainingSettings(Table):
 
     steps: int = Field(ge=1)
     """Rounds of the game; the one unit of budget and cadence."""
-    batch_size: int = Field(64, ge=1)
+    batch_size: int = Field(64, ge=1, le=MOST_ELEMENTS)
     """Samples of a turn, over all processes together."""
-    microbatch_size: int | None = Field(None, ge=1)
+    microbatch_size: int | None = Field(None, ge=1, le=MOST_ELEMENTS)
     """Samples that pass the networks at once, gradients averaged over the batch; all if left out."""
-    discriminator_steps: int = Field(1, ge=1)
+    discriminator_steps: int = Field(1, ge=1, le=1000)
     """Turns of the discriminator in a step."""
-    generator_steps: int = Field(1, ge=1)
+    generator_steps: int = Field(1, ge=1, le=1000)
     """Turns of the generator in a step."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto` is bf16 autocast where the hardware has it natively, else fp32."""

@@ -15,6 +15,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 from ganlab.components import Options
 from ganlab.config.experiment import Origin
 from ganlab.config.settings import Settings
+from ganlab.config.types import show
 from ganlab.config.wording import validation_problems
 from ganlab.errors import ComponentError, Problem
 
@@ -32,6 +33,10 @@ def check_values(values: Any, origin: Origin, path: str = "") -> Iterator[Proble
     elif isinstance(values, date | time):  # a datetime is a date
         hint = f'as text: "{values.isoformat()}"'
         yield origin.problem(path, "is a date, for which experiments have no use", hint)
+    elif isinstance(values, int) and not -(2**63) <= values < 2**63:
+        yield origin.problem(
+            path, f"is beyond the 64-bit numbers of TOML: {show(values)}", "write a smaller number"
+        )
     elif isinstance(values, float) and math.isnan(values):
         yield origin.problem(path, "is not a number (nan)")
 

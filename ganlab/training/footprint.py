@@ -159,7 +159,12 @@ def _activations(experiment: Experiment, spec: SampleSpec, networks: Networks, c
 def _measured(experiment: Experiment, spec: SampleSpec, networks: Networks, count: int) -> int:
     try:
         with isolated_randomness(0):
-            copied = replace(networks, **{kind: copy.deepcopy(network) for kind, network in networks.items()})
+            copied = replace(
+                networks,
+                generator=copy.deepcopy(networks.generator),
+                discriminator=copy.deepcopy(networks.discriminator),
+                encoder=copy.deepcopy(networks.encoder),
+            )
             engine = Engine(
                 _with_batch(experiment, count, networks.device), _stand_in(spec, count), networks=copied
             )

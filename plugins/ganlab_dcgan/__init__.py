@@ -27,9 +27,9 @@ SMALLEST, LARGEST = 16, 256
 class GeneratorOptions(Options):
     """Options of the DCGAN generator."""
 
-    width: int = Field(64, ge=1)
+    width: int = Field(64, ge=1, le=2**16)
     """Channels before the last convolution; they double towards the latents."""
-    widest: int = Field(8, ge=1)
+    widest: int = Field(8, ge=1, le=2**16)
     """Largest multiple of `width`."""
     normalisation: Literal["batch", "instance", "layer", "none"] = "batch"
     """What follows every hidden convolution."""
@@ -40,9 +40,9 @@ class GeneratorOptions(Options):
 class DiscriminatorOptions(Options):
     """Options of the DCGAN discriminator."""
 
-    width: int = Field(64, ge=1)
+    width: int = Field(64, ge=1, le=2**16)
     """Channels after the first convolution; they double at every stride."""
-    widest: int = Field(8, ge=1)
+    widest: int = Field(8, ge=1, le=2**16)
     """Largest multiple of `width`."""
     normalisation: Literal["batch", "instance", "layer", "spectral", "none"] = "batch"
     """What follows every hidden convolution but the first; `spectral` normalises all weights instead."""
@@ -53,9 +53,9 @@ class DiscriminatorOptions(Options):
 class EncoderOptions(Options):
     """Options of the convolutional encoder."""
 
-    width: int = Field(64, ge=1)
+    width: int = Field(64, ge=1, le=2**16)
     """Channels after the first convolution; they double at every stride."""
-    widest: int = Field(8, ge=1)
+    widest: int = Field(8, ge=1, le=2**16)
     """Largest multiple of `width`."""
     normalisation: Literal["batch", "instance", "layer", "none"] = "batch"
     """What follows every hidden convolution but the first."""

@@ -15,9 +15,9 @@ __all__ = ["FacesOptions", "build", "ganlab_datasets"]
 class FacesOptions(Options):
     """Options of `faces`."""
 
-    count: int = Field(default=20_000, ge=1)
+    count: int = Field(default=20_000, ge=1, le=2**30)
     """Number of faces."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     """Which faces: the same seed draws the same ones, at any size and for every `seed` of training."""
     labels: Literal[
         "none", "smile", "mouth", "glasses", "hair", "hair-color", "skin", "eyes", "beard", "hat"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class PixelsOptions(Options):
     """Options of `pixels`."""
 
-    size: int = Field(8, ge=1)
+    size: int = Field(8, ge=1, le=2**16)
     """Height and width that images are averaged down to."""
 
 

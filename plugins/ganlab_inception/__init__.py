@@ -47,16 +47,16 @@ class KidOptions(ProtocolOptions):
 
     estimator: Literal["unbiased", "subsets"] = "unbiased"
     """`unbiased`: all pairs of samples, with a standard error; `subsets`: the published mean over subsets."""
-    subsets: int = Field(100, ge=1)
+    subsets: int = Field(100, ge=1, le=2**30)
     """Number of subsets; for `subsets`."""
-    subset_size: int = Field(1000, ge=2)
+    subset_size: int = Field(1000, ge=2, le=2**30)
     """Samples of a subset; for `subsets`."""
 
 
 class ScoreOptions(ProtocolOptions):
     """Options of `inception-score`."""
 
-    splits: int = Field(10, ge=1)
+    splits: int = Field(10, ge=1, le=2**30)
     """Parts that samples are cut into; the score is the mean of theirs."""
 
 

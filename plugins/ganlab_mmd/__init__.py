@@ -28,7 +28,7 @@ class MmdEvaluatorOptions(Options):
     bandwidths: Bandwidths = Field([0.25, 0.5, 1.0, 2.0, 4.0])
     """Widths of the mixed kernels, in median distances between real samples; for `rbf` and
     `rational-quadratic`."""
-    permutations: int = Field(1000, ge=1)
+    permutations: int = Field(1000, ge=1, le=2**30)
     """Random divisions of the pooled samples, 1,000 of each at most, that the p-value is counted over."""
 
 
@@ -37,7 +37,7 @@ class MmdLossOptions(Options):
 
     bandwidths: Bandwidths = Field([0.25, 0.5, 1.0, 2.0, 4.0])
     """Widths of the mixed Gaussian kernels, in root mean square distances between real samples."""
-    scales: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] = Field([1])
+    scales: Annotated[list[Annotated[int, Field(ge=1, le=2**16)]], Field(min_length=1)] = Field([1])
     """Factors by which images are averaged down; each scale adds its own discrepancy."""
     root: bool = True
     """Take the square root, whose gradient does not fade as the distributions meet."""

@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 class PrecisionRecallOptions(Options):
     """Options of `precision-recall`."""
 
-    k: int = Field(3, ge=1)
+    k: int = Field(3, ge=1, le=2**30)
     """Which neighbour the ball around a sample reaches to."""
 
 
 class DensityCoverageOptions(Options):
     """Options of `density-coverage`."""
 
-    k: int = Field(5, ge=1)
+    k: int = Field(5, ge=1, le=2**30)
     """Which neighbour the ball around a real sample reaches to."""
 
 
 class ModesOptions(Options):
     """Options of `modes`."""
 
-    k: int = Field(5, ge=1)
+    k: int = Field(5, ge=1, le=2**30)
     """Real neighbours that vote on a sample's class."""
     least: float = Field(0.1, ge=0, le=1)
     """A class is hit if its share of the generated samples is at least this much of its share of the

@@ -42,7 +42,7 @@ class GaussiansOptions(Options):
 
     arrangement: Literal["ring", "grid"] = "ring"
     """Where the modes are: on a circle, or on a square grid."""
-    modes: int = Field(default=8, ge=1)
+    modes: int = Field(default=8, ge=1, le=2**20)
     """Number of Gaussians; a square number for a grid."""
     radius: float = Field(default=2.0, gt=0)
     """Radius of the ring."""
@@ -50,9 +50,9 @@ class GaussiansOptions(Options):
     """Distance between neighbours on the grid."""
     std: float = Field(default=0.05, gt=0)
     """Standard deviation of each Gaussian, along both axes."""
-    count: int = Field(default=20_000, ge=1)
+    count: int = Field(default=20_000, ge=1, le=2**30)
     """Number of points; every mode has the same share of them, give or take one."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     """Which points: the same ones for every `seed` of training."""
     labels: bool = False
     """Whether each point is labelled with its mode."""
@@ -61,9 +61,9 @@ class GaussiansOptions(Options):
 class MlpGeneratorOptions(Options):
     """Options of the `mlp` generator."""
 
-    width: int = Field(default=128, ge=1)
+    width: int = Field(default=128, ge=1, le=2**16)
     """Units of a hidden layer."""
-    layers: int = Field(default=3, ge=0)
+    layers: int = Field(default=3, ge=0, le=1000)
     """Hidden layers."""
     activation: Literal["relu", "leaky-relu", "gelu", "tanh"] = "relu"
     """Nonlinearity after each hidden layer."""
