@@ -18,12 +18,16 @@ from ganlab.runs.state import utc_now
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Checkpoint", "is_regular", "read_checkpoint", "write_checkpoint"]
+__all__ = ["Checkpoint", "DamagedCheckpointError", "is_regular", "read_checkpoint", "write_checkpoint"]
 
 _STATE = "state.pt"
 _GENERATOR = "generator.safetensors"
 _EMA = "generator-ema.safetensors"
 _META = "meta.json"
+
+
+class DamagedCheckpointError(GanlabError):
+    """A checkpoint is not what was written, and will not be again."""
 
 
 @dataclass(frozen=True)
@@ -130,27 +134,37 @@ def read_checkpoint(directory: Path) -> Checkpoint:
     """Check a checkpoint's files against what was written and describe it.
 
     Raises:
-        GanlabError: a file is missing, truncated or changed.
+        DamagedCheckpointError: a file is missing, truncated or changed.
+        GanlabError: a file cannot be read now, which may pass.
     """
+    with explained(f"cannot read the checkpoint {directory}"):
+        return _checked(directory)
+
+
+def _checked(directory: Path) -> Checkpoint:
     try:
-        meta = json.loads((directory / _META).read_text(encoding="utf-8"))
+        meta = json.loads((directory / _META).read_bytes())
         files, step, spec = meta["files"], int(meta["step"]), _parse_spec(meta["spec"])
         regular = bool(meta.get("regular", True))
         own_statistics = bool(meta.get("own_statistics", False))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise GanlabError(f"the checkpoint {directory} is damaged: {_META} cannot be read") from error
+    except (FileNotFoundError, ValueError, TypeError, KeyError) as error:
+        raise DamagedCheckpointError(
+            f"the checkpoint {directory} is damaged: {_META} cannot be read"
+        ) from error
     for name, expected in files.items():
         path = directory / name
         if not path.is_file():
-            raise GanlabError(f"the checkpoint {directory} is damaged: {name} is missing")
+            raise DamagedCheckpointError(f"the checkpoint {directory} is damaged: {name} is missing")
         size = path.stat().st_size
         if size != expected["bytes"]:
-            raise GanlabError(
+            raise DamagedCheckpointError(
                 f"the checkpoint {directory} is damaged: {name} has {size:,} bytes instead of "
                 f"{expected['bytes']:,}"
             )
         if _sha256(path) != expected["sha256"]:
-            raise GanlabError(f"the checkpoint {directory} is damaged: {name} is not what was written")
+            raise DamagedCheckpointError(
+                f"the checkpoint {directory} is damaged: {name} is not what was written"
+            )
     return Checkpoint(directory, step, spec, _EMA in files, own_statistics, regular)
 
 

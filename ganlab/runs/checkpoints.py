@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ganlab.errors import GanlabError
 from ganlab.files import explained, fsync_path, write_atomically
-from ganlab.runs.checkpoint import Checkpoint, is_regular, read_checkpoint, write_checkpoint
+from ganlab.runs.checkpoint import (
+    Checkpoint,
+    DamagedCheckpointError,
+    is_regular,
+    read_checkpoint,
+    write_checkpoint,
+)
 from ganlab.runs.reporting import print_warning
 
 if TYPE_CHECKING:
@@ -152,10 +158,11 @@ class Checkpoints:
     def load(self, which: Literal["last", "best"] | int = "last") -> Checkpoint:
         """Return a checkpoint whose files are as they were written.
 
-        `last` passes over damaged checkpoints, reporting each, to the next older one.
+        `last` passes over damaged checkpoints, reporting each, to the next older one; not over
+        one that cannot be read just now.
 
         Raises:
-            GanlabError: there is no such checkpoint, or it is damaged.
+            GanlabError: there is no such checkpoint, it is damaged, or it cannot be read.
         """
         if which == "last":
             return self._load_last()
@@ -174,7 +181,7 @@ class Checkpoints:
         for step in reversed(candidates):
             try:
                 return read_checkpoint(self._path(step))
-            except GanlabError as error:
+            except DamagedCheckpointError as error:
                 self._report(f"{error}; trying the one before it")
         if candidates:
             raise GanlabError(f"every checkpoint in {self._directory} is damaged")
@@ -212,8 +219,8 @@ def _move_into_place(temporary: Path, final: Path) -> None:
 
 
 def _read_pointer(path: Path) -> int | None:
-    try:
-        match = _NAME.fullmatch(path.read_text(encoding="utf-8").strip())
-    except (OSError, UnicodeDecodeError):
-        return None
+    with explained(f"cannot read {path}"):
+        if not path.exists():
+            return None
+        match = _NAME.fullmatch(path.read_text(encoding="utf-8", errors="replace").strip())
     return int(match[1]) if match else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 from collections.abc import Iterator
@@ -102,6 +103,29 @@ def test_saving_a_step_again_replaces_it(tmp_path: Path) -> None:
     checkpoints.save(5, {"again": True}, {})
     assert checkpoints.load().state() == {"again": True}
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000005"]
+
+
+@pytest.mark.parametrize("name", ["state.pt", "meta.json", "LAST"])
+def test_what_cannot_be_read_just_now_is_not_taken_for_damage(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports: list[str] = []
+    checkpoints = Checkpoints(tmp_path, report=reports.append)
+    for step in (1, 2):
+        save(checkpoints, step)
+    refused, opened = name, Path.open
+
+    def refuse(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == refused:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(GanlabError, match=r"cannot read .*Input/output error"):
+        checkpoints.load()
+    refused = ""
+    assert checkpoints.load().step == 2
+    assert reports == []
 
 
 @pytest.mark.parametrize("name", ["state.pt", "generator.safetensors", "meta.json"])
