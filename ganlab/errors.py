@@ -22,8 +22,29 @@ __all__ = [
     "OutOfMemoryError",
     "Problem",
     "UsageError",
+    "printable",
     "summarised",
 ]
+
+
+def printable(text: str, longest: int = 120) -> str:
+    """Return text on one line and as any terminal can show it, to be quoted in a message.
+
+    Control characters, line ends among them, are escaped. The bytes of file names that are not
+    text (PEP 383) stay as they are.
+
+    Args:
+        text: whatever a user has written.
+        longest: characters from which on the middle is left out.
+    """
+    if len(text) > longest:
+        text = f"{text[: longest * 2 // 3]} … {text[-longest // 3 :]}"
+    return "".join(
+        character
+        if character.isprintable() or "\udc80" <= character <= "\udcff"
+        else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 class GanlabError(Exception):
@@ -74,7 +95,7 @@ class Problem:
         place = str(self.file) if self.file else ""
         if self.file and self.line:
             place += f":{self.line}" + (f":{self.column}" if self.column else "")
-        head = ": ".join(part for part in (place, self.path, self.message) if part)
+        head = ": ".join(part for part in (place, printable(self.path), self.message) if part)
         return head + "".join(f"\n    {line}" for line in self.hint.splitlines())
 
 

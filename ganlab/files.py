@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ganlab.errors import GanlabError
 
-__all__ = ["explained", "fsync_path", "reason", "write_atomically"]
+__all__ = ["exists", "explained", "fsync_path", "reason", "write_atomically"]
 
 _REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -42,6 +42,15 @@ def explained(action: str, remedy: str = "") -> Iterator[None]:
 def reason(error: OSError) -> str:
     """Return why the operating system refused, in words."""
     return _REASONS.get(error.errno or 0, error.strerror or str(error))
+
+
+def exists(path: Path) -> bool:
+    """Return whether there is something at a path; not where its name is too long, or a directory closed."""
+    try:
+        path.stat()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def write_atomically(path: Path, content: str | bytes, *, durable: bool = True) -> None:

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import click
 
 import ganlab
-from ganlab.errors import ExperimentError, GanlabError, UsageError, summarised
+from ganlab.errors import ExperimentError, GanlabError, UsageError, printable, summarised
 from ganlab.files import reason
 from ganlab.memory import is_out_of_memory, out_of_memory
 from ganlab.processes import Processes
@@ -48,6 +48,7 @@ Help is written here a second time so that `ganlab --help` imports no verb.
 """
 
 _INTERRUPTED = 75
+_LONGEST_LINE = 1000
 
 
 @dataclass
@@ -178,6 +179,11 @@ def _tell_of_lost_output(error: OSError) -> None:
     click.echo(f"warning: standard output is lost from here on: {reason(error)}", err=True)
 
 
+def _shown(message: str) -> str:
+    """Return a message without what would fill or upset a terminal; texts of others may be quoted in it."""
+    return "\n".join(printable(line, _LONGEST_LINE) for line in message.split("\n"))
+
+
 def _tell(error: Exception, session: Session) -> int:
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
@@ -196,13 +202,14 @@ def _tell(error: Exception, session: Session) -> int:
     if isinstance(error, GanlabError):
         problems = error.problems if isinstance(error, ExperimentError) else [error]
         for problem in problems:
-            click.echo(f"error: {problem}", err=True)
+            click.echo(f"error: {_shown(str(problem))}", err=True)
         return error.exit_code
     refused = isinstance(error, OSError) and error.errno is not None
     if refused:
-        click.echo(f"error: the system refuses what is needed here: {error}", err=True)
+        click.echo(f"error: the system refuses what is needed here: {_shown(str(error))}", err=True)
     else:
-        click.echo(f"error: this is a bug in ganlab or in a plugin: {summarised(error)}", err=True)
+        what = _shown(summarised(error))
+        click.echo(f"error: this is a bug in ganlab or in a plugin: {what}", err=True)
     if not session.traceback:
         click.echo("    --traceback shows where it arose", err=True)
     return GanlabError.exit_code if refused else 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from ganlab.errors import UsageError
+from ganlab.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from ganlab.config import Experiment
@@ -129,7 +129,7 @@ def parse_checkpoint(given: str | None) -> Literal["best", "last"] | int | None:
 def tell_failures(registry: Registry) -> None:
     """Print one line on standard error for each failure of a plugin."""
     for failure in registry.failures:
-        click.echo(f"warning: {failure}", err=True)
+        click.echo(f"warning: {printable(str(failure), 1000)}", err=True)
     if registry.failures:
         click.echo("    `ganlab plugins --errors` shows the whole of it", err=True)
 
@@ -148,5 +148,5 @@ def load(
     experiment = load_experiment(file, overrides=overrides, plugins=plugins, disabled=disabled)
     tell_failures(experiment.registry)
     for warning in experiment.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(f"warning: {printable(warning, 1000)}", err=True)
     return experiment

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ganlab.commands.common import experiment_options
-from ganlab.errors import ExperimentError, GanlabError, Problem
+from ganlab.errors import ExperimentError, Problem
 
 if TYPE_CHECKING:
     from ganlab.components import Component, SampleSpec
@@ -137,7 +137,8 @@ def _describe_play(engine: Engine) -> list[tuple[str, str]]:
     values = engine.rehearse()
     broken = [tag for tag, value in values.items() if not math.isfinite(value)]
     if broken:
-        raise GanlabError(f"not finite on the first batch: {', '.join(broken)}")
+        message = f"not finite on the first batch: {', '.join(broken)}"
+        raise ExperimentError([experiment.origin.problem("losses", message)])
     values = {tag: value for tag, value in values.items() if tag.startswith("loss/")}
     lines = [
         ("losses" if not number else "", f"{tag[5:]} = {value:.4g}")

@@ -22,6 +22,8 @@ from ganlab.registry.suggest import did_you_mean, listing
 
 __all__ = ["Draft", "best_metric", "check_together"]
 
+_DIVISORS_TRIED = 100_000
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -198,6 +200,8 @@ def _microbatches_fill_a_batch(draft: Draft) -> Iterator[Problem]:
     if not (isinstance(micro, int) and isinstance(batch, int)) or micro < 1 or batch < 1:
         return
     if batch % micro:
-        near = max(size for size in range(1, min(micro, batch) + 1) if batch % size == 0)
+        # Not all of them: the numbers may be absurd.
+        sizes = range(min(micro, batch), 0, -1)[:_DIVISORS_TRIED]
+        near = next((size for size in sizes if batch % size == 0), 1)
         message = f"must divide the batch size, {batch}, but {micro} does not"
         yield draft.origin.problem("training.microbatch_size", message, f"for example {near}")

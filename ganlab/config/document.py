@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ganlab.config.earlier import up_to_date
-from ganlab.config.positions import key_lines
+from ganlab.config.limits import DEEPEST, NESTED, TOO_LONG, is_too_long, leaves, nesting
+from ganlab.config.positions import join_path, key_lines
 from ganlab.config.toml import NotTomlError, parse_toml
 from ganlab.errors import ExperimentError, Problem
+from ganlab.files import exists
 from ganlab.paths import parse_path
 from ganlab.registry.suggest import did_you_mean
 
 __all__ = ["Document", "Place", "read_document", "settle_size"]
 
 Place: TypeAlias = tuple[Path | None, int | None]
+
+_LARGEST = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -40,14 +44,28 @@ def read_document(file: Path) -> Document:
     Raises:
         ExperimentError: a file is absent, unreadable or not TOML, or extends itself.
     """
-    return _read(file, ())
+    try:
+        text = _text(file)
+    except _UnreadableError as error:
+        raise ExperimentError([Problem("", str(error), error.hint, file)]) from error
+    return _read(file, text, ())
 
 
-def _read(file: Path, chain: tuple[Path, ...]) -> Document:
-    text = _text(file)
+class _UnreadableError(Exception):
+    """Why a file cannot be read, and what would be right."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def _read(file: Path, text: str, chain: tuple[Path, ...]) -> Document:
     values = up_to_date(_parse(file, text))
     places: dict[str, Place] = {path: (file, line) for path, line in key_lines(text).items()}
     places[""] = (file, None)
+    long = [path for path, value in leaves(values) if is_too_long(value)]
+    if long:
+        raise ExperimentError([Problem(path, TOO_LONG, file=file, line=places[path][1]) for path in long])
     document = Document(file, values, places)
     if "extends" not in values:
         return document
@@ -58,25 +76,39 @@ def _read(file: Path, chain: tuple[Path, ...]) -> Document:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8-sig")
+        with file.open(encoding="utf-8-sig") as opened:
+            text = opened.read(_LARGEST + 1)
     except FileNotFoundError:
-        names = [path.name for path in file.parent.glob("*.toml")]
-        problem = Problem("", "there is no such file", did_you_mean(file.name, names), file)
+        raise _UnreadableError("there is no such file", _guess(file)) from None
     except IsADirectoryError:
-        problem = Problem("", "is a directory, not an experiment file", file=file)
+        raise _UnreadableError("is a directory, not an experiment file") from None
     except OSError as error:
-        problem = Problem("", f"cannot be read: {error.strerror}", file=file)
+        raise _UnreadableError(f"cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:
-        problem = Problem("", "is not a text file in UTF-8", file=file)
-    raise ExperimentError([problem])
+        raise _UnreadableError("is not a text file in UTF-8") from None
+    if len(text) > _LARGEST:
+        raise _UnreadableError(f"is no experiment file: it has more than {_LARGEST:,} characters")
+    return text
+
+
+def _guess(file: Path) -> str:
+    """Return which file may be meant by one that is not there."""
+    try:
+        return did_you_mean(file.name, [path.name for path in file.parent.glob("*.toml")])
+    except OSError:  # the name is too long for any directory
+        return ""
 
 
 def _parse(file: Path, text: str) -> dict[str, Any]:
     try:
-        return parse_toml(text)
+        values = parse_toml(text)
     except NotTomlError as error:
         problem = Problem("", f"not valid TOML: {error.message}", "", file, error.line, error.column)
         raise ExperimentError([problem]) from error
+    if nesting(values) > DEEPEST:
+        deepest = max(values, key=lambda key: nesting(values[key]))
+        raise ExperimentError([Problem(deepest, NESTED, file=file)])
+    return values
 
 
 def _base(document: Document, chain: tuple[Path, ...]) -> Document:
@@ -86,6 +118,9 @@ def _base(document: Document, chain: tuple[Path, ...]) -> Document:
     if not isinstance(name, str):
         problem = Problem("extends", "must be the path of one TOML file, in quotes", file=file, line=line)
         raise ExperimentError([problem])
+    if len(chain) > DEEPEST:
+        message = f"more than {DEEPEST} files extend one another"
+        raise ExperimentError([Problem("extends", message, file=file, line=line)])
     try:
         base = Path(document.file.parent, parse_path(name))
     except ValueError as error:
@@ -94,11 +129,13 @@ def _base(document: Document, chain: tuple[Path, ...]) -> Document:
     if base.resolve() in seen:
         circle = " → ".join(str(path) for path in (*chain[seen.index(base.resolve()) :], base))
         raise ExperimentError([Problem("extends", f"goes in a circle: {circle}", file=file, line=line)])
-    if not base.is_file():
-        names = [path.name for path in base.parent.glob("*.toml")]
-        hint = did_you_mean(base.name, names)
-        raise ExperimentError([Problem("extends", f"there is no file {base}", hint, file, line)])
-    return _read(base, chain)
+    if not exists(base):
+        raise ExperimentError([Problem("extends", f"there is no file {base}", _guess(base), file, line)])
+    try:
+        text = _text(base)
+    except _UnreadableError as error:
+        raise ExperimentError([Problem("extends", f"{base} {error}", error.hint, file, line)]) from error
+    return _read(base, text, chain)
 
 
 def _merge(base: Document, over: Document) -> Document:
@@ -113,7 +150,7 @@ def _merged(
     """Return the merged table, and drop from `places` what was replaced."""
     result = dict(base)
     for key, value in over.items():
-        inner = f"{path}.{key}" if path else key
+        inner = join_path(path, key)
         if key in base and _merges(base[key], value):
             result[key] = _merged(base[key], value, inner, places)
         else:

@@ -17,7 +17,8 @@ from ganlab.config.resolve import image_spec, provenance_warnings, resolve
 from ganlab.config.selection import Choices, Chosen, choose
 from ganlab.config.settings import Settings
 from ganlab.config.validation import check_settings, check_values
-from ganlab.errors import ExperimentError, Problem
+from ganlab.errors import ExperimentError, Problem, printable
+from ganlab.files import exists
 from ganlab.paths import parse_path
 from ganlab.registry import Registry, load_registry
 
@@ -75,7 +76,7 @@ def _requested_plugins(document: Document, origin: Origin) -> dict[str, str]:
         except ValueError:
             result[path] = plugin  # whoever looks for it says what is wrong
             continue
-        is_module = "/" not in plugin and not plugin.endswith(".py") and not anchored.exists()
+        is_module = "/" not in plugin and not plugin.endswith(".py") and not exists(anchored)
         result[path] = plugin if is_module else str(anchored)
     return result
 
@@ -92,7 +93,7 @@ def _plugin_problems(
     ]
     asked = set(plugins) - set(requested.values())
     problems += [
-        Problem("", f"--plugin {failure.requested}: {failure.message}")
+        Problem("", f"--plugin {printable(failure.requested)}: {failure.message}")
         for failure in registry.failures
         if failure.requested in asked
     ]
@@ -115,7 +116,8 @@ def _blaming_override(problem: Problem, document: Document, overrides: Sequence[
     for override in reversed(overrides):
         path = override.partition("=")[0].strip()
         if f"{problem.path}.".startswith(f"{path}.") or path.startswith(f"{problem.path}."):
-            return replace(problem, hint="\n".join(filter(None, (problem.hint, f"from --set {override}"))))
+            blame = f"from --set {printable(override)}"
+            return replace(problem, hint="\n".join(filter(None, (problem.hint, blame))))
     return problem
 
 

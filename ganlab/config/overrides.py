@@ -8,11 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.config.document import Document, settle_size
+from ganlab.config.limits import DEEPEST, TOO_LONG, is_too_long, leaves, nesting
+from ganlab.config.positions import join_path
 from ganlab.config.toml import NotTomlError, parse_toml
-from ganlab.errors import ExperimentError, Problem
+from ganlab.errors import ExperimentError, Problem, printable
 from ganlab.paths import is_text, path_text
 
 __all__ = ["apply_overrides"]
+
+
+_LONGEST_INDEX = 9
+_NESTED = f"leads more than {DEEPEST} tables and arrays deep"
 
 
 class _BadOverrideError(Exception):
@@ -44,7 +50,7 @@ def apply_overrides(document: Document, overrides: Sequence[str]) -> Document:
         try:
             _assign(values, path, _value(override, text.strip()))
         except _BadOverrideError as error:
-            problems.append(Problem("", f"--set {override}: {error}", error.hint))
+            problems.append(Problem("", f"--set {printable(override)}: {error}", error.hint))
             continue
         for place in [place for place in places if place == path or place.startswith(f"{path}.")]:
             del places[place]
@@ -94,16 +100,20 @@ def _value(override: str, text: str) -> Any:
 
 def _assign(values: dict[str, Any], path: str, value: Any) -> None:
     parts = path.split(".")
+    if len(parts) + nesting(value) > DEEPEST:
+        raise _BadOverrideError(_NESTED)
+    if any(is_too_long(leaf) for _, leaf in leaves(value)):
+        raise _BadOverrideError(TOO_LONG)
     last = parts[-1]
     holder: Any = values
     walked = ""
     for part, after in pairwise(parts):
         if isinstance(holder, dict) and part not in holder:
-            if after.isdigit():
-                raise _BadOverrideError(f"the experiment has no array `{_join(walked, part)}`")
+            if _is_index(after):
+                raise _BadOverrideError(f"the experiment has no array `{join_path(walked, part)}`")
             holder[part] = {}
         holder = _step(holder, part, walked)
-        walked = _join(walked, part)
+        walked = join_path(walked, part)
     if isinstance(holder, dict):
         holder[last] = value
     else:
@@ -117,17 +127,17 @@ def _step(holder: Any, part: str, walked: str) -> Any:
         return holder[part]
     if not isinstance(holder, list):
         raise _BadOverrideError(f"`{walked}` is a value, not a table")
-    if not part.isdigit():
+    if not _is_index(part):
         raise _BadOverrideError(f"`{walked}` is an array", f"name an entry by its index: {_indices(holder)}")
-    if int(part) >= len(holder):
+    if len(part) > _LONGEST_INDEX or int(part) >= len(holder):
         count = "1 entry" if len(holder) == 1 else f"{len(holder)} entries"
         raise _BadOverrideError(f"`{walked}` has {count}", f"indices: {_indices(holder)}")
     return holder[int(part)]
 
 
+def _is_index(part: str) -> bool:
+    return part.isascii() and part.isdigit()
+
+
 def _indices(entries: list[Any]) -> str:
     return {0: "none", 1: "0"}.get(len(entries), f"0 to {len(entries) - 1}")
-
-
-def _join(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key

@@ -10,7 +10,7 @@ import bisect
 import re
 import tomllib
 
-__all__ = ["key_lines"]
+__all__ = ["join_path", "key_lines"]
 
 _SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -80,8 +80,8 @@ class _Scanner:
         self._position += 2 if is_entry else 1
         path = ""
         for key in keys[:-1]:
-            path = self._enter(_join(path, key), line)
-        path = _join(path, keys[-1])
+            path = self._enter(join_path(path, key), line)
+        path = join_path(path, keys[-1])
         if not is_entry:
             self._lines[path] = line
             return path
@@ -117,7 +117,7 @@ class _Scanner:
         line = self._line()
         path = table
         for key in self._keys():
-            path = _join(path, key)
+            path = join_path(path, key)
             self._lines.setdefault(path, line)
         self._position += 1
         self._value(path)
@@ -156,5 +156,7 @@ class _Scanner:
             self._position += 1
 
 
-def _join(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key
+def join_path(path: str, key: str) -> str:
+    """Return the dotted path of a key in a table; in quotes where it would be taken for several, or none."""
+    quoted = f'"{key}"' if not key or "." in key else key
+    return f"{path}.{quoted}" if path else quoted

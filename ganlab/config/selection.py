@@ -11,6 +11,7 @@ from ganlab.components import EvaluatorComponent, ImageSpec, VectorSpec
 from ganlab.config.document import Document
 from ganlab.config.experiment import Origin
 from ganlab.config.settings import Settings
+from ganlab.config.types import show
 from ganlab.config.validation import check_options
 from ganlab.errors import Problem
 from ganlab.registry import Offer, Registry, UnknownComponentError
@@ -165,9 +166,10 @@ class _Chooser:
         if isinstance(given, str):
             return self._one("features", path, {"name": given})
         if given is not None:
-            if isinstance(given, dict) and "name" not in given:
+            if isinstance(given, dict) and not isinstance(given.get("name"), str):
                 hint = f"feature extractors: {self._names('features')}"
-                self._problems.append(self._origin.problem(f"{path}.name", "is missing", hint))
+                message = f"must be text, not {show(given['name'])}" if "name" in given else "is missing"
+                self._problems.append(self._origin.problem(f"{path}.name", message, hint))
             return self._one("features", path, given)
         if evaluator is None or choices.spec is None:
             return None

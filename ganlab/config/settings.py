@@ -43,8 +43,9 @@ MOST_ELEMENTS = 2**30
 
 Label: TypeAlias = Annotated[
     str,
-    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
-    Words("a word of the letters a to z, digits, `.`, `_` and `-`, the first a letter or digit"),
+    # It is the name of a file, or a part of one.
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100),
+    Words("a word of at most 100 letters a to z, digits, `.`, `_` and `-`, the first a letter or digit"),
 ]
 Device: TypeAlias = Annotated[
     str,

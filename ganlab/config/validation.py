@@ -14,6 +14,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from ganlab.components import Options
 from ganlab.config.experiment import Origin
+from ganlab.config.limits import leaves
 from ganlab.config.settings import Settings
 from ganlab.config.types import show
 from ganlab.config.wording import validation_problems
@@ -22,23 +23,18 @@ from ganlab.errors import ComponentError, Problem
 __all__ = ["check_options", "check_settings", "check_values", "default_values"]
 
 
-def check_values(values: Any, origin: Origin, path: str = "") -> Iterator[Problem]:
+def check_values(values: Any, origin: Origin) -> Iterator[Problem]:
     """Yield a problem for each value that TOML has and experiments have no use for."""
-    if isinstance(values, dict):
-        for key, value in values.items():
-            yield from check_values(value, origin, f"{path}.{key}" if path else key)
-    elif isinstance(values, list):
-        for index, value in enumerate(values):
-            yield from check_values(value, origin, f"{path}.{index}")
-    elif isinstance(values, date | time):  # a datetime is a date
-        hint = f'as text: "{values.isoformat()}"'
-        yield origin.problem(path, "is a date, for which experiments have no use", hint)
-    elif isinstance(values, int) and not -(2**63) <= values < 2**63:
-        yield origin.problem(
-            path, f"is beyond the 64-bit numbers of TOML: {show(values)}", "write a smaller number"
-        )
-    elif isinstance(values, float) and math.isnan(values):
-        yield origin.problem(path, "is not a number (nan)")
+    for path, value in leaves(values):
+        if isinstance(value, date | time):  # a datetime is a date
+            hint = f'as text: "{value.isoformat()}"'
+            yield origin.problem(path, "is a date, for which experiments have no use", hint)
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            yield origin.problem(
+                path, f"is beyond the 64-bit numbers of TOML: {show(value)}", "write a smaller number"
+            )
+        elif isinstance(value, float) and math.isnan(value):
+            yield origin.problem(path, "is not a number (nan)")
 
 
 def check_settings(values: dict[str, Any], origin: Origin) -> tuple[Settings | None, list[Problem]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ganlab.config.experiment import Origin
+from ganlab.config.positions import join_path
 from ganlab.config.types import annotation_at, describe_annotation, model_at, show
 from ganlab.errors import Problem
 from ganlab.registry.suggest import closest
@@ -98,7 +100,7 @@ def _given(values: Any, location: Sequence[str | int]) -> list[str | int]:
 
 
 def _path(table: _Checked, parts: Sequence[str | int]) -> str:
-    return ".".join(str(part) for part in ([table.path] if table.path else []) + [*parts])
+    return reduce(join_path, map(str, parts), table.path)
 
 
 def _at(table: _Checked, parts: Sequence[str | int], message: str, hint: str = "") -> Problem:

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from ganlab.errors import UsageError
+from ganlab.errors import UsageError, printable
+from ganlab.files import exists
 from ganlab.hookspecs import PROJECT
 from ganlab.paths import parse_path
 from ganlab.registry.records import FoundPlugin, PluginFailure
@@ -60,9 +61,12 @@ def find_local(
         except ValueError as error:
             failures.append(PluginFailure(request, "find", str(error), requested=request))
             continue
-        if not _looks_like_path(request) and not path.exists():
-            found.setdefault(request, _module(request))
-        elif path.is_file() or (path / "__init__.py").is_file():
+        if not exists(path):
+            if _looks_like_path(request):
+                failures.append(_absent(request, path))
+            else:
+                found.setdefault(request, _module(request))
+        elif path.is_file() or exists(path / "__init__.py"):
             found.setdefault(str(path), _file(request, path))
         else:
             failures.append(_absent(request, path))
@@ -83,7 +87,9 @@ def _file(request: str, path: Path) -> FoundPlugin:
 
 def _absent(request: str, path: Path) -> PluginFailure:
     message = f"there is no file {path}"
-    if path.is_dir():
+    if not exists(path.parent):
+        return PluginFailure(path.name, "find", message, requested=request)
+    if exists(path) and path.is_dir():
         message = f"{path} is a directory without `__init__.py`"
     elif hint := did_you_mean(path.name, [file.name for file in path.parent.glob("*.py")]):
         message += f"; {hint}"
@@ -106,7 +112,7 @@ def without_disabled(plugins: Iterable[FoundPlugin], disabled: Collection[str]) 
         if _plain(name) not in {_plain(word) for word in known}:
             hint = did_you_mean(name, known)
             raise UsageError(
-                f"there is no plugin `{name}` to turn off"
+                f"there is no plugin `{printable(name)}` to turn off"
                 + (f"; {hint}" if hint else "")
                 + f"\n    installed: {listing(plugin.id for plugin in plugins)}"
             )

@@ -66,10 +66,17 @@ def failure_from(plugin: FoundPlugin, stage: Stage, error: BaseException, doing:
 
 def _explain(plugin: FoundPlugin, error: BaseException) -> str:
     place = _place(plugin, error)
-    text = str(error.msg if isinstance(error, SyntaxError) else error).strip()
+    text = _text(error.msg if isinstance(error, SyntaxError) else error)
     named = f"{type(error).__name__}: {text}" if text else type(error).__name__
     first = named.splitlines()[0]
     return f"{place}: {first}" if place else first
+
+
+def _text(error: object) -> str:
+    try:
+        return str(error).strip()
+    except Exception:  # an exception's own text is the plugin's code too
+        return ""
 
 
 def _place(plugin: FoundPlugin, error: BaseException) -> str:

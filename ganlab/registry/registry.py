@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganlab.components import KINDS
+from ganlab.errors import printable
 from ganlab.registry.classifier import classify
 from ganlab.registry.finder import find_installed, find_local, without_disabled
 from ganlab.registry.loader import load
@@ -73,7 +74,7 @@ class Registry:
     def _ambiguous(self, kind: str, name: str, matches: Sequence[Offer]) -> UnknownComponentError:
         forms = listing(_unique_forms(matches))
         return UnknownComponentError(
-            f"more than one plugin offers the {kind} `{name}`", f"say which: {forms}"
+            f"more than one plugin offers the {kind} `{printable(name)}`", f"say which: {forms}"
         )
 
     def _unknown(self, kind: str, name: str) -> UnknownComponentError:
@@ -85,7 +86,7 @@ class Registry:
         lines += [f"not loaded: {failure}" for failure in self.failures]
         label = "feature extractor" if kind == "features" else kind
         return UnknownComponentError(
-            f"there is no {label} `{name}`", "\n".join(line for line in lines if line)
+            f"there is no {label} `{printable(name)}`", "\n".join(line for line in lines if line)
         )
 
 

@@ -181,6 +181,11 @@ def test_microbatches_fill_a_batch(refused: Refused, base: str, batch: int, micr
     )
 
 
+def test_absurd_batches_are_not_searched_for_all_their_divisors(refused: Refused, base: str) -> None:
+    text = base.replace("steps = 10", f"steps = 10\nbatch_size = {2**61 - 1}\nmicrobatch_size = {2**60}")
+    assert any("for example 1" in problem.hint for problem in refused(text))
+
+
 @pytest.mark.parametrize(
     ("table", "spec"),
     [

@@ -41,9 +41,10 @@ def changed(base: str, old: str, new: str) -> str:
         ('name = "duel"', 'name = "duel"\nwieght = 2', 11, "losses.0.wieght", "there is no such key", "did you mean `weight`?\nallowed: every, label, name, weight"),
         ('name = "duel"', 'name = "duel"\nweight = inf', 11, "losses.0.weight", "must be a finite number, not inf", ""),
         ('name = "duel"', 'name = "duel"\nweight = nan', 11, "losses.0.weight", "is not a number (nan)", ""),
-        ('name = "duel"', 'name = "duel"\nlabel = "a b"', 11, "losses.0.label", 'must be a word of the letters a to z, digits, `.`, `_` and `-`, the first a letter or digit, not "a b"', ""),
+        ('name = "duel"', 'name = "duel"\nlabel = "a b"', 11, "losses.0.label", 'must be a word of at most 100 letters a to z, digits, `.`, `_` and `-`, the first a letter or digit, not "a b"', ""),
+        ('name = "duel"', f'name = "duel"\nlabel = "{"a" * 101}"', 11, "losses.0.label", "must be a word of at most 100 letters", ""),
         ('title = "a test"', 'title = ""', 1, "title", "must not be empty", ""),
-        ('name = "duel"', 'name = "duel"\n[[evaluators]]\nname = "judge"\nlabel = "-"', 13, "evaluators.0.label", 'must be a word of the letters a to z, digits, `.`, `_` and `-`, the first a letter or digit, not "-"', ""),
+        ('name = "duel"', 'name = "duel"\n[[evaluators]]\nname = "judge"\nlabel = "-"', 13, "evaluators.0.label", 'must be a word of at most 100 letters a to z, digits, `.`, `_` and `-`, the first a letter or digit, not "-"', ""),
         ('name = "duel"', 'name = "dual"', 10, "losses.0.name", "there is no loss `dual`", "did you mean `duel`?\ninstalled: duel, encode, match"),
         ('name = "duel"', "weight = 1", 9, "losses.0.name", "is missing", "add `name = …` to `losses.0`"),
         ('name = "pictures"', 'name = "pictures"\nlayout = "rings"', 5, "dataset.layout", 'must be "ring" or "grid", not "rings"', 'did you mean "ring"?'),
@@ -65,6 +66,11 @@ def changed(base: str, old: str, new: str) -> str:
         ("[training]", "[optimizer.generator]\nname = 'sgd'\nnesterov = true\n[training]", 11, "optimizer.generator", "`nesterov` needs a `momentum` above 0", ""),
         ("[training]", "[image]\nsize = 8\nwidth = 8\n[training]", 11, "image", "give either `size` or `height` and `width`, not both", ""),
         ('["./world.py"]', '["./world.py", "./gone.py"]', 2, "plugins.1", "there is no file", ""),
+        ('["./world.py"]', f'["./world.py", "{"a" * 300}.py"]', 2, "plugins.1", "there is no file", ""),
+        ('["./world.py"]', f'["./world.py", "{"a" * 300}"]', 2, "plugins.1", "ModuleNotFoundError: No module named", ""),
+        ('name = "judge"', 'name = "judge"\nfeatures = { name = 5 }', 15, "evaluators.0.features.name", "must be text, not 5", "feature extractors: eyes, hands"),
+        ("steps = 10", 'steps = 10\n"" = 10', 13, 'training.""', "there is no such key", "allowed"),
+        ("steps = 10", 'steps = 10\n"a.b" = 10', 13, 'training."a.b"', "there is no such key", "allowed"),
         ('["./world.py"]', '["./world.py", 3]', 2, "plugins.1", "must be text, not 3", ""),
     ],
 )  # fmt: skip
@@ -77,6 +83,14 @@ def test_one_mistake_is_one_problem(
     assert (problem.file, problem.line) == (Path("experiment.toml"), line)
     assert problem.message.startswith(message)
     assert hint in problem.hint if hint else not problem.hint
+
+
+def test_a_long_or_unprintable_key_does_not_fill_the_terminal(refused: Refused, base: str) -> None:
+    text = changed(base, "steps = 10", 'steps = 10\n"' + "x" * 5000 + '" = 1\n"\\u001b[31m\\n" = 1')
+    long, odd = map(str, refused(text))
+    assert long.startswith("experiment.toml:13: training.xxx")
+    assert len(long) < 400
+    assert odd.startswith("experiment.toml:14: training.\\x1b[31m\\n: there is no such key")
 
 
 def test_a_value_where_a_table_belongs(refused: Refused, base: str) -> None:

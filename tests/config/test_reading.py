@@ -45,6 +45,31 @@ def test_broken_toml_is_placed(world: Path, text: str, place: str) -> None:
     assert "(at " not in found
 
 
+DEEP = "tables and arrays are nested more than 32 deep"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a = 1\nb = " + "[" * 3000 + "]" * 3000, "not valid TOML: arrays or tables are nested too deeply"),
+        ("a = 1\nb = " + "[" * 40 + "]" * 40, f"b: {DEEP}"),
+        ("a = 1\n[b" + ".b" * 2000 + "]\n", f"b: {DEEP}"),
+        ("a = 1\nb = " + "9" * 5000, "not valid TOML: a number has too many digits"),
+        ("a = 1\nb = -" + "1_" * 4999 + "1", "not valid TOML: a number has too many digits"),
+        ("[a]\nb = [1, 0x" + "f" * 5000 + "]", "a.b.1: a number has too many digits"),
+        ("#" * (1 << 20) + "\n", "is no experiment file: it has more than 1,048,576 characters"),
+    ],
+)
+def test_what_no_experiment_needs_is_refused_unread(world: Path, text: str, message: str) -> None:
+    (world / "x.toml").write_text(text)
+    place = "x.toml:2" if "digits" in message else "x.toml"
+    assert str(problem("x.toml")) == f"{place}: {message}"
+
+
+def test_an_endless_file_is_not_read_to_its_end(world: Path) -> None:
+    assert "is no experiment file" in str(problem("/dev/zero"))
+
+
 def test_extends_merges_tables_and_replaces_arrays(world: Path, base: str) -> None:
     (world / "base.toml").write_text(base + "[latent]\ndim = 7\ndistribution = 'uniform'\n")
     (world / "child.toml").write_text(
@@ -100,6 +125,30 @@ def test_an_absent_base_is_named_where_it_is_asked_for(world: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [
+        ("..", ".. is a directory, not an experiment file"),
+        ("binary.toml", "binary.toml is not a text file in UTF-8"),
+        ("/proc/self/mem", "/proc/self/mem cannot be read: Input/output error"),
+        ("a" * 5000, "there is no file aaa"),
+        ("a/" * 3000, "there is no file a/a/"),
+    ],
+)
+def test_an_unreadable_base_is_told_where_it_is_asked_for(world: Path, base: str, message: str) -> None:
+    (world / "binary.toml").write_bytes(b"\xff")
+    (world / "x.toml").write_text(f"title = 'x'\nextends = '{base}'\n")
+    assert str(problem("x.toml")).startswith(f"x.toml:2: extends: {message}")
+
+
+def test_a_row_of_bases_has_an_end(world: Path, base: str) -> None:
+    for index in range(60):
+        (world / f"{index}.toml").write_text(f"extends = '{index + 1}.toml'\n")
+    (world / "60.toml").write_text(base)
+    assert load_experiment("40.toml").settings.title == "a test"
+    assert str(problem("0.toml")) == "32.toml:1: extends: more than 32 files extend one another"
+
+
 def test_set_reads_toml_and_plain_words(load: World, base: str) -> None:
     experiment = load(
         base,
@@ -138,6 +187,12 @@ def test_the_last_set_wins(load: World, base: str) -> None:
         ("samples.0.every=5", "`samples`"),
         ("training.steps.x=5", "`training.steps` is a value, not a table"),
         ("dataset.spread=[1", "the value is not valid TOML"),
+        ("evaluators.².every=5", "`evaluators` is an array\n    name an entry by its index: 0"),
+        ("evaluators." + "9" * 5000 + ".every=5", "`evaluators` has 1 entry\n    indices: 0"),
+        ("seed=" + "9" * 5000, "seed: must be a whole number"),
+        ("dataset.words=" + "[" * 3000 + "]" * 3000, "arrays or tables are nested too deeply"),
+        ("dataset" + ".words" * 31 + "=[]", "leads more than 32 tables and arrays deep"),
+        ("dataset.words=[1,\n" + "2,\n" * 500, "--set dataset.words=[1,\\n2,\\n2,"),
     ],
 )
 def test_a_set_that_leads_nowhere_says_so(refused: Refused, base: str, override: str, message: str) -> None:

@@ -127,6 +127,14 @@ def test_a_fault_is_named_and_the_rest_is_kept(tmp_path: Path, source: str, stag
     assert registry.get("loss", "patient/sound").component.name == "sound"
 
 
+def test_an_exception_whose_own_text_raises_is_named(tmp_path: Path) -> None:
+    _, failures = load(
+        tmp_path, "class Mute(Exception):\n    def __str__(self): return 1 / 0\n" + HOOK + "raise Mute"
+    )
+    (failure,) = failures
+    assert failure.message == f"ganlab_generators(): {tmp_path}/patient.py:13: Mute"
+
+
 def test_a_hook_that_raises_keeps_what_it_yielded_before(tmp_path: Path) -> None:
     registry, failures = load(
         tmp_path,
