@@ -248,7 +248,7 @@ def ganlab_evaluators():
         (
             ("[training]", '[[losses]]\nname = "not-finite"\n[training]'),
             2,
-            ["not finite", "generator/not-finite"],
+            ["loss `not-finite`", "must be finite"],
         ),
         (("[training]", '[[losses]]\nname = "detached"\n[training]'), 2, ["losses.1", "detached"]),
     ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,7 @@ from ganlab.errors import (
     GanlabError,
     OutOfMemoryError,
     Problem,
+    printable,
     summarised,
 )
 from ganlab.files import reason
@@ -59,9 +60,11 @@ class Origin:
 
     Attributes:
         places: dotted path -> (file, 1-based line); paths inside arrays carry indices.
+        overrides: what `--set` gave: the origin of keys that stand in no file.
     """
 
     places: Mapping[str, tuple[Path | None, int | None]]
+    overrides: Sequence[str] = ()
 
     def find(self, path: str) -> tuple[Path | None, int | None]:
         """Return the place of a key, or of the nearest table around it."""
@@ -72,9 +75,18 @@ class Origin:
         return self.places.get("", (None, None))
 
     def problem(self, path: str, message: str, hint: str = "") -> Problem:
-        """Return a problem at a key, with its file and line."""
+        """Return a problem at a key, with its file and line, or the words of the `--set` that gave it."""
         file, line = self.find(path)
+        if file is None:
+            hint = "\n".join(filter(None, (hint, self._override(path))))
         return Problem(path=path, message=message, hint=hint, file=file, line=line)
+
+    def _override(self, path: str) -> str:
+        for override in reversed(self.overrides):
+            key = override.partition("=")[0].strip()
+            if f"{path}.".startswith(f"{key}.") or key.startswith(f"{path}."):
+                return f"from --set {printable(override)}"
+        return ""
 
 
 @dataclass(frozen=True)

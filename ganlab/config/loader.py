@@ -45,7 +45,7 @@ def load_experiment(
         UsageError: `disabled` names a plugin that is not there.
     """
     document = apply_overrides(read_document(Path(file)), overrides)
-    origin = Origin(document.places)
+    origin = Origin(document.places, overrides)
     requested = _requested_plugins(document, origin)
     registry = load_registry(plugins=[*requested.values(), *plugins], disabled=disabled)
     document = without_leftovers(document, registry)
@@ -58,7 +58,7 @@ def load_experiment(
     problems = [*unusable, *(problem for problem in problems if problem.path not in paths)]
     problems += check_together(Draft(document.values, choices, registry, origin))
     if problems or settings is None:
-        raise ExperimentError(_in_order(problems, document, overrides))
+        raise ExperimentError(_in_order(problems, document))
     return _experiment(document, settings, choices, registry, origin)
 
 
@@ -100,25 +100,13 @@ def _plugin_problems(
     return problems
 
 
-def _in_order(problems: list[Problem], document: Document, overrides: Sequence[str]) -> list[Problem]:
-    """Return problems once each, in the order of the file, those of `--set` with its words."""
+def _in_order(problems: list[Problem], document: Document) -> list[Problem]:
+    """Return problems once each, in the order of the file, those of `--set` last."""
     unique = {(problem.path, problem.message): problem for problem in problems}
-    ordered = sorted(
+    return sorted(
         unique.values(),
         key=lambda problem: (problem.file is None, problem.file != document.file, problem.line or 0),
     )
-    return [_blaming_override(problem, document, overrides) for problem in ordered]
-
-
-def _blaming_override(problem: Problem, document: Document, overrides: Sequence[str]) -> Problem:
-    if problem.file is not None:
-        return problem
-    for override in reversed(overrides):
-        path = override.partition("=")[0].strip()
-        if f"{problem.path}.".startswith(f"{path}.") or path.startswith(f"{problem.path}."):
-            blame = f"from --set {printable(override)}"
-            return replace(problem, hint="\n".join(filter(None, (problem.hint, blame))))
-    return problem
 
 
 def _experiment(

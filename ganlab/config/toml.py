@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 __all__ = ["NotTomlError", "parse_toml"]
 
 _AT = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
+_DIGITS = re.compile(rf"\d(?:_?\d){{{sys.int_info.default_max_str_digits}}}")
 _OPEN_TEXT = "a text is not closed: its last quote is missing"
 
 
@@ -50,7 +52,9 @@ def parse_toml(text: str) -> dict[str, Any]:
     except RecursionError as error:
         raise NotTomlError("arrays or tables are nested too deeply") from error
     except ValueError as error:  # Python's own limit to the digits of a number
-        raise NotTomlError("a number has too many digits") from error
+        digits = _DIGITS.search(text)
+        line = text.count("\n", 0, digits.start()) + 1 if digits else None
+        raise NotTomlError("a number has too many digits", line) from error
 
 
 def _explained(error: str, text: str) -> NotTomlError:

@@ -61,7 +61,7 @@ def _elsewhere(name: str, root: Path) -> str:
     """Return whose a module of this name is, if Python finds one before it looks into `root`."""
     if name in sys.stdlib_module_names:
         return "the standard library's"
-    path = [entry for entry in sys.path if entry not in _directories]
+    path = [entry for entry in sys.path if entry not in _directories and not _is_working_directory(entry)]
     own = next((index for index, entry in enumerate(path) if Path(entry).resolve() == root), None)
     path = path[:own]
     for finder in sys.meta_path:
@@ -142,12 +142,21 @@ def _forget(name: str, sources: tuple[LocalFile, ...]) -> None:
 
 
 def _make_importable(directory: str) -> None:
-    """Put a directory on `sys.path`, before older ones that this module put there and after all others."""
+    """Put a directory on `sys.path`: after what is installed, before older ones and the working directory."""
     others = [entry for entry in sys.path if entry not in _directories]
-    if directory not in others:
+    installed = [entry for entry in others if not _is_working_directory(entry)]
+    if directory not in installed:
         _directories[:] = [directory, *(entry for entry in _directories if entry != directory)]
-    sys.path[:] = [*others, *_directories]
+    sys.path[:] = [*installed, *_directories, *(entry for entry in others if entry not in installed)]
     importlib.invalidate_caches()
+
+
+def _is_working_directory(entry: str) -> bool:
+    """Return whether an entry of `sys.path` is there for where the command was called, not installed."""
+    try:
+        return not entry or Path(entry).resolve() == Path.cwd()
+    except OSError:  # it has been removed
+        return False
 
 
 def _execute(name: str, file: Path, digests: dict[str, str]) -> ModuleType:

@@ -181,7 +181,7 @@ def test_mistakes_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "mmd.kernl: there is no such key" in message and "did you mean `kernel`?" in message
     assert "frechet.features.name: there is no feature extractor `pixel`" in message
     assert "no evaluator here is called `mdm`" in refusal(capsys, real, real, "--set", "mdm.samples=3")
-    assert "mmd.samples: must be a whole number ≥ 2, not 1" in refusal(
+    assert "mmd.samples: must be a whole number ≥ 2 and ≤ 1073741824, not 1" in refusal(
         capsys, real, real, "--set", "mmd.samples=1"
     )
     assert "--evaluator mmd is given twice" in refusal(capsys, real, real, *["--evaluator", "mmd"] * 2)

@@ -25,6 +25,7 @@ from ganlab import (
 )
 
 counts = {}
+FEW = 4  # samples at most with which a run's need of memory is estimated before it begins
 
 
 def die(what):
@@ -68,7 +69,8 @@ def build_loss(options):
         seen = 0
 
         def generator(self, game):
-            die("turn")
+            if len(game.latents) > FEW:
+                die("turn")
             self.seen += 1
             return game.fake.mean() * 1e-3 * (self.seen % 5)
 
@@ -86,7 +88,8 @@ def build_judge(options):
         """Adds nothing, once in each turn of the discriminator."""
 
         def discriminator(self, game):
-            die("discriminator's turn")
+            if len(game.latents) > FEW:
+                die("discriminator's turn")
             return game.fake_logits.mean() * 0
 
     return Judge()
