@@ -268,7 +268,8 @@ def _arriving_whole(out: Path, *, is_file: bool = False) -> Iterator[Path]:
     """
     from ganlab.files import explained
 
-    temporary = out.with_name(f".{out.resolve().name}.writing")
+    whole = out.resolve()
+    temporary = whole.with_name(f".{whole.name}.writing")
     with explained(f"cannot write {out}"):
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)

@@ -30,9 +30,9 @@ _OPTIMIZERS: dict[str, type[OptimizerBase]] = {
 def without_leftovers(document: Document, registry: Registry) -> Document:
     """Return a document without what a resolved file says of components that are no longer chosen.
 
-    Only keys that stand in the resolved file itself go, and of those the options that the new
-    component does not have, a label that was the old component's name, and a metric of an
-    evaluator's that is gone. Where no file was resolved, the document is returned as it is.
+    Only keys that stand in the resolved file itself go, and of those the old component's options, a
+    label that was its name, and a metric of an evaluator's that is gone. Where no file was resolved,
+    the document is returned as it is.
     """
     provenance = document.values.get("provenance")
     entries = provenance.get("components") if isinstance(provenance, dict) else None
@@ -49,7 +49,7 @@ def without_leftovers(document: Document, registry: Registry) -> Document:
 
 
 def _of_components(values: Any, entries: list[Any], registry: Registry) -> Iterator[str]:
-    """Yield the paths of keys that do not fit the component that a table chooses now."""
+    """Yield the paths of keys that belong to another component than a table chooses now."""
     for entry in entries:
         if not isinstance(entry, dict):
             continue
@@ -64,8 +64,7 @@ def _of_components(values: Any, entries: list[Any], registry: Registry) -> Itera
             component = registry.get(kind, name).component
         except UnknownComponentError:
             continue
-        known = CORE_KEYS[kind] | component.options.model_fields.keys()
-        yield from (f"{path}.{key}" for key in table if key not in known)
+        yield from (f"{path}.{key}" for key in table if key not in CORE_KEYS[kind])
         if table.get("label") == old:
             yield f"{path}.label"
         if isinstance(component, EvaluatorComponent) and component.features_of is not None:

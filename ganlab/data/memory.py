@@ -48,14 +48,14 @@ def control_group_memory(root: Path = _ROOT) -> Iterator[int]:
                 root / "sys/fs/cgroup",
                 "memory.max",
                 "memory.current",
-                "inactive_file",
+                ("inactive_file", "active_file"),
             )
         elif "memory" in controllers.split(","):
             base, limit, usage, files = (
                 root / "sys/fs/cgroup/memory",
                 "memory.limit_in_bytes",
                 "memory.usage_in_bytes",
-                "total_inactive_file",
+                ("total_inactive_file", "total_active_file"),
             )
         else:
             continue
@@ -63,7 +63,8 @@ def control_group_memory(root: Path = _ROOT) -> Iterator[int]:
         for directory in (group, *group.parents):
             most, used = _text(directory / limit).strip(), _text(directory / usage).strip()
             if most.isdecimal() and used.isdecimal():
-                yield int(most) - int(used) + _counter(directory / "memory.stat", files)
+                cached = sum(_counter(directory / "memory.stat", kind) for kind in files)
+                yield int(most) - int(used) + cached
             if directory == base:
                 break
 

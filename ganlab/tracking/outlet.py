@@ -54,7 +54,7 @@ class Outlet(io.TextIOBase):
         try:
             if self._output is not None:
                 self._output.write(text)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a stream that somebody closed raises a `ValueError`
             self._give_up(error)
         return len(text)
 
@@ -63,21 +63,25 @@ class Outlet(io.TextIOBase):
         try:
             if self._output is not None:
                 self._output.flush()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._give_up(error)
 
-    def _give_up(self, error: OSError) -> None:
+    def _give_up(self, error: OSError | ValueError) -> None:
         output, self._output = self._output, None
         if output is None:
             return
         # What is still buffered would fail again when the process ends: it goes nowhere instead.
-        with suppress(OSError):  # not every output stands for a file
+        with suppress(OSError, ValueError):  # not every output stands for a file, or is still open
             nowhere = os.open(os.devnull, os.O_WRONLY)
             try:
                 os.dup2(nowhere, output.fileno())
             finally:
                 os.close(nowhere)
-        if self._on_failure is not None and not isinstance(error, BrokenPipeError):
+        if (
+            self._on_failure is not None
+            and isinstance(error, OSError)
+            and not isinstance(error, BrokenPipeError)
+        ):
             self._on_failure(error)
 
 

@@ -76,8 +76,8 @@ def estimate_statistics(network: nn.Module, experiment: Experiment, labels: Labe
     streams = Streams(experiment.settings.seed)
     latents = draw_latents(experiment.latent, count, streams["statistics"])
     drawn = None if labels is None else labels.draw(count, streams["statistics/labels"])
-    with fresh_statistics(network):
-        for _ in run_generator(network, latents, drawn):
+    with fresh_statistics(network) as layers:
+        for _ in run_generator(network, latents, drawn) if layers else ():
             pass
 
 

@@ -108,12 +108,16 @@ def estimate(
     at_once = min(rows, training.microbatch_size or rows)
     sample = 4 * math.prod(spec.shape)
     weights = {kind: count_parameters(network) for kind, network in networks.items()}
+    activations = _activations(experiment, spec, networks, at_once) - at_once * sample
+    gradients = 4 * sum(weights.values())
     parts = {
         f"a batch of {rows:,} samples": rows * sample,
-        f"the activations of {at_once:,} at once": max(
-            0, _activations(experiment, spec, networks, at_once) - at_once * sample
+        # A player's gradients come as its activations go.
+        **(
+            {f"the activations of {at_once:,} at once": activations}
+            if activations > gradients
+            else {"the gradients": gradients}
         ),
-        "the gradients": 4 * sum(weights.values()),
         "the optimizers": 4
         * sum(
             weights.get(kind, 0) * _states_per_weight(experiment, name)

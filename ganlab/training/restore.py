@@ -156,10 +156,11 @@ def restore_generator(
     samples = experiment.settings.running_statistics.samples
     if samples and not checkpoint.own_statistics and has_running_state(network):
         sampler = labels or LabelSampler.uniform(checkpoint.spec.classes)
+        alike = ", every class alike," if takes_labels and labels is None else ""
         estimate_statistics(network, experiment, sampler if takes_labels else None)
         print_warning(
             f"{checkpoint.path} is of an earlier ganlab, which kept the running statistics that training "
-            f"left behind: they are taken afresh from {samples:,} samples, as a run does now"
+            f"left behind: they are taken afresh from {samples:,} samples{alike} as a run does now"
         )
     names, trained = _classes(run, checkpoint.spec.classes if takes_labels else 0)
     return TrainedGenerator(

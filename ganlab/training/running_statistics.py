@@ -37,7 +37,7 @@ def has_running_state(network: nn.Module) -> bool:
 
 
 @contextmanager
-def fresh_statistics(network: nn.Module) -> Iterator[None]:
+def fresh_statistics(network: nn.Module) -> Iterator[int]:
     """Let the batches that pass a network inside the block decide its running statistics, all alike.
 
     Every layer derived from torch's batch or instance normalisation forgets its running
@@ -48,6 +48,9 @@ def fresh_statistics(network: nn.Module) -> Iterator[None]:
 
     Args:
         network: changed in place, in its buffers alone.
+
+    Yields:
+        How many layers wait for batches: where there is none, none need be shown.
     """
     modes = [(module, module.training) for module in network.modules()]
     network.train()
@@ -70,7 +73,7 @@ def fresh_statistics(network: nn.Module) -> Iterator[None]:
             for iterate in _power_iterations(network):
                 for _ in range(_POWER_ITERATIONS):
                     iterate()
-        yield
+        yield len(layers)
     finally:
         for hook in hooks:
             hook.remove()
@@ -101,17 +104,11 @@ class _AnyDimensions(_BatchNorm):
 
 
 def _alone(layer: nn.SyncBatchNorm) -> nn.Module:
-    like = layer.running_mean if layer.running_mean is not None else layer.weight
-    alone = _AnyDimensions(
-        layer.num_features,
-        layer.eps,
-        layer.momentum,
-        layer.affine,
-        layer.track_running_stats,
-        device=None if like is None else like.device,
-    )
-    alone.load_state_dict(layer.state_dict())
-    return alone.train(layer.training).requires_grad_(False)
+    alone = _AnyDimensions(layer.num_features, layer.eps, layer.momentum, layer.affine)
+    alone.track_running_stats = layer.track_running_stats
+    # The layer's own tensors, so that what is shared with another layer stays shared.
+    alone._parameters, alone._buffers = layer._parameters, layer._buffers
+    return alone.train(layer.training)
 
 
 def _replace(

@@ -140,13 +140,15 @@ def run_experiment(experiment: Experiment, plan: Plan, *, quiet: bool = False) -
     estimate(experiment, unpacked, networks, processes).require_room()
     data = unpacked.pack(progress=None if processes.local_rank == 0 else False)
     with StopRequest(processes) as stop, processes.join(networks.device):
+        _require_same_data(data, processes)
         with _found(experiment, plan, data, processes) as (start, directory):
             if start.finished:
                 return None if directory is None else directory.reread()
             engine = build_engine(experiment, data, processes, networks)
             if start.state is not None:
                 _restore(engine, start.state)
-                start = replace(start, changes=(*start.changes, *_statistics_changes(engine, start.state)))
+                since = _changes_since_earlier_versions(engine, start.state)
+                start = replace(start, changes=(*start.changes, *since))
             console = Console(
                 experiment.settings.training.steps, engine.step, quiet=quiet or not processes.leader
             )
@@ -167,6 +169,21 @@ def run_experiment(experiment: Experiment, plan: Plan, *, quiet: bool = False) -
             finally:
                 console.close()
         return None if directory is None else directory.reread()
+
+
+def _require_same_data(data: Data, processes: Processes) -> None:
+    """Make sure that all processes train on the same samples.
+
+    Raises:
+        GanlabError: some found other data than the leader, or could not read all of it.
+    """
+    found = processes.gather((data.store.fingerprint, len(data.store)))
+    told = ""
+    if found and len(set(found)) > 1:
+        counts = ", ".join(f"rank {rank}: {count:,}" for rank, (_, count) in enumerate(found))
+        told = f"the processes do not have the same data (samples of {counts}): files that some cannot read?"
+    if told := processes.broadcast(told):
+        raise GanlabError(told)
 
 
 @contextmanager
@@ -218,7 +235,7 @@ def _look_at(run: Run, experiment: Experiment, plan: Plan, data: Data, processes
         raise UsageError(
             f"the experiment is not what {run.path} was:\n{listing}\n"
             "`--allow-change` goes on with it all the same and records the change; `--fork` leaves the run "
-            "as it is and goes on in a new one"
+            "as it is and goes on in a new one; a key that is set to what it was is no change"
         )
     steps = experiment.settings.training.steps
     reached = 0 if state is None else state["engine"]["step"]
@@ -254,14 +271,22 @@ def _restore(engine: Engine, state: Mapping[str, Any]) -> None:
         raise GanlabError(f"the checkpoint does not fit the experiment as it is now: {error}") from error
 
 
-def _statistics_changes(engine: Engine, state: Mapping[str, Any]) -> list[str]:
-    """Return what changes for a run of a ganlab that evaluated running statistics as training left them."""
-    if "statistics_samples" in state["trainer"] or not engine.statistics_samples:
+def _changes_since_earlier_versions(engine: Engine, state: Mapping[str, Any]) -> list[str]:
+    """Return what an earlier ganlab, which did not record how it took statistics, did otherwise."""
+    if "statistics_samples" in state["trainer"]:
         return []
-    return [
-        "the generator's running statistics: those that training left behind -> taken afresh from "
-        f"{engine.statistics_samples:,} samples, so measurements before and after do not compare"
-    ]
+    changes = []
+    if engine.statistics_samples:
+        changes.append(
+            "the generator's running statistics: those that training left behind -> taken afresh from "
+            f"{engine.statistics_samples:,} samples, so measurements before and after do not compare"
+        )
+    if engine.average is not None and engine.images_per_step != engine.batch_size:
+        changes.append(
+            f"ema.half_life_images: a step counted {engine.batch_size:,} images -> "
+            f"{engine.images_per_step:,}, a batch for each turn"
+        )
+    return changes
 
 
 def _begin(

@@ -80,7 +80,8 @@ class Trainer:
         engine = self.engine
         try:
             # Before training, too, so that an evaluator that cannot work says so now.
-            self._report()
+            with memory_explained("in a report before training"):
+                self._report()
             while engine.step < self.settings.training.steps:
                 self.stop.check()
                 with self.speed, memory_explained(f"in step {engine.step + 1}"):
@@ -158,7 +159,7 @@ class Trainer:
             raise
         except Exception:
             if self.processes.world == 1:
-                with suppress(GanlabError, MemoryError):
+                with suppress(GanlabError), memory_explained("while the state was saved"):
                     self.save()
             raise
 

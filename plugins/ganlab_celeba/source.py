@@ -55,7 +55,8 @@ class Celeba(ImageSource):
         if attribute is not None:
             unlabeled = [name for name in listed if name not in attribute]
             if unlabeled:
-                message = f"{_ATTRIBUTES}.txt has no line for {_some(unlabeled)}"
+                assert attributes is not None
+                message = f"{attributes.path.name} has no line for {_some(unlabeled)}"
                 raise ComponentError(message, option="label")
         absent = [name for name in listed if name not in members]
         if absent and missing == "fail":

@@ -50,10 +50,29 @@ def test_another_evaluator_takes_label_features_and_best_with_it(change: World) 
     assert "best" not in change("evaluators=[]").resolved["checkpoint"]
 
 
-def test_options_that_the_new_component_has_too_stay(change: World, base: str) -> None:
-    text = base.replace('[generator]\nname = "net"', '[generator]\nname = "net"\nwidth = 6')
-    changed = change("generator.name=deep", "generator.depth=3", text=text)
-    assert changed.resolved["generator"] == {"name": "deep", "depth": 3}
+WIDE = """
+from ganlab import GeneratorComponent, Options, hookimpl
+
+
+class WideOptions(Options):
+    width: int = 90
+
+
+@hookimpl
+def ganlab_generators():
+    yield GeneratorComponent(name="wide", summary="Wide.", build=print, options=WideOptions)
+"""
+
+
+def test_options_that_both_components_have_take_the_new_one_s_default(
+    change: World, base: str, world: Path
+) -> None:
+    (world / "wide.py").write_text(WIDE)
+    text = base.replace('["./world.py"]', '["./world.py", "./wide.py"]')
+    assert change(text=text).resolved["generator"] == {"name": "net", "width": 4}
+    assert change("generator.name=wide", text=text).resolved["generator"] == {"name": "wide", "width": 90}
+    kept = change("generator.name=wide", "generator.width=7", text=text).resolved["generator"]
+    assert kept == {"name": "wide", "width": 7}
 
 
 @pytest.mark.parametrize(

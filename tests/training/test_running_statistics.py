@@ -214,6 +214,12 @@ def test_synchronising_spares_derived_layers_and_can_be_undone() -> None:
         alone[0](torch.full((2, 3, 1, 1), 7.0))
     assert alone[0].running_mean.tolist() == [7, 7, 7]
     assert unsynchronised(synchronised(nn.BatchNorm1d(4)))(torch.ones(2, 4)).shape == (2, 4)
+    shared = nn.BatchNorm1d(4).double()
+    both = nn.ModuleList([nn.Sequential(shared), nn.Sequential(shared)])
+    tensors = sum(1 for _ in (*both.parameters(), *both.buffers()))
+    both = unsynchronised(synchronised(both))
+    assert sum(1 for _ in (*both.parameters(), *both.buffers())) == tensors
+    assert both[0][0].weight.dtype == torch.float64
 
 
 def test_training_is_the_same_however_the_generator_is_evaluated(trained: Path, as_trained: Path) -> None:
