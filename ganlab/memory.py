@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import re
+import resource
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +43,10 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
+    if isinstance(error, ImportError):  # as of torch itself, whose libraries take room
+        return "failed to map segment" in str(error) or "cannot allocate memory" in str(error).lower()
+    if isinstance(error, SystemError):  # what Python makes of a want of memory that nobody reported
+        return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
     return isinstance(error, RuntimeError) and bool(_MESSAGES.search(str(error)))
 
 
@@ -57,11 +62,11 @@ def out_of_memory(error: BaseException, doing: str, advice: str) -> OutOfMemoryE
 
     Args:
         error: the exception; what it says of the size that was asked for is passed on.
-        doing: what was being done, to follow "out of memory".
+        doing: what was being done, to follow "out of memory"; empty where that is not known.
         advice: what would help; empty where nothing is known.
     """
     asked = _asked_for(error)
-    message = f"out of memory {doing}" + (f": {asked} more could not be had" if asked else "")
+    message = f"out of memory {doing}".strip() + (f": {asked} more could not be had" if asked else "")
     return OutOfMemoryError(message + (f"\n    {advice}" if advice else ""))
 
 

@@ -268,6 +268,9 @@ def discriminator(finish: Any = None, network: Any = Judge, **changes: Any) -> C
 
 DISCRIMINATORS: dict[str, Case] = {
     "sigmoid": (discriminator(torch.sigmoid), "come out of a sigmoid; return what goes into it"),
+    "hard sigmoid": (discriminator(nn.functional.hardsigmoid), "come out of a hard sigmoid"),
+    "log-sigmoid": (discriminator(nn.functional.logsigmoid), "come out of a log-sigmoid"),
+    "softmax": (discriminator(lambda x: torch.stack([x, -x], 1).softmax(1)), "come out of a softmax"),
     "reshaped sigmoid": (
         discriminator(lambda x: x.sigmoid().view(-1, 1).squeeze(1)),
         "come out of a sigmoid",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,15 @@ def test_memory_that_runs_out_anywhere_else_is_no_bug(
     monkeypatch.setattr("ganlab.commands.plugins.load_registry", short)
     assert ganlab("plugins") == 2
     assert "error: out of memory" in capsys.readouterr().err
+
+
+def test_what_imports_say_of_memory_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert is_out_of_memory(ImportError("libtorch_cpu.so: failed to map segment from shared object"))
+    assert not is_out_of_memory(ImportError("cannot import name 'x' from 'y'"))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (600_000_000, resource.RLIM_INFINITY))
+    assert is_out_of_memory(SystemError("error return without exception set"))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY,) * 2)
+    assert not is_out_of_memory(SystemError("error return without exception set"))
 
 
 @pytest.mark.parametrize(

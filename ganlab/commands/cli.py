@@ -198,7 +198,7 @@ def _tell(error: Exception, session: Session) -> int:
         click.echo("interrupted; what was begun left nothing behind, and can be started again", err=True)
         return _INTERRUPTED
     if is_out_of_memory(error):
-        error = out_of_memory(error, "on the way", "ask for less at once, or end what else holds memory")
+        error = out_of_memory(error, "", "ask for less at once, or end what else holds memory")
     if isinstance(error, GanlabError):
         problems = error.problems if isinstance(error, ExperimentError) else [error]
         for problem in problems:

@@ -41,4 +41,4 @@ def command(
     found = find_run(run, runs)
     plan = make_plan(runs, str(found.path), allow_change=allow_change, fork=fork, checkpoint=checkpoint)
     experiment = load(found.resolved, overrides, plugins, disabled)
-    tell_result(run_experiment(experiment, plan, quiet=quiet), runs)
+    tell_result(run_experiment(experiment, plan, quiet=quiet))

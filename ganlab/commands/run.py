@@ -46,10 +46,10 @@ def command(
     from ganlab.training.session import run_experiment
 
     plan = make_plan(runs, resume, allow_change=allow_change, fork=fork, checkpoint=checkpoint)
-    tell_result(run_experiment(load(experiment, overrides, plugins, disabled), plan, quiet=quiet), runs)
+    tell_result(run_experiment(load(experiment, overrides, plugins, disabled), plan, quiet=quiet))
 
 
-def tell_result(run: Run | None, runs: Path) -> None:
+def tell_result(run: Run | None) -> None:
     """Say where a finished run is; nothing in a process that only helped."""
     if run is None:
         return
@@ -58,4 +58,4 @@ def tell_result(run: Run | None, runs: Path) -> None:
         best = run.state.best
         click.echo(f"best:     step {best.step}, {best.metric} = {best.value:.4g}")
     click.echo(f"look at:  {run.path / 'samples'}")
-    click.echo(f"          ganlab tensorboard --runs {runs}")
+    click.echo(f"          ganlab tensorboard --runs {run.path.parent.parent}")

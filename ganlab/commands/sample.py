@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import click
 
 from ganlab.commands.common import parse_checkpoint, runs_option
-from ganlab.errors import UsageError
+from ganlab.errors import UsageError, printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -119,8 +119,9 @@ def command(
             file = directory / (target.path.name if target.is_file else _NAME_IN_DIRECTORY[chosen])
             _write_file(file, chosen, shown, count, trained.spec)
     weights = "averaged weights" if trained.averaged else "raw weights"
-    of_class = "" if number is None else f", class {trained.class_names[number]!r}"
-    click.echo(f"{count:,} samples of step {trained.step:,} ({weights}{of_class}) in {target.path}")
+    of_class = "" if number is None else f", class '{printable(trained.class_names[number])}'"
+    samples = "sample" if count == 1 else "samples"
+    click.echo(f"{count:,} {samples} of step {trained.step:,} ({weights}{of_class}) in {target.path}")
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,7 @@ class Selection(Generic[ComponentT]):
             ComponentCrashError: it raised anything else.
         """
         try:
-            with self.blamed("while it was built", "ask for less in its options"):
+            with self.blamed("while it was built", "ask for less in its options, or in [latent] and [image]"):
                 return self.component.build(self.options, *context)
         except ComponentCrashError as error:
             if error.__cause__ is None or not is_overflow(error.__cause__):

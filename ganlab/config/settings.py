@@ -298,7 +298,7 @@ class EmaSettings(Table):
 class RunningStatisticsSettings(Table):
     """`[running_statistics]`: those of a normalised generator that is measured, drawn and exported."""
 
-    samples: int = Field(1024, ge=0, le=1_000_000)
+    samples: int = Field(512, ge=0, le=1_000_000)
     """Samples, in whole batches of 64, that batch statistics are averaged over; 0 keeps training's own."""
 
 

@@ -176,7 +176,7 @@ def _hint(expected: str, value: Any, details: ErrorDetails) -> str:
         return f"did you mean {show(match)}?" if match else ""
     if isinstance(value, str) and "number" in expected and _is_number(value):
         return f"write it without quotes: {value}"
-    if isinstance(value, float) and value.is_integer() and "whole number" in expected:
+    if isinstance(value, float) and abs(value) < 1e6 and value.is_integer() and "whole number" in expected:
         return f"write it without a fraction: {int(value)}"
     return ""
 

@@ -34,6 +34,7 @@ IMAGE_EXTENSIONS: tuple[str, ...] = (
 
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _BLOCK = 1024
+_NO_ARRAYS = "NumPy arrays are not read: save each image as a .png"
 _UNREADABLE = "\0unreadable"
 
 
@@ -74,7 +75,9 @@ class ImageFiles:
             found = _walk(root, option)
         elif stat.S_ISREG(mode) and root.suffix.lower() != ".zip" and not zipfile.is_zipfile(root):
             raise ComponentError(
-                f"{root} is neither a folder of images nor a .zip archive of them", option=option
+                f"{root} is neither a folder of images nor a .zip archive of them"
+                + (f"; {_NO_ARRAYS}" if root.suffix == ".npy" else ""),
+                option=option,
             )
         elif stat.S_ISREG(mode):
             self._archive = found = Archive(root, option=option)
@@ -104,7 +107,7 @@ class ImageFiles:
         """Return what would be right where there are no images; empty where nothing can be told."""
         found = [suffix for suffix, _ in self._by_count()]
         if {".npy", ".npz"} & {*found, self.root.suffix.lower()}:
-            return "NumPy arrays are not read: save each image as a .png"
+            return _NO_ARRAYS
         if packed := next((suffix for suffix in found if suffix in _ARCHIVES), ""):
             how = "give its own path" if packed == ".zip" else "unpack it"
             return f"there is a {packed} archive in it: {how}"

@@ -295,8 +295,9 @@ def _warning_of(enlarged: Enlarged, store: Store) -> str:
 
 
 def _bad_images(reasons: Sequence[str], scope: str) -> BadImagesError:
-    more = f"\n{len(reasons) - 1:,} more are bad{scope}." if len(reasons) > 1 else ""
-    return BadImagesError(f"bad image {reasons[0]}.{more}\nRepair or remove it")
+    others = len(reasons) - 1
+    more = f"\n{others:,} more {'is' if others == 1 else 'are'} bad{scope}." if others else ""
+    return BadImagesError(f"bad image {reasons[0]}.{more}\nRepair or remove {'them' if others else 'it'}")
 
 
 def _header(spec: SampleSpec, count: int) -> bytes:

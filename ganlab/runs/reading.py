@@ -124,12 +124,14 @@ def find_run(wanted: str, root: Path = Path("runs")) -> Run:
     for path in (Path(wanted), root / wanted):
         if RunLayout(path).state.is_file():
             return read_run(path)
+    title = Path(wanted)
+    wanted = title.name if title.parent.resolve() == root.resolve() else wanted.rstrip("/")
     runs = list_runs(root)
     if not runs:
         raise UsageError(f"there are no runs in {root}; `ganlab run` makes one, `--runs` looks elsewhere")
     if wanted == "latest":
         return runs[0]
-    named = [run for run in runs if wanted.rstrip("/") in (run.state.id, run.name, run.path.parent.name)]
+    named = [run for run in runs if wanted in (run.state.id, run.name, run.path.parent.name)]
     found = named or [
         run for run in runs if any(name.startswith(wanted) for name in (run.state.id, run.name))
     ]

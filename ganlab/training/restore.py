@@ -11,7 +11,7 @@ from torch import nn
 
 from ganlab.components import LatentSpec, SampleSpec
 from ganlab.config import Experiment, load_experiment
-from ganlab.errors import GanlabError, UsageError
+from ganlab.errors import GanlabError, UsageError, summarised
 from ganlab.runs.reading import Run
 from ganlab.runs.reporting import print_warning
 from ganlab.training.evaluation_generator import estimate_statistics
@@ -150,7 +150,7 @@ def restore_generator(
     except RuntimeError as error:
         raise GanlabError(
             f"{checkpoint.path} does not fit the generator {experiment.generator.component.name!r} "
-            f"as it is installed now: {error}"
+            f"as it is installed now: {summarised(error)}"
         ) from error
     takes_labels = checkpoint.spec.classes > 0 and experiment.generator.component.takes_labels
     samples = experiment.settings.running_statistics.samples

@@ -44,7 +44,7 @@ from ganlab.training.streams import derive_seed, seed_global_state
 from ganlab.training.summary import network_summary
 from ganlab.training.trainer import Trainer
 
-__all__ = ["Plan", "build_engine", "build_evaluation", "run_experiment"]
+__all__ = ["Plan", "build_engine", "build_evaluation", "require_same_data", "run_experiment"]
 
 _EXACTNESS = ("python", "platform", "device_name", "threads", "cuda")
 """What has to be the same for the same bytes, beside torch and the number of processes."""
@@ -140,7 +140,7 @@ def run_experiment(experiment: Experiment, plan: Plan, *, quiet: bool = False) -
     estimate(experiment, unpacked, networks, processes).require_room()
     data = unpacked.pack(progress=None if processes.local_rank == 0 else False)
     with StopRequest(processes) as stop, processes.join(networks.device):
-        _require_same_data(data, processes)
+        require_same_data(data, processes)
         with _found(experiment, plan, data, processes) as (start, directory):
             if start.finished:
                 return None if directory is None else directory.reread()
@@ -171,7 +171,7 @@ def run_experiment(experiment: Experiment, plan: Plan, *, quiet: bool = False) -
         return None if directory is None else directory.reread()
 
 
-def _require_same_data(data: Data, processes: Processes) -> None:
+def require_same_data(data: Data, processes: Processes) -> None:
     """Make sure that all processes train on the same samples.
 
     Raises:
@@ -268,7 +268,10 @@ def _restore(engine: Engine, state: Mapping[str, Any]) -> None:
     try:
         engine.load_state_dict(state["engine"])
     except (RuntimeError, KeyError, ValueError) as error:
-        raise GanlabError(f"the checkpoint does not fit the experiment as it is now: {error}") from error
+        raise GanlabError(
+            f"the checkpoint does not fit the experiment as it is now: {summarised(error)}\n"
+            "    networks keep their shapes when a run goes on, or is forked; for others, start a new run"
+        ) from error
 
 
 def _changes_since_earlier_versions(engine: Engine, state: Mapping[str, Any]) -> list[str]:

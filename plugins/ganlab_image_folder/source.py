@@ -91,6 +91,8 @@ class ImageFolder(ImageSource):
             told.append(
                 f"warning: {root} has no folders in {_listed(self._class_names)}, so these are the classes"
             )
+        elif parts := [name for name in self._class_names if _are_parts([name])]:
+            told.append(f"warning: {_listed(parts)} beside other folders of {root} counts as a class")
         return told
 
     def read(self, index: int) -> Image:

@@ -189,7 +189,7 @@ def test_a_bad_image_fails_with_its_name_and_the_way_out(tmp_path: Path, workers
     with pytest.raises(GanlabError) as caught:
         pack(Drawn(100, [40, 41]), SPEC, cache=tmp_path, workers=workers, progress=False)
     assert "bad image /faces/40.jpg: cut off." in str(caught.value)
-    assert "1 more are bad" in str(caught.value)
+    assert "1 more is bad" in str(caught.value)
     assert str(caught.value).endswith("\nRepair or remove it")
     assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
 

@@ -307,3 +307,37 @@ def test_a_run_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
         refused = ganlab("resume", run, cwd=tmp_path)
     assert refused.returncode == 2
     assert "is being written by another process" in refused.stderr
+
+
+SHAPES = """
+title = "Shapes"
+[image]
+size = 16
+[dataset]
+name = "faces"
+count = 20
+[latent]
+dim = 2
+[generator]
+name = "dcgan"
+width = 4
+[discriminator]
+name = "dcgan"
+width = 4
+[[losses]]
+name = "hinge"
+[training]
+steps = 1
+batch_size = 4
+"""
+
+
+def test_networks_of_other_shapes_are_refused_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text(SHAPES)
+    assert ganlab("run", "x.toml", cwd=tmp_path).returncode == 0
+    done = ganlab("resume", "latest", "--fork", "--set", "generator.width=6", cwd=tmp_path)
+    assert done.returncode == 2
+    told = [line for line in done.stderr.splitlines() if not line.startswith("packing")]
+    assert len(told) == 2 and len(told[0]) < 300, done.stderr
+    assert "does not fit the experiment as it is now" in told[0] and "size mismatch for" in told[0]
+    assert "start a new run" in told[1]

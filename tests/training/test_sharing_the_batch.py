@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from ganlab.config import load_experiment
 from ganlab.data.preparation import prepare
-from ganlab.errors import UsageError
+from ganlab.errors import GanlabError, UsageError
 from ganlab.processes import Processes
 from ganlab.training.engine import Engine
+from ganlab.training.session import require_same_data
 
 EXPERIMENT = """
 title = "Shared"
@@ -44,3 +47,21 @@ def test_every_process_has_samples_and_as_many_passes_as_the_others(tmp_path: Pa
     with pytest.raises(UsageError, match=r"3 or 2 samples of a batch of 10.* 2 or 1 passes.* multiple of 4"):
         build(tmp_path, 10, 2, 4)
     assert build(tmp_path, 9, 3, 2).rows == slice(0, 4)
+
+
+class Two(Processes):
+    """What a leader hears from two processes, of which the other found fewer samples."""
+
+    def gather(self, value: Any) -> list[Any]:
+        return [value, ("another", 53)]
+
+    def broadcast(self, value: Any) -> Any:
+        return value
+
+
+def test_processes_with_unequal_data_are_refused() -> None:
+    store = type("Store", (), {"fingerprint": "one", "__len__": lambda self: 60})()
+    data: Any = SimpleNamespace(store=store)
+    require_same_data(data, Processes())
+    with pytest.raises(GanlabError, match="do not have the same data .*rank 0: 60, rank 1: 53"):
+        require_same_data(data, Two(0, 2))

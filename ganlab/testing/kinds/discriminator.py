@@ -39,6 +39,15 @@ RESHAPING = (
 )
 """Names of what may stand between a sigmoid and the logits in autograd's graph."""
 
+SQUASHING = {
+    "Sigmoid": "a sigmoid",
+    "Hardsigmoid": "a hard sigmoid",
+    "LogSigmoid": "a log-sigmoid",
+    "Softmax": "a softmax",
+    "LogSoftmax": "a log-softmax",
+}
+"""Nodes of autograd's graph, by how their names begin."""
+
 
 def check(subject: Subject[DiscriminatorComponent]) -> None:
     """Check `(samples[, labels]) -> logits` for all samples that it accepts."""
@@ -112,8 +121,8 @@ def _check_input_gradient(
     network.train()
     logits = _judge(subject, network, leaves, spec).logits
     subject.require(
-        not _ends_in_sigmoid(logits),
-        "its logits come out of a sigmoid; return what goes into it: losses take logits, not probabilities",
+        not (squashed := _squashed_by(logits)),
+        f"its logits come out of {squashed}; return what goes into it: losses take logits, not probabilities",
     )
     gradient = None
     if logits.requires_grad:
@@ -127,8 +136,10 @@ def _check_input_gradient(
     require_finite(subject, gradient, "the gradient by the samples")
 
 
-def _ends_in_sigmoid(logits: torch.Tensor) -> bool:
+def _squashed_by(logits: torch.Tensor) -> str:
+    """Return what makes probabilities, or their logarithms, of logits at the very end; empty for nothing."""
     node = logits.grad_fn
     while node is not None and node.name().startswith(RESHAPING):
         node = node.next_functions[0][0]
-    return node is not None and node.name().startswith("Sigmoid")
+    name = "" if node is None else node.name()
+    return next((words for start, words in SQUASHING.items() if name.startswith(start)), "")
