@@ -63,5 +63,5 @@ def test_processes_with_unequal_data_are_refused() -> None:
     store = type("Store", (), {"fingerprint": "one", "__len__": lambda self: 60})()
     data: Any = SimpleNamespace(store=store)
     require_same_data(data, Processes())
-    with pytest.raises(GanlabError, match="do not have the same data .*rank 0: 60, rank 1: 53"):
+    with pytest.raises(GanlabError, match=r"do not have the same data .*rank 0: 60, rank 1: 53"):
         require_same_data(data, Two(0, 2))
