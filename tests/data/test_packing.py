@@ -190,7 +190,7 @@ def test_a_bad_image_fails_with_its_name_and_the_way_out(tmp_path: Path, workers
         pack(Drawn(100, [40, 41]), SPEC, cache=tmp_path, workers=workers, progress=False)
     assert "bad image /faces/40.jpg: cut off." in str(caught.value)
     assert "1 more is bad" in str(caught.value)
-    assert str(caught.value).endswith("\nRepair or remove it")
+    assert str(caught.value).endswith("\nRepair or remove them")
     assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
 
 
