@@ -32,16 +32,16 @@ from ganlab.errors import ComponentError
 from ganlab.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from ganlab.data.cache import cache_directory
+    from ganlab.data.cache_directory import cache_directory
     from ganlab.data.download import download
     from ganlab.data.files import ImageFiles
     from ganlab.data.images import open_image
     from ganlab.data.source import BadImageError, ImageSource, VectorSource
+    from ganlab.engine.game import Game
+    from ganlab.engine.loss import Loss, LossValue, Verdict
     from ganlab.evaluation.banks import FeatureBank
     from ganlab.evaluation.evaluator import Estimate, Evaluator, FeatureExtractor, Shown
     from ganlab.tracking.tracker import RunInfo, Tracker
-    from ganlab.training.game import Game
-    from ganlab.training.loss import Loss, LossValue, Verdict
 
 __version__ = "0.1.0"
 
@@ -84,7 +84,7 @@ __all__ = [
 
 _LAZY = {
     "BadImageError": "ganlab.data.source",
-    "cache_directory": "ganlab.data.cache",
+    "cache_directory": "ganlab.data.cache_directory",
     "download": "ganlab.data.download",
     "ImageFiles": "ganlab.data.files",
     "ImageSource": "ganlab.data.source",
@@ -96,10 +96,10 @@ _LAZY = {
     "Shown": "ganlab.evaluation.evaluator",
     "RunInfo": "ganlab.tracking.tracker",
     "Tracker": "ganlab.tracking.tracker",
-    "Game": "ganlab.training.game",
-    "Loss": "ganlab.training.loss",
-    "LossValue": "ganlab.training.loss",
-    "Verdict": "ganlab.training.loss",
+    "Game": "ganlab.engine.game",
+    "Loss": "ganlab.engine.loss",
+    "LossValue": "ganlab.engine.loss",
+    "Verdict": "ganlab.engine.loss",
     "open_image": "ganlab.data.images",
 }
 

@@ -268,7 +268,7 @@ class FeaturesComponent(Component):
         network: for features that are learned from labels: maps an `ImageSpec` with classes to
             an untrained `nn.Module`, called as `(images) -> logits`, `(N, C, H, W)` in [-1, 1]
             to `(N, classes)`. `ganlab train-features` trains it and writes its state as a
-            safetensors file (`ganlab.training.features`), which `build` reads from its option
+            safetensors file (`ganlab.after_training.feature_training`), which `build` reads from its option
             `weights`.
     """
 

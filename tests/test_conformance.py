@@ -45,11 +45,11 @@ from ganlab import (
     VectorSpec,
     Verdict,
 )
+from ganlab.after_training.feature_training import FORMAT
 from ganlab.components import Component
+from ganlab.engine.streams import isolated_randomness
 from ganlab.registry import load_registry
 from ganlab.testing import ConformanceError, check_component
-from ganlab.training.features import FORMAT
-from ganlab.training.streams import isolated_randomness
 from ganlab_features.classifier_network import ClassifierNetwork
 
 NEEDS_WEIGHTS = {("features", "inception")}
@@ -235,7 +235,7 @@ GENERATORS: dict[str, Case] = {
 }
 
 
-class Judge(nn.Module):
+class SingleEvaluation(nn.Module):
     """A sound discriminator of one layer, with something done to its logits."""
 
     def __init__(self, image: ImageSpec, finish: Callable[[torch.Tensor], Any] | None = None) -> None:
@@ -248,19 +248,19 @@ class Judge(nn.Module):
         return logits if self.finish is None else self.finish(logits)
 
 
-class Shifting(Judge):
+class Shifting(SingleEvaluation):
     def forward(self, images: torch.Tensor) -> Any:
         if not images.requires_grad:
             images += 1
         return super().forward(images)
 
 
-class Blind(Judge):
+class Blind(SingleEvaluation):
     def forward(self, images: torch.Tensor) -> Any:
         return super().forward(images.detach())
 
 
-def discriminator(finish: Any = None, network: Any = Judge, **changes: Any) -> Component:
+def discriminator(finish: Any = None, network: Any = SingleEvaluation, **changes: Any) -> Component:
     return DiscriminatorComponent(
         name="bad", summary="Bad", build=lambda options, image: network(image, finish), **changes
     )
@@ -335,7 +335,7 @@ def loss(
 
 
 def gradient_of_real(game: Game) -> torch.Tensor:
-    return game.input_gradient(game.judge(game.real).logits, game.real).square().mean()
+    return game.input_gradient(game.discriminate(game.real).logits, game.real).square().mean()
 
 
 def classify(game: Game) -> torch.Tensor:

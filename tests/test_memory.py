@@ -12,12 +12,12 @@ import pytest
 from ganlab.commands.cli import run
 from ganlab.components import VectorSpec
 from ganlab.config import load_experiment
-from ganlab.data.memory import control_group_memory
+from ganlab.data.free_memory import control_group_memory
 from ganlab.data.preparation import find
+from ganlab.engine.engine import Engine
 from ganlab.memory import in_units, is_out_of_memory
 from ganlab.processes import Processes
-from ganlab.training.engine import Engine
-from ganlab.training.record import RunRecord
+from ganlab.training.recorder import RunRecorder
 
 EXPERIMENT = """\
 title = "Memory"
@@ -154,15 +154,15 @@ def test_an_evaluator_that_needs_too_much_memory_costs_no_completed_step(
 def test_what_was_short_of_memory_is_told_where_the_state_cannot_be_saved_either(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkpoint = RunRecord.checkpoint
+    checkpoint = RunRecorder.checkpoint
 
-    def save(record: RunRecord, engine: Engine, state: Any, *, regular: bool) -> None:
+    def save(record: RunRecorder, engine: Engine, state: Any, *, regular: bool) -> None:
         if engine.step == 3:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
         checkpoint(record, engine, state, regular=regular)
 
     file = experiment(tmp_path, '[[evaluators]]\nname = "greedy"\nevery = 3\nsamples = 4')
-    monkeypatch.setattr(RunRecord, "checkpoint", save)
+    monkeypatch.setattr(RunRecorder, "checkpoint", save)
     changes = ("--set", "dataset.holdout=0.0", "--set", "checkpoint.every=100")
     assert ganlab("run", file, "--runs", tmp_path / "runs", *changes) == 2
     told = capsys.readouterr().err
@@ -266,9 +266,9 @@ def test_a_batch_that_cannot_fit_is_refused_with_the_figures(
 def test_validate_prints_the_memory_that_a_step_takes(
     tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from ganlab.training.assembly import make_networks
-    from ganlab.training.footprint import estimate
-    from ganlab.training.summary import count_parameters
+    from ganlab.engine.assembly import make_networks
+    from ganlab.engine.memory_estimate import estimate
+    from ganlab.engine.network_summary import count_parameters
 
     file = experiment(tmp_path)
     assert ganlab("validate", file) == 0
@@ -323,8 +323,8 @@ device = "cpu"
 
 
 def test_activations_are_those_that_the_backward_pass_needs(tmp_path: Path) -> None:
-    from ganlab.training.assembly import make_networks
-    from ganlab.training.footprint import estimate
+    from ganlab.engine.assembly import make_networks
+    from ganlab.engine.memory_estimate import estimate
 
     (tmp_path / "linear.py").write_text(LINEAR)
     file = tmp_path / "x.toml"
@@ -346,8 +346,8 @@ def test_activations_are_those_that_the_backward_pass_needs(tmp_path: Path) -> N
 def test_an_estimate_leaves_everything_as_it_was(tmp_path: Path) -> None:
     import torch
 
-    from ganlab.training.assembly import make_networks
-    from ganlab.training.footprint import estimate
+    from ganlab.engine.assembly import make_networks
+    from ganlab.engine.memory_estimate import estimate
 
     loaded = load_experiment(experiment(tmp_path))
     networks = make_networks(loaded, find(loaded).spec, Processes())

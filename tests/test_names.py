@@ -17,14 +17,14 @@ from PIL import Image
 
 from ganlab.commands.cli import main
 from ganlab.config import load_experiment
-from ganlab.data.cache import cache_directory
+from ganlab.data.cache_directory import cache_directory
 from ganlab.data.files import ImageFiles
 from ganlab.data.store import Store
 from ganlab.errors import ComponentError, GanlabError
 from ganlab.paths import parse_path, path_text
 from ganlab.runs.directory import RunDirectory
 from ganlab.runs.environment import describe_environment
-from ganlab.runs.records import read_records
+from ganlab.runs.jsonl import read_records
 
 CAFE = os.fsdecode(b"caf\xe9")
 """A name that is Latin-1, as older archives and disks have them."""

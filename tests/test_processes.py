@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganlab.errors import UsageError
-from ganlab.processes import Processes, _checksum
+from ganlab.processes import Processes
+from ganlab.processes.checksum import checksum
 
 MEETING = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
 
@@ -75,13 +76,13 @@ def test_alone_everything_stays_as_it_is() -> None:
     processes = Processes()
     tensor = torch.tensor([1.0, 2.0])
     with processes.join(torch.device("cpu")):
-        processes.sum([tensor])
-        processes.share([tensor])
+        processes.all_reduce([tensor])
+        processes.broadcast([tensor])
         processes.require_equal({"tensor": tensor}, 0)
-        processes.barrier()
-        assert processes.gather("mine") == ["mine"]
-        assert processes.broadcast("mine") == "mine"
-        assert processes.whole(tensor, 2) is tensor
+        processes.any(False)
+        assert processes.gather_object("mine") == ["mine"]
+        assert processes.broadcast_object("mine") == "mine"
+        assert processes.all_gather(tensor, 2) is tensor
         assert [processes.any(flag) for flag in (False, True)] == [False, True]
     assert tensor.tolist() == [1, 2]
 
@@ -112,8 +113,8 @@ def test_a_checksum_notices_any_change_of_one_element(
     place = data.draw(st.integers(0, len(bits) - 1))
     other = data.draw(st.integers(limits.min, limits.max).filter(lambda value: value != bits[place]))
     changed = torch.tensor([*bits[:place], other, *bits[place + 1 :]], dtype=integers).view(tensor.dtype)
-    assert _checksum(tensor) == _checksum(tensor.clone())
-    assert _checksum(tensor) != _checksum(changed)
+    assert checksum(tensor) == checksum(tensor.clone())
+    assert checksum(tensor) != checksum(changed)
 
 
 @given(drawn=numbers(), data=st.data())
@@ -122,7 +123,7 @@ def test_a_checksum_notices_elements_that_are_swapped(
 ) -> None:
     tensor, bits, integers = drawn
     order = data.draw(st.permutations(bits).filter(lambda order: order != bits))
-    assert _checksum(tensor) != _checksum(torch.tensor(order, dtype=integers).view(tensor.dtype))
+    assert checksum(tensor) != checksum(torch.tensor(order, dtype=integers).view(tensor.dtype))
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
@@ -132,33 +133,33 @@ def test_a_checksum_notices_two_signs_that_are_flipped(dtype: torch.dtype) -> No
         for two in range(one):
             flipped = tensor.clone()
             flipped[[one, two]] *= -1
-            assert _checksum(flipped) != _checksum(tensor)
+            assert checksum(flipped) != checksum(tensor)
 
 
 def test_a_checksum_tells_a_number_from_its_complement() -> None:
     tensor = torch.zeros(3)
     complement = torch.tensor([-1, 0, 0], dtype=torch.int32).view(torch.float32)
-    assert _checksum(tensor) != _checksum(complement)
+    assert checksum(tensor) != checksum(complement)
 
 
 def test_a_checksum_looks_at_every_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ganlab.processes._BLOCK", 1 << 20)
+    monkeypatch.setattr("ganlab.processes.checksum._BLOCK", 1 << 20)
     tensor = torch.randn(11, generator=torch.Generator().manual_seed(0))
-    whole = _checksum(tensor)
-    monkeypatch.setattr("ganlab.processes._BLOCK", 3)
-    assert _checksum(tensor) == whole
+    whole = checksum(tensor)
+    monkeypatch.setattr("ganlab.processes.checksum._BLOCK", 3)
+    assert checksum(tensor) == whole
     for place in range(len(tensor)):
         changed = tensor.clone()
         changed[place] += 1
-        assert _checksum(changed) != whole
+        assert checksum(changed) != whole
 
 
 def test_a_checksum_sees_flags_and_copes_with_none_and_with_gaps() -> None:
     flags = torch.tensor([True, False, True])
-    assert _checksum(flags) != _checksum(torch.tensor([True, True, False]))
-    assert _checksum(torch.zeros(0)) == _checksum(torch.zeros(0))
+    assert checksum(flags) != checksum(torch.tensor([True, True, False]))
+    assert checksum(torch.zeros(0)) == checksum(torch.zeros(0))
     images = torch.randn(2, 3, 4, 4)
-    assert _checksum(images.to(memory_format=torch.channels_last)) == _checksum(images)
+    assert checksum(images.to(memory_format=torch.channels_last)) == checksum(images)
 
 
 PAIR = """
@@ -173,10 +174,10 @@ found = {}
 
 with processes.join(torch.device("cpu")):
     tensors = [torch.tensor([0.1, 0.2]) * (rank + 1), torch.full((2, 2), float(rank))]
-    processes.sum(tensors)
+    processes.all_reduce(tensors)
     found["sum"] = [tensor.tolist() for tensor in tensors]
-    found["gather"] = processes.gather({"rank": rank})
-    found["broadcast"] = processes.broadcast(f"said by {rank}")
+    found["gather"] = processes.gather_object({"rank": rank})
+    found["broadcast"] = processes.broadcast_object(f"said by {rank}")
     found["any"] = [processes.any(flag) for flag in (False, rank == 1, True)]
 
     shared = [
@@ -186,18 +187,18 @@ with processes.join(torch.device("cpu")):
         torch.tensor([rank == 0, rank == 1]),
         torch.arange(6.0).view(2, 3).t()[: 3, : 2] + rank,
     ]
-    processes.share(shared)
+    processes.broadcast(shared)
     found["share"] = [shared[0].view(torch.int32).tolist(), *(tensor.tolist() for tensor in shared[1:])]
 
     rows = processes.rows(5)
     own = torch.arange(10.0).view(5, 2)[rows].requires_grad_()
-    whole = processes.whole(own, 5)
+    whole = processes.all_gather(own, 5)
     found["whole"] = whole.tolist()
     (whole * torch.arange(1.0, 6)[:, None]).sum().backward()
     found["gradient"] = own.grad.tolist()
     found["rows"] = [rows.start, rows.stop]
     try:
-        processes.whole(torch.zeros(1, 2), 5)
+        processes.all_gather(torch.zeros(1, 2), 5)
     except ValueError as error:
         found["wrong rows"] = str(error)
 
@@ -215,7 +216,7 @@ with processes.join(torch.device("cpu")):
     found["flag"] = verdict(flag=torch.tensor([rank == 0]))
     found["many"] = verdict(**{f"t{index}": torch.tensor(rank) for index in range(7)})
     found["missing"] = verdict(**({"odd": nan} if rank else {}))
-    processes.barrier()
+    processes.any(False)
 print(json.dumps(found))
 """
 

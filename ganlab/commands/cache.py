@@ -22,12 +22,12 @@ def command(clear: str | None, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from ganlab.data.cache import cache_directory
-    from ganlab.data.holdings import holdings, remove, select
+    from ganlab.data.cache_contents import cache_entries, remove, select
+    from ganlab.data.cache_directory import cache_directory
     from ganlab.runs.encoding import to_json
 
     cache = cache_directory()
-    found = holdings(cache)
+    found = cache_entries(cache)
     if clear is not None:
         gone = select(found, clear)
         remove(cache, gone)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ganlab.config import EvaluatorChoice
     from ganlab.data.image_set import ImageSet
     from ganlab.data.store import Store
+    from ganlab.evaluation.evaluation import Show
     from ganlab.evaluation.measurement import Measurement
-    from ganlab.evaluation.planner import Show
 
 __all__ = ["command"]
 
@@ -152,13 +152,13 @@ def _measure(
 ) -> list[Measurement]:
     import numpy as np
 
-    from ganlab.data.cache import cache_directory
+    from ganlab.data.cache_directory import cache_directory
     from ganlab.data.convert import to_unit
     from ganlab.data.preparation import Data
     from ganlab.data.split import split
-    from ganlab.evaluation.planner import Evaluation
+    from ganlab.engine.precision import choose_device
+    from ganlab.evaluation.evaluation import Evaluation
     from ganlab.evaluation.reference import PERMUTATION_SEED, ReferenceData
-    from ganlab.training.precision import choose_device
 
     real, fake = stores
     if min(len(real), len(fake)) < 2:

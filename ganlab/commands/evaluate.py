@@ -21,7 +21,7 @@ from ganlab.errors import InterruptedRunError
 if TYPE_CHECKING:
     from ganlab.config import EvaluatorChoice, Experiment
     from ganlab.evaluation.measurement import Measurement
-    from ganlab.runs.later import LaterDirectory
+    from ganlab.runs.evaluation_directory import EvaluationDirectory
 
 __all__ = ["command"]
 
@@ -63,11 +63,11 @@ def command(
     which: Literal["all", "best", "last"] | int | None
     which = "all" if checkpoint == "all" else parse_checkpoint(checkpoint)
 
+    from ganlab.after_training.checkpoint_evaluation import CheckpointEvaluation, chosen_steps
     from ganlab.data.preparation import prepare
-    from ganlab.runs.later import LaterDirectory
+    from ganlab.engine.precision import choose_device
+    from ganlab.runs.evaluation_directory import EvaluationDirectory
     from ganlab.runs.reading import find_run
-    from ganlab.training.later import LaterEvaluation, chosen_steps
-    from ganlab.training.precision import choose_device
 
     found = find_run(run, runs)
     steps = chosen_steps(found, which)
@@ -76,11 +76,11 @@ def command(
     choices = _choices(experiment, evaluators, theirs)
     chosen_device = choose_device(device)
     data = prepare(experiment, progress=None)
-    later = LaterEvaluation(found, experiment, data, choices, chosen_device)
+    later = CheckpointEvaluation(found, experiment, data, choices, chosen_device)
     if later.other_data:
         click.echo("warning: the data is not what the run was trained on", err=True)
     measured: list[tuple[int | None, Measurement]] = []
-    with LaterDirectory.create(found.path) as directory:
+    with EvaluationDirectory.create(found.path) as directory:
         try:
             with shown_progress() as progress:
                 for step, measurements in later.measure(steps, progress, keep_picture(directory.pictures)):
@@ -131,7 +131,7 @@ def _choices(
 
 
 def _track(
-    directory: LaterDirectory,
+    directory: EvaluationDirectory,
     experiment: Experiment,
     run_id: str,
     measured: Sequence[tuple[int | None, Measurement]],
@@ -165,7 +165,7 @@ def _track(
     hub.close("completed", values)
 
 
-def _draw_curves(directory: LaterDirectory, measured: Sequence[tuple[int | None, Measurement]]) -> None:
+def _draw_curves(directory: EvaluationDirectory, measured: Sequence[tuple[int | None, Measurement]]) -> None:
     from ganlab.tracking.curves import Curve, draw_curves
     from ganlab.tracking.pictures import write_png
 

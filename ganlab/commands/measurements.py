@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ganlab.evaluation.evaluation import Show
     from ganlab.evaluation.feature_pass import Progress
     from ganlab.evaluation.measurement import Measurement
-    from ganlab.evaluation.planner import Show
 
 __all__ = [
     "keep_picture",

@@ -102,8 +102,8 @@ def command(
     target = _understand(out, file_format)
     target.refuse_what_is_there(force=force)
 
+    from ganlab.after_training.trained_generator import restore_generator
     from ganlab.runs.reading import find_run
-    from ganlab.training.restore import restore_generator
 
     trained = restore_generator(find_run(run, runs), which, ema=False if raw else None)
     chosen = _choose_format(target, trained.spec)

@@ -50,11 +50,11 @@ def command(
     described = load(experiment, overrides, plugins, disabled)
     component = _trainable(described.registry, name)
 
+    from ganlab.after_training.feature_training import train_features
     from ganlab.config.writing import toml_value
     from ganlab.data.preparation import prepare
+    from ganlab.engine.precision import choose_device
     from ganlab.paths import path_text
-    from ganlab.training.features import train_features
-    from ganlab.training.precision import choose_device
 
     device = choose_device(described.settings.training.device)
     data = prepare(described)

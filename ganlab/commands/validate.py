@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ganlab.components import Component, SampleSpec
     from ganlab.config.experiment import Experiment, Selection
     from ganlab.data.preparation import Data
-    from ganlab.training.engine import Engine
+    from ganlab.engine.engine import Engine
 
 __all__ = ["command"]
 
@@ -37,10 +37,10 @@ def command(
     """
     from ganlab.commands.common import load
     from ganlab.data.preparation import find
+    from ganlab.engine.assembly import make_networks
+    from ganlab.engine.memory_estimate import estimate
     from ganlab.memory import memory_explained
     from ganlab.processes import Processes
-    from ganlab.training.assembly import make_networks
-    from ganlab.training.footprint import estimate
     from ganlab.training.interrupt import StopRequest
     from ganlab.training.session import build_engine, build_evaluation
 
@@ -115,7 +115,7 @@ def _describe_classes(names: Sequence[str], counts: Sequence[int]) -> str:
 
 
 def _describe_networks(engine: Engine) -> list[tuple[str, str]]:
-    from ganlab.training.summary import count_parameters
+    from ganlab.engine.network_summary import count_parameters
 
     latents, samples = (
         f"(N, {engine.experiment.latent.dim})",

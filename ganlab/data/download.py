@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
-from ganlab.data.cache import locked, remove_leftovers
+from ganlab.data.cache_directory import locked, remove_leftovers
 from ganlab.data.progress import counting, say
 from ganlab.errors import ComponentError
 from ganlab.files import explained, fsync_path

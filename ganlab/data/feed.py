@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ganlab.components import ImageSpec
 from ganlab.data.convert import to_unit
-from ganlab.data.memory import free_memory
+from ganlab.data.free_memory import free_memory
 from ganlab.data.order import coins, permutation
 from ganlab.data.store import Store
 

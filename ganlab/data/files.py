@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from ganlab.data.archive import Archive
-from ganlab.data.cache import cache_directory
+from ganlab.data.cache_directory import cache_directory
 from ganlab.data.source import BadImageError
 from ganlab.errors import ComponentError
 from ganlab.files import reason, write_atomically

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganlab.components import ImageSpec, SampleSpec, VectorSpec
-from ganlab.data.cache import cache_directory, locked, publish, remove_leftovers
+from ganlab.data.cache_directory import cache_directory, locked, publish, remove_leftovers
 from ganlab.data.encoding import ImageEncoder, VectorEncoder
 from ganlab.data.progress import counting, say
 from ganlab.data.source import ImageSource, Source, VectorSource

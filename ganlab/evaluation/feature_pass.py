@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from ganlab.components import FeaturesComponent, SampleSpec
 from ganlab.config.experiment import EvaluatorChoice, Selection
 from ganlab.errors import GanlabError
-from ganlab.evaluation.cache import StatisticsCache
 from ganlab.evaluation.collector import Collector, Demand
 from ganlab.evaluation.evaluator import FeatureExtractor
 from ganlab.evaluation.extraction import extract, require_independence
 from ganlab.evaluation.reference import ReferenceData
 from ganlab.evaluation.sharding import in_blocks
+from ganlab.evaluation.statistics_cache import StatisticsCache
 from ganlab.processes import Processes
 
 __all__ = ["FeaturePass", "Progress", "group_by_features", "wanted_reals"]
@@ -97,7 +97,7 @@ class FeaturePass:
         collector = Collector(demand)
         key = self._key(data, indices, demand)
         stored = cache.load(key) if processes.leader else None
-        if processes.broadcast(stored is not None):
+        if processes.broadcast_object(stored is not None):
             return collector if stored is None else Collector.restore(demand, stored)
 
         def compute(start: int, stop: int) -> torch.Tensor:

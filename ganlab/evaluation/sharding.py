@@ -32,5 +32,5 @@ def in_blocks(
     for first in range(0, count, size * processes.world):
         start = first + size * processes.rank
         own = [compute(start, min(start + size, count))] if start < count else []
-        gathered = processes.gather(own) or []
+        gathered = processes.gather_object(own) or []
         yield min(first + size * processes.world, count), [block for each in gathered for block in each]

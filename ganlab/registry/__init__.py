@@ -1,6 +1,6 @@
 """Find plugins, hold their components, and explain what went wrong with the rest."""
 
-from ganlab.registry.records import (
+from ganlab.registry.plugin import (
     LocalFile,
     Offer,
     PluginError,

@@ -16,7 +16,7 @@ from ganlab.components import KINDS, Component, ImageSpec, LossComponent, Option
 from ganlab.errors import GanlabError
 from ganlab.hookspecs import PROJECT
 from ganlab.registry.loader import failure_from
-from ganlab.registry.records import LoadedPlugin, Offer, PluginFailure, Provenance
+from ganlab.registry.plugin import LoadedPlugin, Offer, PluginFailure, Provenance
 from ganlab.registry.suggest import did_you_mean
 
 __all__ = ["CORE_KEYS", "HOOKS", "Contribution", "classify", "record_fault"]

@@ -12,7 +12,7 @@ from ganlab.errors import UsageError, printable
 from ganlab.files import exists
 from ganlab.hookspecs import PROJECT
 from ganlab.paths import parse_path
-from ganlab.registry.records import FoundPlugin, PluginFailure
+from ganlab.registry.plugin import FoundPlugin, PluginFailure
 from ganlab.registry.suggest import did_you_mean, listing
 
 __all__ = ["DISABLE_VARIABLE", "find_installed", "find_local", "without_disabled"]

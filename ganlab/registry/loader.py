@@ -10,7 +10,7 @@ from types import ModuleType
 
 from ganlab.errors import GanlabError
 from ganlab.registry.local import import_file, local_sources
-from ganlab.registry.records import FoundPlugin, LoadedPlugin, PluginFailure, Stage
+from ganlab.registry.plugin import FoundPlugin, LoadedPlugin, PluginFailure, Stage
 
 __all__ = ["failure_from", "load"]
 

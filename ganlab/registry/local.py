@@ -19,7 +19,7 @@ from types import ModuleType
 
 from ganlab.errors import GanlabError
 from ganlab.paths import is_text
-from ganlab.registry.records import LocalFile
+from ganlab.registry.plugin import LocalFile
 
 __all__ = ["import_file", "local_sources"]
 

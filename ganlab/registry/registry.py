@@ -12,7 +12,7 @@ from ganlab.errors import printable
 from ganlab.registry.classifier import classify
 from ganlab.registry.finder import find_installed, find_local, without_disabled
 from ganlab.registry.loader import load
-from ganlab.registry.records import (
+from ganlab.registry.plugin import (
     FoundPlugin,
     LoadedPlugin,
     Offer,

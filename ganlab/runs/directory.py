@@ -20,20 +20,20 @@ from ganlab.files import explained, write_atomically
 from ganlab.runs.checkpoints import Checkpoints
 from ganlab.runs.encoding import to_json
 from ganlab.runs.environment import describe_environment
+from ganlab.runs.jsonl import RecordWriter
 from ganlab.runs.layout import RunLayout, slug
 from ganlab.runs.lock import RunLock, is_locked
 from ganlab.runs.plugins import copy_plugins, point_at_copies, read_source
 from ganlab.runs.reading import Run
-from ganlab.runs.records import RecordWriter
 from ganlab.runs.reporting import print_warning
 from ganlab.runs.state import (
     Best,
     Evaluated,
+    HealthWarning,
     Parent,
     RunState,
     Session,
     Status,
-    Warned,
     read_state,
     utc_now,
     write_state,
@@ -179,7 +179,7 @@ class RunDirectory:
             steps=experiment.settings.training.steps,
             best=None if best is None or self.checkpoints.best is None else Best(**best),
             last=None if record["last"] is None else Evaluated(**record["last"]),
-            warnings=tuple(Warned(**warning) for warning in record["warnings"]),
+            warnings=tuple(HealthWarning(**warning) for warning in record["warnings"]),
             sessions=(*self.state.sessions, session),
         )
 
@@ -209,7 +209,7 @@ class RunDirectory:
         step: int | None = None,
         best: Best | None = None,
         last: Evaluated | None = None,
-        warning: Warned | None = None,
+        warning: HealthWarning | None = None,
     ) -> None:
         """Record how far the run got; what is left out stays as it is.
 

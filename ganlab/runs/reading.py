@@ -13,9 +13,9 @@ from ganlab.config.toml import parse_toml
 from ganlab.errors import GanlabError, UsageError
 from ganlab.registry.suggest import closest
 from ganlab.runs.checkpoints import Checkpoints
+from ganlab.runs.jsonl import last_record
 from ganlab.runs.layout import RunLayout
 from ganlab.runs.lock import is_locked
-from ganlab.runs.records import last_record
 from ganlab.runs.reporting import print_warning
 from ganlab.runs.state import RunState, read_state
 

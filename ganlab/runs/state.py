@@ -18,11 +18,11 @@ from ganlab.runs.encoding import to_json
 __all__ = [
     "Best",
     "Evaluated",
+    "HealthWarning",
     "Parent",
     "RunState",
     "Session",
     "Status",
-    "Warned",
     "read_state",
     "utc_now",
     "write_state",
@@ -49,7 +49,7 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
-class Warned:
+class HealthWarning:
     """A warning about the run's health: what is seen after a step, and what to try."""
 
     step: int
@@ -133,7 +133,7 @@ class RunState:
     step: int = 0
     best: Best | None = None
     last: Evaluated | None = None
-    warnings: tuple[Warned, ...] = ()
+    warnings: tuple[HealthWarning, ...] = ()
     sessions: tuple[Session, ...] = field(default=())
 
 
@@ -173,7 +173,7 @@ def _parse(values: dict[str, Any]) -> RunState:
     values["class_names"] = tuple(values.get("class_names", ()))
     values["class_counts"] = tuple(int(count) for count in values.get("class_counts", ()))
     values["sessions"] = tuple(_parse_session(session) for session in values.get("sessions", ()))
-    values["warnings"] = tuple(Warned(**warning) for warning in values.get("warnings", ()))
+    values["warnings"] = tuple(HealthWarning(**warning) for warning in values.get("warnings", ()))
     if values.get("parent") is not None:
         values["parent"] = Parent(**values["parent"])
     if (best := values.get("best")) is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ganlab.components import KINDS, Component, DatasetComponent, ImageSpec, LatentSpec, SampleSpec
 from ganlab.config.experiment import Selection
-from ganlab.testing.record import check_record
+from ganlab.testing.component_record import check_record
 from ganlab.testing.subject import SMALL, ConformanceError, Subject
 
 __all__ = ["check_component", "check_selection"]
@@ -51,7 +51,7 @@ def check_component(
             f"`spec` is {each}, but `accepts` has only "
             f"{', '.join(accepted.__name__ for accepted in component.accepts)}; test it on what it accepts",
         )
-    from ganlab.training.streams import isolated_randomness
+    from ganlab.engine.streams import isolated_randomness
 
     check = import_module(f"ganlab.testing.kinds.{kind}").check
     with isolated_randomness(0):
@@ -74,7 +74,7 @@ def check_selection(selection: Selection[Component], spec: SampleSpec, latent: L
     Raises:
         ConformanceError: a promise is broken; the message says which, and what would be right.
     """
-    from ganlab.training.streams import isolated_randomness
+    from ganlab.engine.streams import isolated_randomness
 
     kind = import_module(f"ganlab.testing.kinds.{selection.component.kind}")
     subject = Subject(selection.component, selection.options, (spec,), latent, invent_classes=False)

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from ganlab.components import Component, SampleSpec
+from ganlab.engine.networks import evaluation_mode
+from ganlab.engine.streams import isolated_randomness
 from ganlab.testing.subject import Subject
-from ganlab.training.networks import evaluation_mode
-from ganlab.training.streams import isolated_randomness
 
 __all__ = [
     "COUNTS",

@@ -10,12 +10,12 @@ from torch import nn
 
 from ganlab.components import LatentSpec, SampleSpec
 from ganlab.data.feed import Batch
+from ganlab.engine.game import Fakes, Game, TurnSamples
+from ganlab.engine.latents import draw_latents
+from ganlab.engine.loss import Verdict
+from ganlab.engine.networks import Networks
+from ganlab.engine.player import NETWORKS_OF, PlayerName
 from ganlab.testing.networks import draw_labels, draw_samples
-from ganlab.training.game import Fakes, Game, TurnSamples
-from ganlab.training.latents import draw_latents
-from ganlab.training.loss import Verdict
-from ganlab.training.networks import Networks
-from ganlab.training.player import NETWORKS_OF, PlayerName
 
 __all__ = ["BATCH", "Table"]
 

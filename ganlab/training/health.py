@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ganlab.runs.state import Warned
+from ganlab.runs.state import HealthWarning
 
 __all__ = ["Health", "diversity"]
 
@@ -71,7 +71,7 @@ class Health:
         self._without_progress = 0
         self._raised: list[str] = []
 
-    def log(self, step: int, values: Mapping[str, float]) -> list[Warned]:
+    def log(self, step: int, values: Mapping[str, float]) -> list[HealthWarning]:
         """Judge the discriminator by a log point's scalars, where logits are log-odds.
 
         It is saturated where it is right about nearly everything while the generator's gradient
@@ -102,7 +102,7 @@ class Health:
             "discriminator, or a gradient penalty (`r1`)",
         )
 
-    def drawn(self, step: int, diversity: float) -> list[Warned]:
+    def drawn(self, step: int, diversity: float) -> list[HealthWarning]:
         """Judge the generator by the diversity of what it makes of the fixed latents."""
         self._greatest_diversity = max(self._greatest_diversity, diversity)
         share = diversity / self._greatest_diversity if self._greatest_diversity else 1.0
@@ -121,7 +121,7 @@ class Health:
             "RUN --fork --checkpoint best`)",
         )
 
-    def evaluated(self, step: int, improved: bool) -> list[Warned]:
+    def evaluated(self, step: int, improved: bool) -> list[HealthWarning]:
         """Judge the run by whether the metric that chooses the best checkpoint still improves."""
         self._without_progress = 0 if improved else self._without_progress + 1
         return self._raise(
@@ -154,7 +154,7 @@ class Health:
         self._without_progress = state["without_progress"]
         self._raised = list(state["raised"])
 
-    def _raise(self, begun: bool, ended: bool, step: int, name: str, message: str) -> list[Warned]:
+    def _raise(self, begun: bool, ended: bool, step: int, name: str, message: str) -> list[HealthWarning]:
         if name in self._raised:
             if ended:
                 self._raised = [other for other in self._raised if other != name]
@@ -162,4 +162,4 @@ class Health:
         if not begun:
             return []
         self._raised = [*self._raised, name]
-        return [Warned(step, name, message)]
+        return [HealthWarning(step, name, message)]

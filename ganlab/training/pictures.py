@@ -12,12 +12,12 @@ from torch import nn
 from ganlab.components import ImageSpec
 from ganlab.data.convert import quantise
 from ganlab.data.preparation import Data
+from ganlab.engine.engine import Engine
+from ganlab.engine.latents import draw_latents, interpolate
+from ganlab.engine.sampling import run_generator
+from ganlab.engine.streams import Streams
 from ganlab.tracking.pictures import grid, scatter
-from ganlab.training.engine import Engine
 from ganlab.training.health import diversity
-from ganlab.training.latents import draw_latents, interpolate
-from ganlab.training.sampling import run_generator
-from ganlab.training.streams import Streams
 
 __all__ = ["Drawn", "Pictures"]
 

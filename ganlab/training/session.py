@@ -13,8 +13,14 @@ from ganlab.components import TrackerComponent
 from ganlab.config import dump_resolved
 from ganlab.config.difference import differences
 from ganlab.config.experiment import Experiment, Selection
-from ganlab.data.cache import cache_directory
+from ganlab.data.cache_directory import cache_directory
 from ganlab.data.preparation import Data, find
+from ganlab.engine.assembly import make_networks
+from ganlab.engine.engine import Engine
+from ganlab.engine.memory_estimate import estimate
+from ganlab.engine.network_summary import network_summary
+from ganlab.engine.networks import Networks
+from ganlab.engine.streams import derive_seed, seed_global_state
 from ganlab.errors import (
     DivergedError,
     GanlabError,
@@ -23,8 +29,8 @@ from ganlab.errors import (
     UsageError,
     summarised,
 )
+from ganlab.evaluation.evaluation import Evaluation
 from ganlab.evaluation.feature_pass import Progress
-from ganlab.evaluation.planner import Evaluation
 from ganlab.evaluation.reference import ReferenceData
 from ganlab.processes import Processes
 from ganlab.runs.directory import RunDirectory
@@ -34,14 +40,8 @@ from ganlab.runs.state import Parent, Status
 from ganlab.tracking.console import Console
 from ganlab.tracking.hub import TrackerHub
 from ganlab.tracking.tracker import RunInfo, Tracker
-from ganlab.training.assembly import make_networks
-from ganlab.training.engine import Engine
-from ganlab.training.footprint import estimate
 from ganlab.training.interrupt import StopRequest
-from ganlab.training.networks import Networks
-from ganlab.training.record import DIVERGENCE, Record, RunRecord
-from ganlab.training.streams import derive_seed, seed_global_state
-from ganlab.training.summary import network_summary
+from ganlab.training.recorder import DIVERGENCE, Recorder, RunRecorder
 from ganlab.training.trainer import Trainer
 
 __all__ = ["Plan", "build_engine", "build_evaluation", "require_same_data", "run_experiment"]
@@ -165,7 +165,7 @@ def run_experiment(experiment: Experiment, plan: Plan, *, quiet: bool = False) -
                         directory.describe_classes(data.store.class_names, data.class_counts)
                         _write_run(directory, start, engine, data, evaluation, plan, console, stop)
                 else:
-                    _trainer(engine, data, evaluation, Record(), stop, start, plan).train()
+                    _trainer(engine, data, evaluation, Recorder(), stop, start, plan).train()
             finally:
                 console.close()
         return None if directory is None else directory.reread()
@@ -177,12 +177,12 @@ def require_same_data(data: Data, processes: Processes) -> None:
     Raises:
         GanlabError: some found other data than the leader, or could not read all of it.
     """
-    found = processes.gather((data.store.fingerprint, len(data.store)))
+    found = processes.gather_object((data.store.fingerprint, len(data.store)))
     told = ""
     if found and len(set(found)) > 1:
         counts = ", ".join(f"rank {rank}: {count:,}" for rank, (_, count) in enumerate(found))
         told = f"the processes do not have the same data (samples of {counts}): files that some cannot read?"
-    if told := processes.broadcast(told):
+    if told := processes.broadcast_object(told):
         raise GanlabError(told)
 
 
@@ -203,7 +203,7 @@ def _found(
         return _look_at(run, experiment, plan, data, processes)
 
     try:
-        yield processes.led(find), directory
+        yield processes.run_on_leader(find), directory
     finally:
         if directory is not None:
             directory.close()
@@ -339,7 +339,7 @@ def _trainer(
     engine: Engine,
     data: Data,
     evaluation: Evaluation,
-    record: Record,
+    record: Recorder,
     stop: StopRequest,
     start: _Start,
     plan: Plan,
@@ -368,7 +368,7 @@ def _write_run(
     trackers = TrackerHub({}, console.message)
     try:
         trackers = _open_trackers(run, engine, console, start, plan)
-        record = RunRecord(run, trackers, console)
+        record = RunRecorder(run, trackers, console)
         _trainer(engine, data, evaluation, record, stop, start, plan).train()
         status = "completed"
     except DivergedError as error:

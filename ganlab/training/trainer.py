@@ -13,18 +13,18 @@ import torch
 from numpy.typing import NDArray
 
 from ganlab.data.preparation import Data
+from ganlab.engine.engine import Engine
+from ganlab.engine.sampling import run_for_evaluation
 from ganlab.errors import DivergedError, GanlabError, InterruptedRunError
+from ganlab.evaluation.evaluation import Evaluation
 from ganlab.evaluation.measurement import Measurement
-from ganlab.evaluation.planner import Evaluation
 from ganlab.memory import memory_explained
 from ganlab.processes import Processes
 from ganlab.runs.state import Best
-from ganlab.training.engine import Engine
 from ganlab.training.health import Health
 from ganlab.training.interrupt import StopRequest
 from ganlab.training.pictures import Pictures
-from ganlab.training.record import Record
-from ganlab.training.sampling import run_for_evaluation
+from ganlab.training.recorder import Recorder
 from ganlab.training.speed import Speed, memory
 
 __all__ = ["Trainer"]
@@ -50,7 +50,7 @@ class Trainer:
         engine: Engine,
         data: Data,
         evaluation: Evaluation,
-        record: Record,
+        record: Recorder,
         stop: StopRequest,
         processes: Processes,
     ) -> None:
@@ -220,7 +220,7 @@ class Trainer:
         self.engine.guard.verify()
         self.engine.share_buffers()
         measurements = self.evaluation.run(self._generate, due, show=self._show_evaluated)
-        measurements = self.processes.broadcast(measurements)
+        measurements = self.processes.broadcast_object(measurements)
         self.record.measurements(self.engine.step, measurements)
         self._evaluated = self.engine.step
         better = self._improvement(measurements)
@@ -244,7 +244,7 @@ class Trainer:
         """
         engine = self.engine
         labels = engine.labels if engine.networks.generator_takes_labels else None
-        most = self.evaluation.greediest
+        most = self.evaluation.most_samples
         yield from run_for_evaluation(engine.generator, engine.experiment, most, labels, rows)
 
     @property

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ganlab_faces.backdrop import draw_background, draw_body
 from ganlab_faces.canvas import Canvas, Frame
 from ganlab_faces.extras import draw_glasses, draw_hat
-from ganlab_faces.features import draw_brows, draw_eyes, draw_mouth
+from ganlab_faces.facial_features import draw_brows, draw_eyes, draw_mouth
 from ganlab_faces.hair import draw_beard, draw_hair_behind, draw_hair_over
 from ganlab_faces.palette import mix
 from ganlab_faces.skin import draw_cheeks, draw_ears, draw_head, draw_nose, face_outline

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ganlab_faces.canvas import Frame, Patch, Plane
-from ganlab_faces.features import EYE_LEVEL
+from ganlab_faces.facial_features import EYE_LEVEL
 from ganlab_faces.palette import WHITE, Color, darker, lighter
 from ganlab_faces.shapes import box, ellipse, glow, parabola, wave
 from ganlab_faces.traits import Eyes, Glasses, Hat, Head

@@ -32,7 +32,7 @@ class GradientPenalty(Loss):
         """Return the penalty."""
         share = game.rand(*[1] * (game.real.dim() - 1))
         between = game.leaf(torch.lerp(game.real, game.fake, share))
-        gradient = game.input_gradient(game.judge(between, game.real_labels).logits, between)
+        gradient = game.input_gradient(game.discriminate(between, game.real_labels).logits, between)
         # Not `norm()`: its gradient at zero is NaN.
         norm = (gradient.flatten(1).square().sum(dim=1) + 1e-12).sqrt()
         excess = norm - self.target

@@ -20,17 +20,17 @@ from pathlib import Path
 import torch
 
 from ganlab.config import load_experiment
-from ganlab.data.cache import cache_directory
+from ganlab.data.cache_directory import cache_directory
 from ganlab.data.convert import quantise
 from ganlab.data.preparation import prepare
-from ganlab.evaluation.planner import Evaluation
+from ganlab.engine.evaluation_generator import estimate_statistics
+from ganlab.engine.labels import LabelSampler
+from ganlab.engine.latents import draw_latents
+from ganlab.engine.sampling import run_for_evaluation, run_generator
+from ganlab.evaluation.evaluation import Evaluation
 from ganlab.evaluation.reference import ReferenceData
 from ganlab.runs.reading import find_run
 from ganlab.tracking.pictures import grid, write_png
-from ganlab.training.evaluation_generator import estimate_statistics
-from ganlab.training.labels import LabelSampler
-from ganlab.training.latents import draw_latents
-from ganlab.training.sampling import run_for_evaluation, run_generator
 
 COUNTS = (0, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
@@ -74,7 +74,7 @@ def main() -> None:
             seconds = time.perf_counter() - began
 
             def generate(rows: slice, network: torch.nn.Module = network) -> Iterator[torch.Tensor]:
-                return run_for_evaluation(network, experiment, evaluation.greediest, labels, rows)
+                return run_for_evaluation(network, experiment, evaluation.most_samples, labels, rows)
 
             found = evaluation.run(generate)
             values = "  ".join(f"{each.evaluator}.{each.metric.name} {each.value:.5g}" for each in found)

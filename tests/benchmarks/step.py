@@ -28,8 +28,8 @@ from torch.utils.data import DataLoader, Dataset
 from ganlab import ImageSpec, LatentSpec
 from ganlab.config import load_experiment
 from ganlab.data.preparation import Data, prepare
-from ganlab.training.engine import Engine
-from ganlab.training.precision import has_native_bf16
+from ganlab.engine.engine import Engine
+from ganlab.engine.precision import has_native_bf16
 from ganlab_dcgan import DiscriminatorOptions, GeneratorOptions, build_discriminator, build_generator
 
 BATCH, SIZE, DIM = 64, 64, 100

@@ -15,7 +15,7 @@ from PIL import Image
 from ganlab import LatentSpec
 from ganlab.commands.cli import run
 from ganlab.data.files import ImageFiles
-from ganlab.training.latents import draw_latents, walk_around
+from ganlab.engine.latents import draw_latents, walk_around
 
 EXPERIMENT = """
 title = "Digits"

@@ -26,7 +26,7 @@ from ganlab import (
     VectorSpec,
     open_image,
 )
-from ganlab.data.cache import cache_directory
+from ganlab.data.cache_directory import cache_directory
 from ganlab.data.packing import pack
 from ganlab.data.store import Enlarged, Store
 from ganlab.errors import GanlabError

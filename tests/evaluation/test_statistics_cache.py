@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganlab.evaluation.cache import StatisticsCache
+from ganlab.evaluation.statistics_cache import StatisticsCache
 
 KEY = {"data": "abc", "moments": [5, 10]}
 TENSORS = {"features": torch.rand(4, 3), "mean.5": torch.rand(3, dtype=torch.float64)}

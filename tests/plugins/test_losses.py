@@ -12,8 +12,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ganlab import LatentSpec, Loss
 from ganlab.data.feed import Batch
-from ganlab.training.game import Fakes, Game, TurnSamples
-from ganlab.training.networks import Networks
+from ganlab.engine.game import Fakes, Game, TurnSamples
+from ganlab.engine.networks import Networks
 from ganlab_adversarial.losses import LOSSES
 from ganlab_penalties.losses import R1, GradientPenalty
 from ganlab_vae.losses import Elbo

@@ -84,7 +84,7 @@ def build_loss(options):
 
 
 def build_judge(options):
-    class Judge(Loss):
+    class SingleEvaluation(Loss):
         """Adds nothing, once in each turn of the discriminator."""
 
         def discriminator(self, game):
@@ -92,7 +92,7 @@ def build_judge(options):
                 die("discriminator's turn")
             return game.fake_logits.mean() * 0
 
-    return Judge()
+    return SingleEvaluation()
 
 
 @hookimpl

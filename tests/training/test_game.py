@@ -9,8 +9,8 @@ from torch import nn
 
 from ganlab import LatentSpec
 from ganlab.data.feed import Batch
-from ganlab.training.game import Fakes, Game, TurnSamples
-from ganlab.training.networks import Networks
+from ganlab.engine.game import Fakes, Game, TurnSamples
+from ganlab.engine.networks import Networks
 
 
 class Counting(nn.Module):
@@ -136,9 +136,9 @@ def test_joint_batch_is_one_forward_pass() -> None:
 
 def test_judged_only_tells_what_was_computed_anyway() -> None:
     game, _, _ = make_game(make_networks(), "discriminator")
-    assert game.judged == {}
+    assert game.logits_seen == {}
     game.fake_logits  # noqa: B018
-    assert set(game.judged) == {"fake"}
+    assert set(game.logits_seen) == {"fake"}
     game.real_logits  # noqa: B018
-    assert torch.equal(game.judged["real"], game.real_logits)
-    assert not game.judged["real"].requires_grad
+    assert torch.equal(game.logits_seen["real"], game.real_logits)
+    assert not game.logits_seen["real"].requires_grad

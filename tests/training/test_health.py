@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganlab.commands.cli import run
-from ganlab.runs.state import Warned
+from ganlab.runs.state import HealthWarning
 from ganlab.training.health import WINDOW, Health, diversity
 
 
 def log(health: Health, pairs: list[tuple[float, float]]) -> list[str]:
     """Return the warnings about a discriminator with these accuracies and generator's gradients."""
-    found: list[Warned] = []
+    found: list[HealthWarning] = []
     for step, (accuracy, gradient) in enumerate(pairs, 1):
         found += health.log(step, {"balance/accuracy": accuracy, "gradient_norm/generator": gradient})
     return [warning.name for warning in found]
@@ -25,7 +25,7 @@ def log(health: Health, pairs: list[tuple[float, float]]) -> list[str]:
 
 def draw(health: Health, diversities: list[float], every: int = 10) -> list[int]:
     """Return the steps at which drawings with these diversities were warned of."""
-    found: list[Warned] = []
+    found: list[HealthWarning] = []
     for index, each in enumerate(diversities):
         found += health.drawn(index * every, each)
     assert all(warning.name == "collapse" for warning in found)

@@ -12,16 +12,16 @@ from torch import nn
 
 from ganlab import LatentSpec
 from ganlab.config.settings import AdamSettings, EmaSettings, RmspropSettings, SgdSettings
+from ganlab.engine.ema import MovingAverage
+from ganlab.engine.guard import Guard
+from ganlab.engine.latents import draw_latents, interpolate
+from ganlab.engine.meter import Meter
+from ganlab.engine.networks import evaluation_mode
+from ganlab.engine.optimizers import make_optimizer, make_schedule
+from ganlab.engine.precision import choose_device, choose_precision
+from ganlab.engine.sampling import generate
+from ganlab.engine.streams import Streams, derive_seed, isolated_randomness
 from ganlab.errors import DivergedError, UsageError
-from ganlab.training.ema import MovingAverage
-from ganlab.training.guard import Guard
-from ganlab.training.latents import draw_latents, interpolate
-from ganlab.training.meter import Meter
-from ganlab.training.networks import evaluation_mode
-from ganlab.training.optimizers import make_optimizer, make_schedule
-from ganlab.training.precision import choose_device, choose_precision
-from ganlab.training.sampling import generate
-from ganlab.training.streams import Streams, derive_seed, isolated_randomness
 
 
 def test_streams_are_independent_and_resumable() -> None:

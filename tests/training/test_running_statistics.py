@@ -16,7 +16,7 @@ from torch.nn.utils import spectral_norm as hooked_spectral_norm
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ganlab.commands.cli import run
-from ganlab.training.running_statistics import (
+from ganlab.engine.running_statistics import (
     fresh_statistics,
     has_running_state,
     synchronised,

@@ -10,9 +10,9 @@ import pytest
 
 from ganlab.config import load_experiment
 from ganlab.data.preparation import prepare
+from ganlab.engine.engine import Engine
 from ganlab.errors import GanlabError, UsageError
 from ganlab.processes import Processes
-from ganlab.training.engine import Engine
 from ganlab.training.session import require_same_data
 
 EXPERIMENT = """

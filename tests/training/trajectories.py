@@ -31,8 +31,8 @@ from ganlab.config import load_experiment
 from ganlab.config.experiment import Experiment
 from ganlab.data import feed
 from ganlab.data.preparation import Data, prepare
+from ganlab.engine.engine import Engine
 from ganlab.processes import Processes
-from ganlab.training.engine import Engine
 from ganlab.training.session import build_engine
 
 COMPARED_EVERY = 50

@@ -6,6 +6,8 @@ import torch
 from torch import nn
 
 from ganlab.components import DiscriminatorComponent, SampleSpec
+from ganlab.engine.loss import Verdict
+from ganlab.engine.networks import evaluation_mode
 from ganlab.testing.networks import (
     COUNTS,
     build_network,
@@ -16,8 +18,6 @@ from ganlab.testing.networks import (
     require_finite,
 )
 from ganlab.testing.subject import Subject
-from ganlab.training.loss import Verdict
-from ganlab.training.networks import evaluation_mode
 
 __all__ = ["PROMISES", "check"]
 
@@ -61,18 +61,20 @@ def _check_on(subject: Subject[DiscriminatorComponent], spec: SampleSpec) -> Non
         samples = draw_samples(spec, count)
         given = samples.clone()
         with evaluation_mode(network), torch.no_grad():
-            _require_verdict(subject, _judge(subject, network, samples, spec), spec, count)
+            _require_verdict(subject, _discriminate(subject, network, samples, spec), spec, count)
         subject.require(
             torch.equal(samples, given),
             "forward() changes the samples that it is given, and losses look at them too; copy them first",
         )
     samples = draw_samples(spec, COUNTS[-1])
     _check_input_gradient(subject, network, samples, spec)
-    check_gradients(subject, network, lambda each: _tensors(_judge(subject, each, samples, spec)))
-    check_restoring(subject, network, lambda each: _tensors(_judge(subject, each, samples, spec)), spec)
+    check_gradients(subject, network, lambda each: _tensors(_discriminate(subject, each, samples, spec)))
+    check_restoring(
+        subject, network, lambda each: _tensors(_discriminate(subject, each, samples, spec)), spec
+    )
 
 
-def _judge(
+def _discriminate(
     subject: Subject[DiscriminatorComponent], network: nn.Module, samples: torch.Tensor, spec: SampleSpec
 ) -> Verdict:
     labels = draw_labels(spec, len(samples)) if subject.component.takes_labels else None
@@ -119,7 +121,7 @@ def _check_input_gradient(
 ) -> None:
     leaves = samples.clone().requires_grad_()
     network.train()
-    logits = _judge(subject, network, leaves, spec).logits
+    logits = _discriminate(subject, network, leaves, spec).logits
     subject.require(
         not (squashed := _squashed_by(logits)),
         f"its logits come out of {squashed}; return what goes into it: losses take logits, not probabilities",

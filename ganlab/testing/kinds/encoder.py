@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ganlab.components import EncoderComponent
+from ganlab.engine.networks import evaluation_mode
 from ganlab.testing.networks import (
     COUNTS,
     build_network,
@@ -15,7 +16,6 @@ from ganlab.testing.networks import (
     require_finite,
 )
 from ganlab.testing.subject import Subject
-from ganlab.training.networks import evaluation_mode
 
 __all__ = ["PROMISES", "check"]
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import torch
 
 from ganlab.components import FeaturesComponent, ImageSpec, SampleSpec
+from ganlab.engine.streams import isolated_randomness
 from ganlab.evaluation.evaluator import FeatureExtractor
 from ganlab.evaluation.extraction import exact_arithmetic
 from ganlab.testing.subject import CLASSES, Subject
-from ganlab.training.streams import isolated_randomness
 
 __all__ = ["check"]
 

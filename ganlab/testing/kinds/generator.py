@@ -6,6 +6,8 @@ import torch
 from torch import nn
 
 from ganlab.components import GeneratorComponent, SampleSpec
+from ganlab.engine.latents import draw_latents
+from ganlab.engine.networks import evaluation_mode
 from ganlab.testing.networks import (
     COUNTS,
     build_network,
@@ -15,8 +17,6 @@ from ganlab.testing.networks import (
     require_finite,
 )
 from ganlab.testing.subject import Subject
-from ganlab.training.latents import draw_latents
-from ganlab.training.networks import evaluation_mode
 
 __all__ = ["PROMISES", "check"]
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import torch
 
 from ganlab.components import LossComponent, SampleSpec
+from ganlab.engine.loss import Loss
+from ganlab.engine.player import PlayerName
+from ganlab.engine.turn import speaks_to
 from ganlab.errors import ComponentError, summarised
 from ganlab.testing.networks import require_finite
 from ganlab.testing.state import same_state, saved
 from ganlab.testing.subject import Subject
 from ganlab.testing.table import BATCH, Table
-from ganlab.training.loss import Loss
-from ganlab.training.player import PlayerName
-from ganlab.training.turn import speaks_to
 
 __all__ = ["PROMISES", "check"]
 

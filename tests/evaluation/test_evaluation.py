@@ -36,7 +36,7 @@ from ganlab.config.experiment import EvaluatorChoice, Origin, Selection
 from ganlab.config.settings import EvaluatorSettings
 from ganlab.data.convert import to_unit
 from ganlab.errors import ExperimentError, GanlabError
-from ganlab.evaluation.planner import Evaluation
+from ganlab.evaluation.evaluation import Evaluation
 from ganlab.evaluation.reference import ReferenceData
 
 IMAGE = ImageSpec(channels=3, height=8, width=8)
@@ -141,10 +141,10 @@ def test_a_measurement_carries_all_that_belongs_beside_it(fakes: Fakes) -> None:
 
 def test_the_greediest_evaluator_sets_the_count(fakes: Fakes) -> None:
     judged = evaluation(choice(samples=20), choice(label="many", samples=150))
-    assert judged.greediest == 150
+    assert judged.most_samples == 150
     judged.run(fakes)
     assert fakes.made == 150
-    assert evaluation().greediest == 0
+    assert evaluation().most_samples == 0
 
 
 def test_what_is_no_evaluator_is_refused_by_name() -> None:

@@ -9,20 +9,20 @@ from typing import Any, Literal
 
 import torch
 
+from ganlab.after_training.trained_generator import restore_generator
 from ganlab.config import EvaluatorChoice, Experiment
-from ganlab.data.cache import cache_directory
+from ganlab.data.cache_directory import cache_directory
 from ganlab.data.preparation import Data
+from ganlab.engine.labels import LabelSampler
+from ganlab.engine.sampling import run_for_evaluation
 from ganlab.errors import GanlabError
+from ganlab.evaluation.evaluation import Evaluation, Show
 from ganlab.evaluation.feature_pass import Progress
 from ganlab.evaluation.measurement import Measurement
-from ganlab.evaluation.planner import Evaluation, Show
 from ganlab.evaluation.reference import ReferenceData
 from ganlab.runs.reading import Run
-from ganlab.training.labels import LabelSampler
-from ganlab.training.restore import restore_generator
-from ganlab.training.sampling import run_for_evaluation
 
-__all__ = ["LaterEvaluation", "chosen_steps"]
+__all__ = ["CheckpointEvaluation", "chosen_steps"]
 
 
 def chosen_steps(run: Run, which: Literal["all", "best", "last"] | int | None) -> list[int]:
@@ -46,7 +46,7 @@ def chosen_steps(run: Run, which: Literal["all", "best", "last"] | int | None) -
 
 
 @dataclass(frozen=True)
-class LaterEvaluation:
+class CheckpointEvaluation:
     """Evaluators at work on the checkpoints of a run.
 
     The latents are those that the run was measured by. What the run's evaluators froze at
@@ -92,7 +92,7 @@ class LaterEvaluation:
             evaluation.load_state_dict(self._state["trainer"]["evaluation"])
         # The last latents of a set depend on its size: the run's own evaluators see the run's own set.
         own = [choice.settings.samples for choice in self.experiment.evaluators]
-        most = max([*own, evaluation.greediest])
+        most = max([*own, evaluation.most_samples])
         labels = LabelSampler(self.data.store.labels, self.data.split.training)
         for step in steps:
             trained = restore_generator(self.run, step, experiment=self.experiment, labels=labels)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganlab.runs.encoding import to_json
-from ganlab.runs.records import RecordWriter, last_record, read_records
+from ganlab.runs.jsonl import RecordWriter, last_record, read_records
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from torch import nn
 from ganlab.components import LatentSpec
 from ganlab.config import Experiment
 from ganlab.data.convert import quantise
-from ganlab.training.labels import LabelSampler
-from ganlab.training.latents import draw_latents
-from ganlab.training.networks import evaluation_mode
-from ganlab.training.streams import Streams, isolated_randomness
+from ganlab.engine.labels import LabelSampler
+from ganlab.engine.latents import draw_latents
+from ganlab.engine.networks import evaluation_mode
+from ganlab.engine.streams import Streams, isolated_randomness
 
 __all__ = ["BATCH", "generate", "run_for_evaluation", "run_generator"]
 

@@ -7,8 +7,8 @@ import math
 import torch
 from torch.optim import Optimizer
 
+from ganlab.engine.meter import Meter
 from ganlab.errors import DivergedError
-from ganlab.training.meter import Meter
 
 __all__ = ["Guard"]
 

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from ganlab.config import Experiment
-from ganlab.training.labels import LabelSampler
-from ganlab.training.latents import draw_latents
-from ganlab.training.running_statistics import fresh_statistics, has_running_state, unsynchronised
-from ganlab.training.sampling import BATCH, run_generator
-from ganlab.training.streams import Streams
+from ganlab.engine.labels import LabelSampler
+from ganlab.engine.latents import draw_latents
+from ganlab.engine.running_statistics import fresh_statistics, has_running_state, unsynchronised
+from ganlab.engine.sampling import BATCH, run_generator
+from ganlab.engine.streams import Streams
 
 __all__ = ["EvaluationGenerator", "estimate_statistics"]
 

@@ -11,17 +11,17 @@ from ganlab.components import SampleSpec
 from ganlab.config.experiment import Experiment
 from ganlab.data.feed import Batch, Feed
 from ganlab.data.preparation import Data
+from ganlab.engine.assembly import make_networks, make_players, make_terms, make_turns
+from ganlab.engine.ema import MovingAverage
+from ganlab.engine.evaluation_generator import EvaluationGenerator
+from ganlab.engine.game import Fakes, TurnSamples
+from ganlab.engine.guard import Guard
+from ganlab.engine.labels import LabelSampler
+from ganlab.engine.latents import draw_latents, to_device
+from ganlab.engine.meter import Meter
+from ganlab.engine.networks import Networks
+from ganlab.engine.streams import Streams, derive_seed, global_state, restore_global_state
 from ganlab.processes import Processes
-from ganlab.training.assembly import make_networks, make_players, make_terms, make_turns
-from ganlab.training.ema import MovingAverage
-from ganlab.training.evaluation_generator import EvaluationGenerator
-from ganlab.training.game import Fakes, TurnSamples
-from ganlab.training.guard import Guard
-from ganlab.training.labels import LabelSampler
-from ganlab.training.latents import draw_latents, to_device
-from ganlab.training.meter import Meter
-from ganlab.training.networks import Networks
-from ganlab.training.streams import Streams, derive_seed, global_state, restore_global_state
 
 __all__ = ["Engine"]
 
@@ -215,7 +215,7 @@ class Engine:
         modules = [network for _, network in self.networks.items()]
         if self.average is not None:
             modules.append(self.average.network)
-        self.processes.share(buffer for module in modules for buffer in module.buffers())
+        self.processes.broadcast(buffer for module in modules for buffer in module.buffers())
 
     def require_agreement(self) -> None:
         """Make sure that all processes hold the same weights.
@@ -251,7 +251,7 @@ class Engine:
             "players": {name: player.state_dict() for name, player in self.players.items()},
             "average": None if self.average is None else self.average.state_dict(),
             "streams": self.streams.state_dict(),
-            "global_randomness": self.processes.gather(global_state(self.device)),
+            "global_randomness": self.processes.gather_object(global_state(self.device)),
             "feed_position": self.feed.position,
             "losses": {term.label: term.loss.state_dict() for term in self.terms},
             "meter": self.meter.state_dict(),

@@ -11,16 +11,16 @@ from torch import nn
 
 from ganlab.components import LatentSpec, SampleSpec
 from ganlab.config import Experiment, load_experiment
+from ganlab.engine.evaluation_generator import estimate_statistics
+from ganlab.engine.labels import LabelSampler
+from ganlab.engine.latents import walk_around
+from ganlab.engine.networks import lay_out
+from ganlab.engine.running_statistics import has_running_state
+from ganlab.engine.sampling import generate
+from ganlab.engine.streams import isolated_randomness
 from ganlab.errors import GanlabError, UsageError, summarised
 from ganlab.runs.reading import Run
 from ganlab.runs.reporting import print_warning
-from ganlab.training.evaluation_generator import estimate_statistics
-from ganlab.training.labels import LabelSampler
-from ganlab.training.latents import walk_around
-from ganlab.training.networks import lay_out
-from ganlab.training.running_statistics import has_running_state
-from ganlab.training.sampling import generate
-from ganlab.training.streams import isolated_randomness
 
 __all__ = ["TrainedGenerator", "restore_generator"]
 

@@ -10,8 +10,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ganlab.config.settings import OptimizerSettings
-from ganlab.training.networks import Networks
-from ganlab.training.optimizers import make_optimizer, make_schedule
+from ganlab.engine.networks import Networks
+from ganlab.engine.optimizers import make_optimizer, make_schedule
 
 __all__ = ["Player", "PlayerName", "make_player"]
 

@@ -16,19 +16,19 @@ from torch import nn
 from ganlab.components import SampleSpec
 from ganlab.config.experiment import Experiment, Origin
 from ganlab.data.feed import COMFORTABLE_SHARE
-from ganlab.data.memory import free_memory
+from ganlab.data.free_memory import free_memory
 from ganlab.data.preparation import Data, Unpacked
 from ganlab.data.split import Split
 from ganlab.data.store import Store, row_layout
+from ganlab.engine.engine import Engine
+from ganlab.engine.network_summary import count_parameters
+from ganlab.engine.networks import Networks
+from ganlab.engine.optimizers import make_optimizer
+from ganlab.engine.player import NETWORKS_OF
+from ganlab.engine.streams import isolated_randomness
 from ganlab.errors import ExperimentError, OutOfMemoryError
 from ganlab.memory import SMALLER_BATCH, in_units, is_out_of_memory
 from ganlab.processes import Processes
-from ganlab.training.engine import Engine
-from ganlab.training.networks import Networks
-from ganlab.training.optimizers import make_optimizer
-from ganlab.training.player import NETWORKS_OF
-from ganlab.training.streams import isolated_randomness
-from ganlab.training.summary import count_parameters
 
 __all__ = ["Footprint", "estimate"]
 

@@ -12,13 +12,13 @@ from torch.nn.parameter import is_lazy
 
 from ganlab.components import Component, ImageSpec, SampleSpec
 from ganlab.config.experiment import Experiment, Selection
+from ganlab.engine.latents import draw_latents
+from ganlab.engine.loss import Verdict
+from ganlab.engine.precision import autocast
+from ganlab.engine.running_statistics import synchronised
+from ganlab.engine.streams import derive_seed, isolated_randomness
 from ganlab.errors import ComponentError, summarised
 from ganlab.memory import is_out_of_memory
-from ganlab.training.latents import draw_latents
-from ganlab.training.loss import Verdict
-from ganlab.training.precision import autocast
-from ganlab.training.running_statistics import synchronised
-from ganlab.training.streams import derive_seed, isolated_randomness
 
 __all__ = ["Networks", "build_networks", "evaluation_mode", "freeze", "lay_out"]
 
@@ -58,7 +58,7 @@ class Networks:
             samples: torch.Tensor = self.generator(*arguments)
         return samples.float()
 
-    def judge(self, samples: torch.Tensor, labels: torch.Tensor | None) -> Verdict:
+    def discriminate(self, samples: torch.Tensor, labels: torch.Tensor | None) -> Verdict:
         """Return the discriminator's float32 verdict on samples."""
         if self.discriminator is None:
             raise ComponentError("this loss asks for a discriminator, and the experiment has none")
@@ -162,7 +162,7 @@ def _check_networks(networks: Networks, experiment: Experiment, spec: SampleSpec
                 raise ComponentError("its images leave [-1, 1]; end the network with tanh")
         if experiment.discriminator is not None:
             with _blaming(experiment.discriminator, "samples", samples):
-                logits = networks.judge(samples, labels).logits
+                logits = networks.discriminate(samples, labels).logits
                 _require(logits, (count, *logits.shape[1:]), "logits (N,) or (N, …)")
         if experiment.encoder is not None:
             with _blaming(experiment.encoder, "samples", samples):

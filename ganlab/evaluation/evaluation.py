@@ -14,15 +14,15 @@ from ganlab.components import ImageSpec, SampleSpec
 from ganlab.config.experiment import EvaluatorChoice
 from ganlab.data.convert import quantise
 from ganlab.errors import GanlabError
-from ganlab.evaluation.cache import StatisticsCache
 from ganlab.evaluation.collector import Collector
 from ganlab.evaluation.evaluator import Evaluator, Shown
 from ganlab.evaluation.extraction import rebatch
 from ganlab.evaluation.feature_pass import FeaturePass, Progress, group_by_features
-from ganlab.evaluation.judge import Judge, Reals
 from ganlab.evaluation.measurement import Measurement
 from ganlab.evaluation.reference import ReferenceData
 from ganlab.evaluation.sharding import in_blocks
+from ganlab.evaluation.single_evaluation import Reals, SingleEvaluation
+from ganlab.evaluation.statistics_cache import StatisticsCache
 from ganlab.processes import Processes
 from ganlab.tracking.pictures import grid
 
@@ -84,17 +84,17 @@ class Evaluation:
         self._progress: Progress = progress or (lambda what, done, total: None)
         self._passes = group_by_features(choices, spec, torch.device(device), batch_size)
         features = {label: each for each in self._passes for label in each.labels}
-        self._judges = {
-            choice.selection.label: Judge(
+        self._evaluations = {
+            choice.selection.label: SingleEvaluation(
                 choice, _built_evaluator(choice, spec), features[choice.selection.label]
             )
             for choice in choices
         }
 
     @property
-    def greediest(self) -> int:
+    def most_samples(self) -> int:
         """The most generated samples that an evaluator asks for; 0 where there is none."""
-        return max((judge.choice.settings.samples for judge in self._judges.values()), default=0)
+        return max((single.choice.settings.samples for single in self._evaluations.values()), default=0)
 
     def prepare(self) -> None:
         """Read the real samples, freeze what is frozen, and measure the floors; once.
@@ -108,7 +108,7 @@ class Evaluation:
             reference = self._collect_real(each, "real")
             held_out = self._collect_real(each, "held-out") if len(self._data.held_out) >= 2 else None
             for label in each.labels if self._processes.leader else ():
-                self._judges[label].prepare(reference, held_out)
+                self._evaluations[label].prepare(reference, held_out)
         self._prepared = True
 
     def run(
@@ -134,7 +134,7 @@ class Evaluation:
         Raises:
             GanlabError: too few real samples, or samples or features that are not finite.
         """
-        wanted = [label for label in self._judges if due is None or label in due]
+        wanted = [label for label in self._evaluations if due is None or label in due]
         if not wanted:
             return []
         self.prepare()
@@ -143,15 +143,15 @@ class Evaluation:
             return []
         measurements: list[Measurement] = []
         for label in wanted:
-            measurements += self._judges[label].measure(fakes[label])
+            measurements += self._evaluations[label].measure(fakes[label])
             if show is not None and isinstance(self._spec, ImageSpec):
-                for name, rows in self._judges[label].pictures(fakes[label]).items():
-                    show(label, name, self._draw(rows, self._judges[label].indices, generate))
+                for name, rows in self._evaluations[label].pictures(fakes[label]).items():
+                    show(label, name, self._draw(rows, self._evaluations[label].indices, generate))
         return measurements
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is frozen for the run, by the evaluators' labels, and what each was frozen for."""
-        states = {label: judge.state_dict() for label, judge in self._judges.items()}
+        states = {label: single.state_dict() for label, single in self._evaluations.items()}
         return {label: {**state, "of": self._frozen_for(label)} for label, state in states.items() if state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -160,14 +160,14 @@ class Evaluation:
         Raises:
             GanlabError: its features have changed though its options have not.
         """
-        for label, judge in self._judges.items():
+        for label, single in self._evaluations.items():
             frozen = state.get(label, {})
-            judge.load_state_dict(frozen if frozen.get("of") == self._frozen_for(label) else {})
+            single.load_state_dict(frozen if frozen.get("of") == self._frozen_for(label) else {})
         self._prepared = False
 
     def _frozen_for(self, label: str) -> list[str | int]:
         """Return all that decides what an evaluator measures."""
-        choice = self._judges[label].choice
+        choice = self._evaluations[label].choice
         parts = (choice.selection, choice.features)
         named = [text for part in parts for text in (part.component.name, part.options.model_dump_json())]
         return [*named, choice.settings.samples]

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from ganlab.components import SampleSpec
 from ganlab.config.experiment import Experiment, LossChoice
 from ganlab.config.settings import TrainingSettings
+from ganlab.engine.guard import Guard
+from ganlab.engine.loss import Loss
+from ganlab.engine.meter import Meter
+from ganlab.engine.networks import Networks, build_networks
+from ganlab.engine.player import Player, PlayerName, make_player
+from ganlab.engine.precision import choose_device, choose_precision
+from ganlab.engine.turn import Term, Turn, speaks_to
 from ganlab.errors import ComponentError, ExperimentError, Problem, UsageError
 from ganlab.processes import Processes
-from ganlab.training.guard import Guard
-from ganlab.training.loss import Loss
-from ganlab.training.meter import Meter
-from ganlab.training.networks import Networks, build_networks
-from ganlab.training.player import Player, PlayerName, make_player
-from ganlab.training.precision import choose_device, choose_precision
-from ganlab.training.turn import Term, Turn, speaks_to
 
 __all__ = ["make_networks", "make_players", "make_terms", "make_turns"]
 

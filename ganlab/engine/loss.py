@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 if TYPE_CHECKING:
     import torch
 
-    from ganlab.training.game import Game
+    from ganlab.engine.game import Game
 
 __all__ = ["Loss", "LossValue", "Verdict"]
 

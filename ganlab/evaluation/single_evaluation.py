@@ -21,7 +21,7 @@ from ganlab.evaluation.feature_pass import FeaturePass, wanted_reals
 from ganlab.evaluation.measurement import Measurement
 from ganlab.evaluation.standardise import Standardiser
 
-__all__ = ["Judge", "Reals"]
+__all__ = ["Reals", "SingleEvaluation"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Reals:
     labels: torch.Tensor | None
 
 
-class Judge:
+class SingleEvaluation:
     """One entry of `[[evaluators]]`.
 
     Args:

@@ -12,20 +12,20 @@ from typing import Literal
 
 from ganlab.components import ImageSpec, VectorSpec
 from ganlab.config.writing import toml_value
-from ganlab.data.cache import locked
+from ganlab.data.cache_directory import locked
 from ganlab.data.store import NOTE, PackedFrom
 from ganlab.errors import UsageError
 from ganlab.files import explained, reason
 from ganlab.paths import parse_path
 
-__all__ = ["Holding", "holdings", "remove", "select"]
+__all__ = ["CacheEntry", "cache_entries", "remove", "select"]
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 _STATISTICS = "statistics"
 
 
 @dataclass(frozen=True)
-class Holding:
+class CacheEntry:
     """One entry of the cache.
 
     Attributes:
@@ -43,7 +43,7 @@ class Holding:
     paths: tuple[str, ...] = ()
 
 
-def holdings(cache: Path) -> list[Holding]:
+def cache_entries(cache: Path) -> list[CacheEntry]:
     """Return what a cache directory holds, packed data first; nothing where there is none.
 
     Raises:
@@ -55,7 +55,7 @@ def holdings(cache: Path) -> list[Holding]:
     return sorted(found, key=lambda each: (order.index(each.kind), each.name))
 
 
-def select(found: Sequence[Holding], what: str) -> list[Holding]:
+def select(found: Sequence[CacheEntry], what: str) -> list[CacheEntry]:
     """Return the entries that are meant.
 
     Args:
@@ -86,7 +86,7 @@ def select(found: Sequence[Holding], what: str) -> list[Holding]:
     return chosen
 
 
-def remove(cache: Path, entries: Iterable[Holding]) -> None:
+def remove(cache: Path, entries: Iterable[CacheEntry]) -> None:
     """Remove entries; waits for whoever is writing one.
 
     Raises:
@@ -104,19 +104,21 @@ def remove(cache: Path, entries: Iterable[Holding]) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _found(cache: Path) -> Iterator[Holding]:
+def _found(cache: Path) -> Iterator[CacheEntry]:
     for entry in cache.iterdir():
         if entry.is_dir() and _KEY.fullmatch(entry.name):
             content, paths = _packed(entry)
-            yield Holding("data", entry.name, _size(entry), content, paths)
+            yield CacheEntry("data", entry.name, _size(entry), content, paths)
         elif entry.name == _STATISTICS:
             files = [file for file in entry.iterdir() if file.is_file()]
             sets = "set" if len(files) == 1 else "sets"
             text = f"features and moments of {len(files):,} {sets} of real samples"
-            yield Holding("statistics", entry.name, _size(entry), text)
+            yield CacheEntry("statistics", entry.name, _size(entry), text)
         elif entry.suffix not in (".lock", ".partial"):
             count = sum(1 for file in entry.rglob("*") if file.is_file()) if entry.is_dir() else 1
-            yield Holding("other", entry.name, _size(entry), f"{count:,} {'file' if count == 1 else 'files'}")
+            yield CacheEntry(
+                "other", entry.name, _size(entry), f"{count:,} {'file' if count == 1 else 'files'}"
+            )
 
 
 def _packed(entry: Path) -> tuple[str, tuple[str, ...]]:

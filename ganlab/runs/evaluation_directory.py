@@ -11,13 +11,13 @@ from types import TracebackType
 from typing import Any
 
 from ganlab.files import explained
+from ganlab.runs.jsonl import RecordWriter
 from ganlab.runs.layout import RunLayout, tracker_directory
-from ganlab.runs.records import RecordWriter
 
-__all__ = ["LaterDirectory"]
+__all__ = ["EvaluationDirectory"]
 
 
-class LaterDirectory:
+class EvaluationDirectory:
     """One set of later measurements; it leaves the rest of the run alone.
 
     Where nothing is measured, for an error or an interruption, the directory goes again.
@@ -32,7 +32,7 @@ class LaterDirectory:
         self._records = RecordWriter(self._evaluations)
 
     @classmethod
-    def create(cls, run: Path) -> LaterDirectory:
+    def create(cls, run: Path) -> EvaluationDirectory:
         """Make a new one inside a run's directory.
 
         Raises:
@@ -63,7 +63,7 @@ class LaterDirectory:
         for measurement in measurements:
             self._records.write(step, measurement)
 
-    def __enter__(self) -> LaterDirectory:
+    def __enter__(self) -> EvaluationDirectory:
         return self
 
     def __exit__(

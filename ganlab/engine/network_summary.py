@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from ganlab.training.networks import Networks
+from ganlab.engine.networks import Networks
 
 __all__ = ["count_parameters", "network_summary"]
 

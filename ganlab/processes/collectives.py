@@ -1,4 +1,4 @@
-"""Several processes as one: who shares a run, and all that they tell each other.
+"""The processes that share a run, and what they tell each other.
 
 The batch is global: each process takes its rows of it, and what the rows add up to is
 summed. Every collective operation of ganlab is a method here. All processes have to call
@@ -8,16 +8,16 @@ the same ones in the same order.
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from ganlab.errors import GanlabError, LostProcessError, UsageError
+from ganlab.errors import GanlabError, UsageError
+from ganlab.processes.checksum import checksum
+from ganlab.processes.failure import Peer, first_line, lost_touch, ranks
+from ganlab.processes.identity import MEETING_POINT, identity_from_environment
 
 if TYPE_CHECKING:
     import torch
@@ -27,21 +27,11 @@ __all__ = ["Processes"]
 
 T = TypeVar("T")
 
-_IDENTITY = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
-_MEETING_POINT = ("MASTER_ADDR", "MASTER_PORT")
-_REMEDY = "start the run with `torchrun --nproc-per-node=N -m ganlab run …`, or unset them all to run alone"
-
 _PATIENCE = timedelta(hours=1)
 """How long the others wait for one: the leader may measure for long."""
 
 _GRACE_SECONDS = 3.0
 """How long a process keeps quiet about an error that another is likely to tell of."""
-
-_DYING_SECONDS = 2.0
-"""How long a process may still be listed after its connections have closed."""
-
-_BLOCK = 2**20
-"""Elements that a checksum looks at together."""
 
 _NAMED = 5
 """How many tensors an error names."""
@@ -62,7 +52,7 @@ class Processes:
         self.rank = rank
         self.world = world
         self.local_rank = local_rank
-        self._peers: list[_Peer] = []
+        self._peers: list[Peer] = []
 
     @classmethod
     def from_environment(cls) -> Processes:
@@ -71,30 +61,14 @@ class Processes:
         Raises:
             UsageError: only some of them are set, or they make no sense together.
         """
-        told = {name: os.environ[name] for name in _IDENTITY if name in os.environ}
-        if not told:
-            return cls()
-        needed = _IDENTITY if told.get("WORLD_SIZE") == "1" else _IDENTITY + _MEETING_POINT
-        missing = [name for name in needed if name not in os.environ]
-        if missing:
-            raise UsageError(f"{_listed(list(told))} set, but not {' and '.join(missing)}: {_REMEDY}")
-        for name, text in told.items():
-            if not text.isascii() or not text.isdecimal():
-                raise UsageError(f"{name} is {text!r}, which is not a whole number from 0: {_REMEDY}")
-        rank, world, local_rank = (int(told[name]) for name in _IDENTITY)
-        if not local_rank <= rank < world:
-            raise UsageError(
-                f"RANK={rank}, LOCAL_RANK={local_rank} and WORLD_SIZE={world} contradict each other: ranks "
-                f"go from 0 to WORLD_SIZE - 1, and a local rank is never above the rank; {_REMEDY}"
-            )
-        return cls(rank, world, local_rank)
+        return cls(*identity_from_environment())
 
     @classmethod
     def let_first_speak(cls) -> None:
         """Call this before telling of an error: return at once in the first process of a machine.
 
         Before they have joined, what one process finds wrong all of them do, and so they do with
-        an error of `led`. The others wait a little, in which `torchrun` ends them as soon as the
+        an error of `run_on_leader`. The others wait a little, in which `torchrun` ends them as soon as the
         first has ended; whoever is still there afterwards has an error of its own. Processes that
         had joined do not wait for anything else: one that fails ends the rest, and the reason is
         its alone.
@@ -131,15 +105,15 @@ class Processes:
                 backend, timeout=patience, world_size=self.world, rank=self.rank
             )
         except RuntimeError as error:
-            place = ":".join(os.environ.get(name, "?") for name in _MEETING_POINT)
+            place = ":".join(os.environ.get(name, "?") for name in MEETING_POINT)
             raise GanlabError(
-                f"rank {self.rank} could not meet the other processes at {place}: {_first_line(error)}"
+                f"rank {self.rank} could not meet the other processes at {place}: {first_line(error)}"
             ) from error
         Processes._alone_with_errors = True
         group = torch.distributed.group.WORLD
         assert group is not None
         try:
-            self._peers = self._exchange(_Peer(_host(), os.getpid()))
+            self._peers = self._exchange(Peer.this())
             yield
         except BaseException:
             # An orderly end waits for operations that the others may never finish.
@@ -153,7 +127,7 @@ class Processes:
         """Return this process's rows of a batch of `count`."""
         return self._rows_of(self.rank, count)
 
-    def sum(self, tensors: Sequence[Tensor]) -> None:
+    def all_reduce(self, tensors: Sequence[Tensor]) -> None:
         """Replace every tensor by its sum over all processes, to the same bytes everywhere.
 
         Args:
@@ -171,7 +145,7 @@ class Processes:
             self._reduce(flat)
             _scatter(flat, tensors)
 
-    def gather(self, value: T) -> list[T] | None:
+    def gather_object(self, value: T) -> list[T] | None:
         """Return every process's value in the order of ranks to the leader, and `None` to the others.
 
         Args:
@@ -189,7 +163,7 @@ class Processes:
             torch.distributed.gather_object(value, values)
         return values
 
-    def broadcast(self, value: T) -> T:
+    def broadcast_object(self, value: T) -> T:
         """Return the leader's value everywhere.
 
         Args:
@@ -207,7 +181,7 @@ class Processes:
             torch.distributed.broadcast_object_list(values)
         return values[0]
 
-    def led(self, find: Callable[[], T]) -> T:
+    def run_on_leader(self, find: Callable[[], T]) -> T:
         """Return everywhere what the leader finds, or raise everywhere what it finds wrong.
 
         Args:
@@ -226,13 +200,13 @@ class Processes:
                 found = find()
             except GanlabError as refusal:
                 error = refusal
-        answer, message = self.broadcast((found, None if error is None else str(error)))
+        answer, message = self.broadcast_object((found, None if error is None else str(error)))
         if message is not None:
             Processes._alone_with_errors = False
             raise error or GanlabError(message)
         return cast(T, answer)
 
-    def share(self, tensors: Iterable[Tensor]) -> None:
+    def broadcast(self, tensors: Iterable[Tensor]) -> None:
         """Replace every tensor by the leader's, bit for bit, in one message for each dtype and device.
 
         Args:
@@ -271,7 +245,7 @@ class Processes:
         self._reduce(said)
         return bool(said)
 
-    def whole(self, own: Tensor, count: int) -> Tensor:
+    def all_gather(self, own: Tensor, count: int) -> Tensor:
         """Return the whole batch, put together from every process's rows.
 
         Gradients flow to the process's own rows alone; summed over all processes they are
@@ -321,8 +295,8 @@ class Processes:
         if self.world == 1:
             return
         # All are queued before the first is waited for.
-        pending = {name: _checksum(tensor) for name, tensor in tensors.items()}
-        sums = self._exchange({name: int(checksum) for name, checksum in pending.items()})
+        pending = {name: checksum(tensor) for name, tensor in tensors.items()}
+        sums = self._exchange({name: int(total) for name, total in pending.items()})
         names = dict.fromkeys(name for own in sums for name in own)
         differing = [name for name in names if len({own.get(name) for own in sums}) > 1]
         if not differing:
@@ -331,18 +305,10 @@ class Processes:
         more = f" and {len(differing) - _NAMED} more" if len(differing) > _NAMED else ""
         raise GanlabError(
             f"after step {step} the {self.world} processes no longer hold the same: "
-            f"{', '.join(differing[:_NAMED])}{more} of {_ranks(apart)} differ from rank 0's. A component "
+            f"{', '.join(differing[:_NAMED])}{more} of {ranks(apart)} differ from rank 0's. A component "
             "that draws random numbers of its own, or keeps a state that depends on its rows of the batch, "
             "does this; it has to take its randomness from the game"
         )
-
-    def barrier(self) -> None:
-        """Wait until every process has come here.
-
-        Raises:
-            LostProcessError: another process is gone.
-        """
-        self.any(False)
 
     def _choose_backend(self, device: torch.device) -> str:
         """Return which libraries carry the messages, and make this process's GPU the current one.
@@ -390,54 +356,7 @@ class Processes:
         try:
             yield
         except RuntimeError as error:
-            gone = self._gone()
-            lost = f"{_ranks(gone)} ended" if gone else f"an operation failed: {_first_line(error)}"
-            raise LostProcessError(
-                f"rank {self.rank} has lost touch with the other processes of this run ({lost}). All "
-                f"{self.world} are needed: start them again from the run's last checkpoint, as in "
-                f"`torchrun --nproc-per-node={self.world} -m ganlab resume RUN`"
-            ) from error
-
-    def _gone(self) -> list[int]:
-        """Return the ranks that have ended on this machine, once there are any; wait a moment for that."""
-        deadline = time.monotonic() + _DYING_SECONDS
-        host = _host()
-        while True:
-            gone = [rank for rank, peer in enumerate(self._peers) if peer.host == host and peer.ended()]
-            if gone or time.monotonic() > deadline:
-                return gone
-            time.sleep(0.02)
-
-
-@dataclass(frozen=True)
-class _Peer:
-    """Where a process can be looked for."""
-
-    host: str
-    pid: int
-
-    def ended(self) -> bool:
-        """Return whether there is no such process on this machine, or only what is left of it."""
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            return False
-        try:
-            status = Path(f"/proc/{self.pid}/stat").read_text()
-        except OSError:
-            return False
-        # `pid (name) state …`, where the name may hold anything.
-        return status.rpartition(")")[2].split()[0] in {"Z", "X"}
-
-
-def _host() -> str:
-    """Return what tells machines apart, and containers with process numbers of their own."""
-    try:
-        return f"{socket.gethostname()} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return socket.gethostname()
+            raise lost_touch(self.rank, self.world, self._peers, error) from error
 
 
 def _scatter(flat: Tensor, tensors: Sequence[Tensor]) -> None:
@@ -446,40 +365,3 @@ def _scatter(flat: Tensor, tensors: Sequence[Tensor]) -> None:
     for tensor in tensors:
         tensor.copy_(flat[start : start + tensor.numel()].view_as(tensor))
         start += tensor.numel()
-
-
-def _checksum(tensor: Tensor) -> Tensor:
-    """Return a 64-bit checksum of a tensor's bits and their places, a scalar on its device.
-
-    Each element's bits, offset by its place, are mixed by a one-to-one map of 64 bits (the finaliser
-    of SplitMix64: Steele, Lea & Flood, 2014), and the results are added modulo 2⁶⁴. One element
-    that differs is noticed always; several, or two that are swapped, but for a chance of about
-    2⁻⁶⁴. Beside a contiguous tensor it takes room for a few blocks, however large the tensor is.
-    """
-    import torch
-
-    integers = {1: torch.uint8, 2: torch.int16, 4: torch.int32}
-    flat = tensor.detach().reshape(-1)
-    flat = flat.view(integers.get(flat.element_size(), torch.int64))
-    total = torch.zeros((), dtype=torch.int64, device=flat.device)
-    for start in range(0, len(flat), _BLOCK):
-        places = torch.arange(start, min(start + _BLOCK, len(flat)), device=flat.device)
-        bits = flat[start : start + _BLOCK].long() + places * -0x61C8864680B583EB
-        for shift, factor in ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15), (31, 1)):
-            # torch shifts copies of the sign in, which would map a number and its complement to one.
-            bits ^= (bits >> shift) & (2 ** (64 - shift) - 1)
-            bits *= factor
-        total += bits.sum()
-    return total
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
-
-
-def _ranks(ranks: Sequence[int]) -> str:
-    return ("ranks " if len(ranks) > 1 else "rank ") + " and ".join(map(str, ranks))
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(names) + (" are" if len(names) > 1 else " is")

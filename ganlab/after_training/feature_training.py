@@ -36,10 +36,10 @@ from ganlab.data.convert import to_unit
 from ganlab.data.feed import Feed
 from ganlab.data.preparation import Data
 from ganlab.data.progress import counting
+from ganlab.engine.running_statistics import fresh_statistics
+from ganlab.engine.streams import derive_seed, isolated_randomness
 from ganlab.errors import GanlabError, UsageError
 from ganlab.files import explained, write_atomically
-from ganlab.training.running_statistics import fresh_statistics
-from ganlab.training.streams import derive_seed, isolated_randomness
 
 __all__ = ["FORMAT", "TrainedFeatures", "train_features"]
 

@@ -8,26 +8,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ganlab.engine.engine import Engine
 from ganlab.errors import DivergedError
 from ganlab.evaluation.measurement import Measurement
 from ganlab.runs.directory import RunDirectory
-from ganlab.runs.state import Best, Evaluated, Warned
+from ganlab.runs.state import Best, Evaluated, HealthWarning
 from ganlab.tracking.console import Console
 from ganlab.tracking.hub import TrackerHub
 from ganlab.tracking.pictures import write_png
-from ganlab.training.engine import Engine
 from ganlab.training.pictures import Pictures
 
-__all__ = ["DIVERGENCE", "Record", "RunRecord"]
+__all__ = ["DIVERGENCE", "Recorder", "RunRecorder"]
 
 DIVERGENCE = "divergence.json"
 """The log that a divergence leaves, with pictures of the same name beside it."""
 
 
-class Record:
+class Recorder:
     """What happens to a run's results: nothing, in the processes that only help to train.
 
-    `RunRecord` is the one that writes.
+    `RunRecorder` is the one that writes.
     """
 
     def advance(self, step: int) -> None:
@@ -42,7 +42,7 @@ class Record:
     def measurements(self, step: int, measurements: Sequence[Measurement]) -> None:
         """Keep what was measured."""
 
-    def warning(self, warning: Warned) -> None:
+    def warning(self, warning: HealthWarning) -> None:
         """Keep a warning about the run's health, and show it."""
 
     def checkpoint(self, engine: Engine, state: Mapping[str, Any], *, regular: bool) -> None:
@@ -61,7 +61,7 @@ class Record:
         """Leave what there is to look at after a divergence; never raises."""
 
 
-class RunRecord(Record):
+class RunRecorder(Recorder):
     """Writes a run's results.
 
     Args:
@@ -103,7 +103,7 @@ class RunRecord(Record):
         self.console.evaluation(step, [measurement.to_json() for measurement in measurements])
         self.run.update(step=step, last=Evaluated(step, values))
 
-    def warning(self, warning: Warned) -> None:
+    def warning(self, warning: HealthWarning) -> None:
         """Write a warning to `run.json`, the trackers and the screen."""
         self.run.update(warning=warning)
         self.trackers.text(f"health/{warning.name}", warning.message, warning.step)

@@ -10,11 +10,11 @@ import torch
 
 from ganlab.components import LatentSpec
 from ganlab.data.feed import Batch
+from ganlab.engine.latents import to_device
+from ganlab.engine.loss import Verdict
+from ganlab.engine.networks import Networks
 from ganlab.errors import ComponentError
 from ganlab.processes import Processes
-from ganlab.training.latents import to_device
-from ganlab.training.loss import Verdict
-from ganlab.training.networks import Networks
 
 __all__ = ["Fakes", "Game", "TurnSamples", "WholeGame"]
 
@@ -175,12 +175,16 @@ class Game:
     @cached_property
     def real_verdict(self) -> Verdict:
         """The discriminator's verdict on `real`."""
-        return self._joint_verdicts[0] if self._joint_batch else self.judge(self.real, self.real_labels)
+        return (
+            self._joint_verdicts[0] if self._joint_batch else self.discriminate(self.real, self.real_labels)
+        )
 
     @cached_property
     def fake_verdict(self) -> Verdict:
         """The discriminator's verdict on `fake`."""
-        return self._joint_verdicts[1] if self._joint_batch else self.judge(self.fake, self.fake_labels)
+        return (
+            self._joint_verdicts[1] if self._joint_batch else self.discriminate(self.fake, self.fake_labels)
+        )
 
     @property
     def real_logits(self) -> torch.Tensor:
@@ -192,13 +196,13 @@ class Game:
         """Logits of `fake`, `(N,)` or `(N, …)`; higher is more real."""
         return self.fake_verdict.logits
 
-    def judge(self, samples: torch.Tensor, labels: torch.Tensor | None = None) -> Verdict:
+    def discriminate(self, samples: torch.Tensor, labels: torch.Tensor | None = None) -> Verdict:
         """Return the discriminator's verdict on any samples.
 
         Raises:
             ComponentError: the experiment has no discriminator.
         """
-        return self._networks.judge(samples, labels)
+        return self._networks.discriminate(samples, labels)
 
     def generate(self, latents: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Return the generator's samples for any latents `(N, dim)`."""
@@ -234,7 +238,7 @@ class Game:
         return gradient
 
     @property
-    def judged(self) -> dict[str, torch.Tensor]:
+    def logits_seen(self) -> dict[str, torch.Tensor]:
         """The logits of `real` and of `fake`, those of them that some loss has asked for already."""
         verdicts = {kind: self.__dict__.get(f"{kind}_verdict") for kind in ("real", "fake")}
         return {kind: verdict.logits.detach() for kind, verdict in verdicts.items() if verdict is not None}
@@ -249,7 +253,7 @@ class Game:
         labels = None
         if self.real_labels is not None and self.fake_labels is not None:
             labels = torch.cat([self.real_labels, self.fake_labels])
-        both = self.judge(torch.cat([self.real, self.fake]), labels)
+        both = self.discriminate(torch.cat([self.real, self.fake]), labels)
         count = len(self.real)
         return both.map(lambda part: part[:count]), both.map(lambda part: part[count:])
 
@@ -307,9 +311,9 @@ class WholeGame(Game):
         """The discriminator's verdict on all fakes."""
         return self._own.fake_verdict.map(self._whole)
 
-    def judge(self, samples: torch.Tensor, labels: torch.Tensor | None = None) -> Verdict:
+    def discriminate(self, samples: torch.Tensor, labels: torch.Tensor | None = None) -> Verdict:
         """Refuse."""
-        raise self._refusal("judge")
+        raise self._refusal("discriminate")
 
     def generate(self, latents: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Refuse."""
@@ -329,7 +333,7 @@ class WholeGame(Game):
         return noise
 
     def _whole(self, own: torch.Tensor) -> torch.Tensor:
-        return self._processes.whole(own, self._count)
+        return self._processes.all_gather(own, self._count)
 
     def _refusal(self, what: str) -> ComponentError:
         return ComponentError(

@@ -10,14 +10,14 @@ import torch
 
 from ganlab.components import LatentSpec, LossComponent
 from ganlab.config.experiment import Selection
+from ganlab.engine.game import Game, TurnSamples, WholeGame
+from ganlab.engine.guard import Guard
+from ganlab.engine.loss import Loss
+from ganlab.engine.meter import Meter
+from ganlab.engine.networks import Networks, freeze
+from ganlab.engine.player import Player, PlayerName
 from ganlab.errors import ComponentError
 from ganlab.processes import Processes
-from ganlab.training.game import Game, TurnSamples, WholeGame
-from ganlab.training.guard import Guard
-from ganlab.training.loss import Loss
-from ganlab.training.meter import Meter
-from ganlab.training.networks import Networks, freeze
-from ganlab.training.player import Player, PlayerName
 
 __all__ = ["Term", "Turn", "speaks_to"]
 
@@ -171,7 +171,7 @@ class Turn:
                     observed[name] = observed[name] + value if name in observed else value
         gradients = [parameter.grad for parameter in self.player.parameters if parameter.grad is not None]
         # Once, when all backward passes are done: a penalty's second one is in it too.
-        self._processes.sum([*gradients, *observed.values()])
+        self._processes.all_reduce([*gradients, *observed.values()])
         observed[f"gradient_norm/{self.player.name}"] = torch.nn.utils.get_total_norm(gradients)
         return observed
 
@@ -209,7 +209,7 @@ class Turn:
 
 def mean_logits(game: Game) -> dict[str, torch.Tensor]:
     """Return the mean logit of real and of fake samples, as far as some loss asked for them."""
-    return {f"logits/{kind}": logits.mean() for kind, logits in game.judged.items()}
+    return {f"logits/{kind}": logits.mean() for kind, logits in game.logits_seen.items()}
 
 
 def balance(game: Game) -> dict[str, torch.Tensor]:
@@ -217,9 +217,9 @@ def balance(game: Game) -> dict[str, torch.Tensor]:
 
     At the equilibrium of the minimax game all three are ½ (Goodfellow et al., 2014).
     """
-    if len(game.judged) < 2:
+    if len(game.logits_seen) < 2:
         return {}
-    real, fake = game.judged["real"], game.judged["fake"]
+    real, fake = game.logits_seen["real"], game.logits_seen["fake"]
     return {
         "balance/p_real": torch.sigmoid(real).mean(),
         "balance/p_fake": torch.sigmoid(fake).mean(),

@@ -1,0 +1,1 @@
+"""What happens after training: sampling and measuring checkpoints, learning features."""
