@@ -82,10 +82,13 @@ class Origin:
         return Problem(path=path, message=message, hint=hint, file=file, line=line)
 
     def _override(self, path: str) -> str:
-        for override in reversed(self.overrides):
-            key = override.partition("=")[0].strip()
-            if f"{path}.".startswith(f"{key}.") or key.startswith(f"{path}."):
-                return f"from --set {printable(override)}"
+        """Return the words of the `--set` that gave a key, or else the nearest table around it."""
+        while path:
+            for override in reversed(self.overrides):
+                key = override.partition("=")[0].strip()
+                if f"{path}.".startswith(f"{key}.") or key.startswith(f"{path}."):
+                    return f"from --set {printable(override)}"
+            path = path.rpartition(".")[0]
         return ""
 
 

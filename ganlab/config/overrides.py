@@ -100,6 +100,8 @@ def _value(override: str, text: str) -> Any:
 
 def _assign(values: dict[str, Any], path: str, value: Any) -> None:
     parts = path.split(".")
+    if not all(parts):
+        raise _BadOverrideError("a part of the key is empty", "write it as in `--set training.steps=100`")
     if len(parts) + nesting(value) > DEEPEST:
         raise _BadOverrideError(_NESTED)
     if any(is_too_long(leaf) for _, leaf in leaves(value)):

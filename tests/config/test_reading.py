@@ -182,6 +182,8 @@ def test_the_last_set_wins(load: World, base: str) -> None:
         ("seed", "--set seed: must be `key=value`, as in `--set training.steps=100`"),
         ("=3", "--set =3: must be `key=value`, as in `--set training.steps=100`"),
         ("seed=", '--set seed=: has no value\n    an empty text is ""'),
+        (".name={}", "--set .name={}: a part of the key is empty\n    write it as in"),
+        ("training..steps=5", "a part of the key is empty"),
         ("evaluators.3.every=5", "--set evaluators.3.every=5: `evaluators` has 1 entry\n    indices: 0"),
         ("losses.first.weight=5", "`losses` is an array\n    name an entry by its index: 0"),
         ("samples.0.every=5", "`samples`"),
@@ -219,6 +221,13 @@ def test_a_set_that_makes_an_unknown_table_is_to_blame(refused: Refused, base: s
     (problem,) = refused(base, "a.b.c=1")
     assert str(problem).startswith("a: there is no such key")
     assert str(problem).endswith("from --set a.b.c=1")
+
+
+def test_a_table_that_a_set_makes_is_named_where_a_key_of_it_is_missing(refused: Refused, base: str) -> None:
+    missing = [str(each) for each in refused(base, "encoder.depth=3") if each.path == "encoder.name"]
+    assert missing == [
+        "encoder.name: is missing\n    add `name = …` to `encoder`: text\n    from --set encoder.depth=3"
+    ]
 
 
 def test_set_leaves_the_file_untouched_by_sharing(load: World, base: str) -> None:
