@@ -12,6 +12,7 @@ import ganlab.startup  # noqa: F401
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ganlab import tags
 from ganlab.components import (
     DatasetComponent,
     DiscriminatorComponent,
@@ -80,6 +81,7 @@ __all__ = [
     "download",
     "hookimpl",
     "open_image",
+    "tags",
 ]
 
 _LAZY = {

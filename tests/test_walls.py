@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,13 +16,14 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[1]
 
 
-def python_files(*folders: str) -> list[Path]:
-    return [path for folder in folders for path in sorted((PROJECT / folder).rglob("*.py"))]
+def python_files(*folders: str, project: Path = PROJECT) -> list[Path]:
+    return [path for folder in folders for path in sorted((project / folder).rglob("*.py"))]
 
 
-def lint_imports(project: Path) -> subprocess.CompletedProcess[str]:
+def broken_contracts(project: Path) -> list[str]:
+    """Return the import walls that do not stand."""
     code = "import sys; from importlinter.cli import lint_imports_command as c; sys.exit(c())"
-    return subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code, "--no-cache"],
         cwd=project,
         env={"PYTHONPATH": f"{project}:{project / 'plugins'}", "PATH": "/usr/bin:/bin"},
@@ -27,14 +31,92 @@ def lint_imports(project: Path) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+    broken = [line for line in result.stdout.splitlines() if line.endswith("BROKEN")]
+    assert bool(broken) == bool(result.returncode), result.stdout + result.stderr
+    return broken
 
 
-VIOLATIONS = {
-    "the core imports a built-in plugin": ("ganlab/engine/engine.py", "import ganlab_dcgan"),
-    "the engine imports runs": ("ganlab/engine/engine.py", "import ganlab.runs.layout"),
-    "imports run backwards": ("ganlab/config/settings.py", "import ganlab.engine.streams"),
-    "a circle between parts": ("ganlab/registry/__init__.py", "import ganlab.config.settings"),
-    "a hook module's surroundings import torch": ("ganlab/components.py", "import torch"),
+def template(node: ast.AST) -> str | None:
+    """Return the text of a string, an f-string's with `{}` for each part that it fills in."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(template(part) or "{}" for part in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def strings(tree: ast.AST) -> list[tuple[ast.AST, str]]:
+    """Return the strings of a module that are no documentation, each with its text."""
+    apart = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    apart |= {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    found = ((node, template(node)) for node in ast.walk(tree) if id(node) not in apart)
+    return [(node, text) for node, text in found if text]
+
+
+def tag_families(project: Path) -> set[str]:
+    texts = [text for _, text in strings(ast.parse((project / "ganlab" / "tags.py").read_text()))]
+    return {match[0] for text in texts if (match := re.match(r"[a-z_]+/", text))}
+
+
+def spelled_tags(project: Path) -> list[str]:
+    """Return where a tag is spelled outside the module that knows them all."""
+    families = tuple(tag_families(project))
+    found = []
+    for path in python_files("ganlab", "plugins", project=project):
+        if path == project / "ganlab" / "tags.py":
+            continue
+        tree = ast.parse(path.read_text())
+        # Named streams of random numbers are called alike.
+        streams = {
+            id(node.slice)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("streams")
+        }
+        found += [
+            f"{path}:{node.lineno}: {text}"  # type: ignore[attr-defined]
+            for node, text in strings(tree)
+            if text.startswith(families) and id(node) not in streams
+        ]
+    return found
+
+
+Check = Callable[[Path], list[str]]
+
+CHECKS: list[Check] = [broken_contracts, spelled_tags]
+
+VIOLATIONS: dict[str, tuple[Check, str, str]] = {
+    "the core imports a built-in plugin": (
+        broken_contracts,
+        "ganlab/engine/engine.py",
+        "import ganlab_dcgan",
+    ),
+    "the engine imports runs": (broken_contracts, "ganlab/engine/engine.py", "import ganlab.runs.layout"),
+    "imports run backwards": (
+        broken_contracts,
+        "ganlab/config/settings.py",
+        "import ganlab.engine.streams",
+    ),
+    "a circle between parts": (
+        broken_contracts,
+        "ganlab/registry/__init__.py",
+        "import ganlab.config.settings",
+    ),
+    "a hook module's surroundings import torch": (
+        broken_contracts,
+        "ganlab/components.py",
+        "import torch",
+    ),
+    "a tag": (spelled_tags, "ganlab/engine/meter.py", 'read = {"balance/accuracy": 0.5}'),
+    "a tag that is filled in": (
+        spelled_tags,
+        "plugins/ganlab_tensorboard/layout.py",
+        'tag = f"loss/{player}/total"',
+    ),
+    "a family of tags": (spelled_tags, "ganlab/commands/validate.py", 'name.startswith("loss/")'),
+}
+
+ORDINARY: dict[str, tuple[Check, str]] = {
+    "a stream of random numbers": (spelled_tags, 'streams["evaluation/labels"]'),
+    "a tag that is spoken of": (spelled_tags, '"""It writes `loss/generator/total`."""'),
+    "a path": (spelled_tags, 'file = "data/loss/x.txt"'),
 }
 
 
@@ -47,23 +129,33 @@ def copy_of_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def test_walls_stand(copy_of_project: Path) -> None:
-    result = lint_imports(copy_of_project)
-    assert result.returncode == 0, result.stdout + result.stderr
-
-
-@pytest.mark.parametrize("name", sorted(VIOLATIONS))
-def test_a_planted_violation_fails(copy_of_project: Path, name: str) -> None:
-    file, line = VIOLATIONS[name]
-    path = copy_of_project / file
+@contextmanager
+def planted(project: Path, file: str, line: str) -> Iterator[None]:
+    path = project / file
     original = path.read_text()
-    try:
-        path.write_text(f"{original}\n{line}\n")
-        result = lint_imports(copy_of_project)
-    finally:
-        path.write_text(original)
-    assert result.returncode != 0, result.stdout
-    assert "BROKEN" in result.stdout
+    path.write_text(f"{original}\n{line}\n")
+    yield
+    path.write_text(original)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_walls_stand(copy_of_project: Path, check: Check) -> None:
+    assert check(copy_of_project) == []
+
+
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_a_planted_violation_fails(copy_of_project: Path, name: str) -> None:
+    check, file, line = VIOLATIONS[name]
+    with planted(copy_of_project, file, line):
+        found = check(copy_of_project)
+    assert len(found) == 1, found
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+def test_what_only_looks_like_a_violation_does_not(copy_of_project: Path, name: str) -> None:
+    check, line = ORDINARY[name]
+    with planted(copy_of_project, "ganlab/engine/meter.py", line):
+        assert check(copy_of_project) == []
 
 
 def imports(path: Path) -> set[str]:

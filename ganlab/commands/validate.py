@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganlab import tags
 from ganlab.commands.common import experiment_options
 from ganlab.errors import ExperimentError, Problem
 
@@ -139,9 +140,9 @@ def _describe_play(engine: Engine) -> list[tuple[str, str]]:
     if broken:
         message = f"not finite on the first batch: {', '.join(broken)}"
         raise ExperimentError([experiment.origin.problem("losses", message)])
-    values = {tag: value for tag, value in values.items() if tag.startswith("loss/")}
+    values = {tag: value for tag, value in values.items() if tag.startswith(tags.LOSSES)}
     lines = [
-        ("losses" if not number else "", f"{tag[5:]} = {value:.4g}")
+        ("losses" if not number else "", f"{tag.removeprefix(tags.LOSSES)} = {value:.4g}")
         for number, (tag, value) in enumerate(values.items())
     ]
     measures = [f"{choice.selection.label} on {choice.features.label}" for choice in experiment.evaluators]

@@ -7,6 +7,7 @@ import math
 import torch
 from torch.optim import Optimizer
 
+from ganlab import tags
 from ganlab.engine.meter import Meter
 from ganlab.errors import DivergedError
 
@@ -55,7 +56,7 @@ class Guard:
         step = int(self._tripped_at.item()) + 1
         values = self._meter.read()
         names = [name for name, mean in values.items() if not math.isfinite(mean)]
-        player = next((name.split("/")[1] for name in names if name.count("/")), "")
+        player = next(filter(None, map(tags.player_of, names)), "")
         turn = f", in the {player}'s turn" if player else ""
         raise DivergedError(
             f"step {step}{turn}: not finite: {', '.join(names) or 'the objective'}. "

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ganlab import tags
 from ganlab.components import LatentSpec, LossComponent
 from ganlab.config.experiment import Selection
 from ganlab.engine.game import Game, TurnSamples, WholeGame
@@ -61,9 +62,8 @@ class Term:
         with self.selection.blamed():
             value = getattr(self.loss, game.player)(game)
             _require_scalars(value, game.player)
-        tag = f"loss/{game.player}/{self.label}"
         parts = value if isinstance(value, Mapping) else {"": value}
-        named = {f"{tag}/{name}" if name else tag: self.weight * part for name, part in parts.items()}
+        named = {tags.loss(game.player, self.label, name): self.weight * part for name, part in parts.items()}
         return self.every * torch.stack(list(named.values())).sum(), named
 
 
@@ -150,7 +150,7 @@ class Turn:
         self._meter.add(observed)
         self._guard.check(player.optimizer, list(observed.values()), step)
         if player.clip_gradient_norm is not None:
-            norm = observed[f"gradient_norm/{player.name}"]
+            norm = observed[tags.gradient_norm(player.name)]
             torch.nn.utils.clip_grads_with_norm_(player.parameters, player.clip_gradient_norm, norm)
         player.update()
 
@@ -172,7 +172,7 @@ class Turn:
         gradients = [parameter.grad for parameter in self.player.parameters if parameter.grad is not None]
         # Once, when all backward passes are done: a penalty's second one is in it too.
         self._processes.all_reduce([*gradients, *observed.values()])
-        observed[f"gradient_norm/{self.player.name}"] = torch.nn.utils.get_total_norm(gradients)
+        observed[tags.gradient_norm(self.player.name)] = torch.nn.utils.get_total_norm(gradients)
         return observed
 
     def _backward(
@@ -199,7 +199,7 @@ class Turn:
         weighted = [value * (1 if each else share) for value, each in zip(values, coupled, strict=True)]
         torch.autograd.backward(torch.stack(weighted).sum())
         observed = {name: part.detach() for named in parts for name, part in named.items()}
-        observed[f"loss/{self.player.name}/total"] = torch.stack(values).sum().detach()
+        observed[tags.total_loss(self.player.name)] = torch.stack(values).sum().detach()
         if self.player.name == "discriminator":
             observed |= mean_logits(game)
             if any(term.loss.log_odds for term in terms):
@@ -209,7 +209,7 @@ class Turn:
 
 def mean_logits(game: Game) -> dict[str, torch.Tensor]:
     """Return the mean logit of real and of fake samples, as far as some loss asked for them."""
-    return {f"logits/{kind}": logits.mean() for kind, logits in game.logits_seen.items()}
+    return {tags.logits(kind): logits.mean() for kind, logits in game.logits_seen.items()}
 
 
 def balance(game: Game) -> dict[str, torch.Tensor]:
@@ -221,7 +221,7 @@ def balance(game: Game) -> dict[str, torch.Tensor]:
         return {}
     real, fake = game.logits_seen["real"], game.logits_seen["fake"]
     return {
-        "balance/p_real": torch.sigmoid(real).mean(),
-        "balance/p_fake": torch.sigmoid(fake).mean(),
-        "balance/accuracy": ((real > 0).float().mean() + (fake <= 0).float().mean()) / 2,
+        tags.probability("real"): torch.sigmoid(real).mean(),
+        tags.probability("fake"): torch.sigmoid(fake).mean(),
+        tags.ACCURACY: ((real > 0).float().mean() + (fake <= 0).float().mean()) / 2,
     }

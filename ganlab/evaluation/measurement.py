@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ganlab import tags
 from ganlab.components import Metric
 from ganlab.evaluation.evaluator import Estimate
 
@@ -51,16 +52,13 @@ class Measurement:
         return self.estimate.value
 
     def tagged(self) -> dict[str, float]:
-        """Return the numbers by tag: the value, its standard error, and the floor beside it.
-
-        The features are part of the tag: a number on other features is another number.
-        """
+        """Return the numbers by tag: the value, its standard error, and the floor beside it."""
         features = "-".join(filter(None, (self.features, self.protocol)))
-        tag = f"evaluation/{self.evaluator}/{self.metric.name}-{features}"
+        tag = tags.evaluation(self.evaluator, self.metric.name, features)
         numbers = {
             tag: self.estimate.value,
-            f"{tag}_standard_error": self.estimate.standard_error,
-            f"{tag}_floor": None if self.floor is None else self.floor.value,
+            tag + tags.STANDARD_ERROR: self.estimate.standard_error,
+            tag + tags.FLOOR: None if self.floor is None else self.floor.value,
         }
         return {name: number for name, number in numbers.items() if number is not None}
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from ganlab import tags
 from ganlab.tracking.outlet import Outlet
 
 if TYPE_CHECKING:
@@ -152,10 +153,10 @@ def _live_line(output: Outlet, total: int, start: int) -> tuple[Progress, TaskID
 def _summary(values: Mapping[str, float]) -> list[str]:
     """Return the few scalars that tell how a run fares."""
     shown = {
-        "loss/discriminator/total": "D loss {:.4g}",
-        "loss/generator/total": "G loss {:.4g}",
-        "balance/accuracy": "D accuracy {:.0%}",
-        "speed/images_per_second": "{:,.0f} images/s",
+        tags.total_loss("discriminator"): "D loss {:.4g}",
+        tags.total_loss("generator"): "G loss {:.4g}",
+        tags.ACCURACY: "D accuracy {:.0%}",
+        tags.IMAGES_PER_SECOND: "{:,.0f} images/s",
     }
     return [pattern.format(values[tag]) for tag, pattern in shown.items() if tag in values]
 

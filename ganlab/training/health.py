@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ganlab import tags
 from ganlab.runs.state import HealthWarning
 
 __all__ = ["Health", "diversity"]
@@ -77,8 +78,8 @@ class Health:
         It is saturated where it is right about nearly everything while the generator's gradient
         has all but vanished, which is how the minimax game gets stuck (Goodfellow et al., 2014, §3).
         """
-        accuracy = values.get("balance/accuracy")
-        gradient = values.get("gradient_norm/generator")
+        accuracy = values.get(tags.ACCURACY)
+        gradient = values.get(tags.gradient_norm("generator"))
         if accuracy is None or gradient is None:
             return []
         if len(self._early_gradients) < WINDOW:

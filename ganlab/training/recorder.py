@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ganlab import tags
 from ganlab.engine.engine import Engine
 from ganlab.errors import DivergedError
 from ganlab.evaluation.measurement import Measurement
@@ -90,7 +91,7 @@ class RunRecorder(Recorder):
     def picture(self, name: str, step: int, picture: NDArray[np.uint8]) -> None:
         """Write a picture to `samples/` and the trackers."""
         write_png(self.run.sample_path(name, step), picture)
-        self.trackers.image(f"samples/{name}", picture, step)
+        self.trackers.image(tags.samples(name), picture, step)
 
     def measurements(self, step: int, measurements: Sequence[Measurement]) -> None:
         """Write measurements to `evaluations.jsonl`, `run.json`, the trackers and the screen."""
@@ -106,7 +107,7 @@ class RunRecorder(Recorder):
     def warning(self, warning: HealthWarning) -> None:
         """Write a warning to `run.json`, the trackers and the screen."""
         self.run.update(warning=warning)
-        self.trackers.text(f"health/{warning.name}", warning.message, warning.step)
+        self.trackers.text(tags.health(warning.name), warning.message, warning.step)
         self.trackers.flush()
         self.console.message(f"warning: step {warning.step}: {warning.message}")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ganlab import tags
 from ganlab.components import TrackerComponent
 from ganlab.config import dump_resolved
 from ganlab.config.difference import differences
@@ -421,7 +422,7 @@ def _open_trackers(
     if resumed:
         hub.rewind(None if start.state is None else start.state["record"]["trackers"], start.step)
     if start.state is None or start.changes or not resumed:
-        hub.text("experiment", f"```toml\n{dump_resolved(experiment)}\n```", engine.step)
-        hub.text("environment", f"```json\n{json.dumps(run.environment(), indent=2)}\n```", engine.step)
-        hub.text("networks", network_summary(engine.networks), engine.step)
+        hub.text(tags.EXPERIMENT, f"```toml\n{dump_resolved(experiment)}\n```", engine.step)
+        hub.text(tags.ENVIRONMENT, f"```json\n{json.dumps(run.environment(), indent=2)}\n```", engine.step)
+        hub.text(tags.NETWORKS, network_summary(engine.networks), engine.step)
     return hub

@@ -9,6 +9,7 @@ from types import TracebackType
 
 import torch
 
+from ganlab import tags
 from ganlab.data.feed import Feed
 
 __all__ = ["Speed", "memory"]
@@ -47,8 +48,8 @@ class Speed:
         seconds = max(self._seconds, 1e-9)
         waited = self._feed.wait_seconds - self._waited
         values = {
-            "speed/images_per_second": (step - self._step) * self._images_per_step / seconds,
-            "speed/data_wait": waited / seconds,
+            tags.IMAGES_PER_SECOND: (step - self._step) * self._images_per_step / seconds,
+            tags.DATA_WAIT: waited / seconds,
         }
         self._step, self._seconds, self._waited = step, 0.0, self._feed.wait_seconds
         return values
@@ -57,7 +58,7 @@ class Speed:
 def memory(device: torch.device) -> dict[str, float]:
     """Return the peak memory of the process, and of the accelerator, in MiB."""
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    values = {"memory/process_peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit}
+    values = {tags.PROCESS_MEMORY_PEAK: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit}
     if device.type == "cuda":
-        values["memory/device_peak_mib"] = torch.cuda.max_memory_allocated(device) / 2**20
+        values[tags.DEVICE_MEMORY_PEAK] = torch.cuda.max_memory_allocated(device) / 2**20
     return values

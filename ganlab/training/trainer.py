@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ganlab import tags
 from ganlab.data.preparation import Data
 from ganlab.engine.engine import Engine
 from ganlab.engine.sampling import run_for_evaluation
@@ -185,9 +186,9 @@ class Trainer:
             engine.guard.verify()
             values = engine.meter.read()
         for name, player in engine.players.items():
-            values[f"learning_rate/{name}"] = player.learning_rate
-            values[f"progress/{name}_updates"] = player.updates
-        values["progress/images"] = engine.images_seen
+            values[tags.learning_rate(name)] = player.learning_rate
+            values[tags.updates(name)] = player.updates
+        values[tags.IMAGES] = engine.images_seen
         values |= self.speed.read(engine.step) | memory(engine.device)
         self._logged = engine.step
         self.record.log(engine.step, values)

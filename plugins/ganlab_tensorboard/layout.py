@@ -17,44 +17,45 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import (
     MultilineChartContent,
 )
 
-__all__ = ["ACCURACY", "BAND_HIGH", "BAND_LOW", "layout_for", "layout_summary"]
+from ganlab import tags
 
-ACCURACY = "balance/accuracy"
-BAND_LOW = "balance/accuracy_band_low"
-BAND_HIGH = "balance/accuracy_band_high"
+__all__ = ["layout_for", "layout_summary"]
+
+_BOTH = "(real|fake)$"
 
 # TensorBoard merges equal charts of several runs, so what a chart shows is a fixed
 # pattern and never the tags that one run happens to have.
 _LINES = (
-    ("Losses", "Discriminator", r"loss/discriminator/"),
-    ("Losses", "Generator", r"loss/generator/"),
-    ("Balance", "Mean probability of being real, as the discriminator sees it", r"balance/p_(real|fake)$"),
-    ("Balance", "Mean logits of real and of fake samples", r"logits/(real|fake)$"),
-    ("Training", "Gradient norms", r"gradient_norm/"),
-    ("Training", "Learning rates", r"learning_rate/"),
-    ("Speed", "Images per second", r"speed/images_per_second$"),
-    ("Speed", "Share of the time spent waiting for data", r"speed/data_wait$"),
-    ("Speed", "Memory", r"memory/"),
+    ("Losses", "Discriminator", tags.losses("discriminator")),
+    ("Losses", "Generator", tags.losses("generator")),
+    ("Balance", "Mean probability of being real, as the discriminator sees it", tags.probability(_BOTH)),
+    ("Balance", "Mean logits of real and of fake samples", tags.logits(_BOTH)),
+    ("Training", "Gradient norms", tags.GRADIENT_NORMS),
+    ("Training", "Learning rates", tags.LEARNING_RATES),
+    ("Speed", "Images per second", f"{tags.IMAGES_PER_SECOND}$"),
+    ("Speed", "Share of the time spent waiting for data", f"{tags.DATA_WAIT}$"),
+    ("Speed", "Memory", tags.MEMORY),
 )
 _CATEGORIES = ("Losses", "Balance", "Evaluation", "Training", "Speed")
-_BESIDE = ("_floor", "_standard_error")
+_BESIDE = (tags.FLOOR, tags.STANDARD_ERROR)
 
 
-def layout_for(tags: Iterable[str]) -> Layout:
-    """Return a chart for everything among the tags that there is something to see of."""
-    present = sorted(tags)
+def layout_for(shown: Iterable[str]) -> Layout:
+    """Return a chart for everything among the tags shown that there is something to see of."""
+    present = sorted(shown)
     charts: dict[str, list[Chart]] = {category: [] for category in _CATEGORIES}
-    if ACCURACY in present:
+    if tags.ACCURACY in present:
         charts["Balance"].append(_accuracy_chart())
     for category, title, pattern in _LINES:
         if any(re.match(pattern, tag) for tag in present):
             charts[category].append(_lines(title, pattern))
     for tag in present:
-        if tag.startswith("evaluation/") and not _stands_beside(tag, present):
-            label, _, metric = tag.removeprefix("evaluation/").partition("/")
+        measured = tags.evaluator_and_metric(tag)
+        if measured and not _stands_beside(tag, present):
+            label, metric = measured
             name = label if metric in (label, "") else f"{label} {metric}"
             title = f"{name}, and its floor: real against held-out real"
-            charts["Evaluation"].append(_lines(title, rf"{re.escape(tag)}(_floor)?$"))
+            charts["Evaluation"].append(_lines(title, f"{re.escape(tag)}({tags.FLOOR})?$"))
     return Layout(
         category=[Category(title=title, chart=content) for title, content in charts.items() if content]
     )
@@ -77,7 +78,9 @@ def _lines(title: str, pattern: str) -> Chart:
 
 
 def _accuracy_chart() -> Chart:
-    series = MarginChartContent.Series(value=ACCURACY, lower=BAND_LOW, upper=BAND_HIGH)
+    series = MarginChartContent.Series(
+        value=tags.ACCURACY, lower=tags.ACCURACY_BAND_LOW, upper=tags.ACCURACY_BAND_HIGH
+    )
     return Chart(
         title="Discriminator accuracy, and the 95 % band of as many coin flips",
         margin=MarginChartContent(series=[series]),

@@ -12,10 +12,10 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.types_pb2 import DT_STRING
 from tensorboard.plugins.text import metadata as text_metadata
 
-from ganlab import RunInfo, Tracker
+from ganlab import RunInfo, Tracker, tags
 from ganlab_tensorboard.events import EventFile, mark, rewind
 from ganlab_tensorboard.hparams import session_end, session_start
-from ganlab_tensorboard.layout import ACCURACY, BAND_HIGH, BAND_LOW, layout_for, layout_summary
+from ganlab_tensorboard.layout import layout_for, layout_summary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,7 +55,7 @@ class TensorBoardTracker(Tracker):
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         """Record values by tag, as one event; a new tag gets its place in the layout."""
         shown = dict(values)
-        if ACCURACY in shown:
+        if tags.ACCURACY in shown:
             shown |= self._coin_band(step)
         self._place(shown)
         self._file.add(
@@ -98,11 +98,11 @@ class TensorBoardTracker(Tracker):
         if flips <= 0:
             return {}
         half = 1.96 * math.sqrt(0.25 / flips)
-        return {BAND_LOW: 0.5 - half, BAND_HIGH: 0.5 + half}
+        return {tags.ACCURACY_BAND_LOW: 0.5 - half, tags.ACCURACY_BAND_HIGH: 0.5 + half}
 
-    def _place(self, tags: Mapping[str, float]) -> None:
-        if not self._tags.issuperset(tags):
-            self._tags.update(tags)
+    def _place(self, shown: Mapping[str, float]) -> None:
+        if not self._tags.issuperset(shown):
+            self._tags.update(shown)
             self._file.add(layout_summary(layout_for(self._tags)), step=0)
 
 

@@ -123,6 +123,18 @@ def test_guard_stops_before_the_update_and_names_the_term(bad: float) -> None:
         guard.check(optimizer, list(values.values()), 7)
 
 
+def test_guard_knows_whose_turn_logits_are_of() -> None:
+    # Hinge's loss is 0 where a real sample's logit is infinite: the logit alone is not finite.
+    meter = Meter()
+    guard = Guard(torch.device("cpu"), meter)
+    values = {"loss/discriminator/total": torch.tensor(0.0), "logits/real": torch.tensor(math.inf)}
+    meter.add(values)
+    with pytest.raises(
+        DivergedError, match=r"step 1, in the discriminator's turn: not finite: logits/real\."
+    ):
+        guard.check(make_optimizer(AdamSettings(), [nn.Parameter(torch.ones(1))]), list(values.values()), 0)
+
+
 def test_guard_holds_fused_optimizers_still_without_asking_the_device() -> None:
     weight = nn.Parameter(torch.ones(3))
     optimizer = make_optimizer(AdamSettings(learning_rate=0.5), [weight])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ganlab import tags
 from ganlab.components import TrackerComponent
 from ganlab.testing.subject import Subject
 from ganlab.tracking.tracker import RunInfo, Tracker
@@ -30,19 +31,20 @@ def _follow(subject: Subject[TrackerComponent], run: RunInfo) -> None:
         isinstance(tracker, Tracker), f"`build` returned a {type(tracker).__name__}, not a ganlab.Tracker"
     )
     step = run.step + 1
+    total, metric = tags.total_loss("generator"), tags.evaluation("mmd", "mmd2", "wavelet")
     session = "" if run.step == 0 else f", in a session that starts after step {run.step} of the same run"
     with subject.during(f"text(){session}"):
-        tracker.text("experiment", "```toml\ntitle = 'Umlaut: ü'\n```", run.step)
+        tracker.text(tags.EXPERIMENT, "```toml\ntitle = 'Umlaut: ü'\n```", run.step)
     with subject.during(f"scalars(){session}"):
-        tracker.scalars({"loss/generator/total": 0.5, "balance/accuracy": 0.75}, step)
+        tracker.scalars({total: 0.5, tags.ACCURACY: 0.75}, step)
     with subject.during(f"scalars() with a tag that is new{session}"):
-        tracker.scalars({"evaluation/mmd/mmd2": -1e-4}, step)
+        tracker.scalars({metric: -1e-4}, step)
     with subject.during(f"scalars() of infinity and NaN (it must take both){session}"):
-        tracker.scalars({"loss/generator/total": math.inf, "balance/accuracy": math.nan}, step + 1)
+        tracker.scalars({total: math.inf, tags.ACCURACY: math.nan}, step + 1)
     for channels in (1, 3):
         with subject.during(f"image() of shape (4, 6, {channels}){session}"):
-            tracker.image("samples/fixed", np.zeros((4, 6, channels), np.uint8), step + 1)
+            tracker.image(tags.samples("fixed"), np.zeros((4, 6, channels), np.uint8), step + 1)
     with subject.during(f"flush(){session}"):
         tracker.flush()
     with subject.during(f"close(){session}"):
-        tracker.close("interrupted" if run.step == 0 else "completed", {"evaluation/mmd/mmd2": 1e-3})
+        tracker.close("interrupted" if run.step == 0 else "completed", {metric: 1e-3})

@@ -1,0 +1,177 @@
+"""Tags: what scalars, pictures and texts are called in TensorBoard, `metrics.jsonl` and `run.json`.
+
+A tag's family stands before its first slash. Only this module spells tags; whoever reports a
+number, or looks for one, takes its tag from here.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ACCURACY",
+    "ACCURACY_BAND_HIGH",
+    "ACCURACY_BAND_LOW",
+    "DATA_WAIT",
+    "DEVICE_MEMORY_PEAK",
+    "ENVIRONMENT",
+    "EXPERIMENT",
+    "FLOOR",
+    "GRADIENT_NORMS",
+    "IMAGES",
+    "IMAGES_PER_SECOND",
+    "LEARNING_RATES",
+    "LOSSES",
+    "MEMORY",
+    "NETWORKS",
+    "PROCESS_MEMORY_PEAK",
+    "STANDARD_ERROR",
+    "evaluation",
+    "evaluator_and_metric",
+    "gradient_norm",
+    "health",
+    "learning_rate",
+    "logits",
+    "loss",
+    "losses",
+    "player_of",
+    "probability",
+    "samples",
+    "total_loss",
+    "updates",
+]
+
+LOSSES = "loss/"
+"""What the tags of all losses begin with."""
+
+GRADIENT_NORMS = "gradient_norm/"
+"""What the tags of all gradient norms begin with."""
+
+LEARNING_RATES = "learning_rate/"
+"""What the tags of all learning rates begin with."""
+
+MEMORY = "memory/"
+"""What the tags of all peaks of memory begin with."""
+
+ACCURACY = "balance/accuracy"
+"""Share of real and fake samples that the discriminator is right about, in [0, 1]; ½ at the equilibrium.
+
+A mean over its turns since the log point before, as all that is logged of losses and logits.
+"""
+
+ACCURACY_BAND_LOW = "balance/accuracy_band_low"
+"""Lower end of the band in which 95 % of the shares of heads fall in as many coin flips, in [0, 1]."""
+
+ACCURACY_BAND_HIGH = "balance/accuracy_band_high"
+"""Upper end of that band, in [0, 1]."""
+
+IMAGES = "progress/images"
+"""Images of all completed steps, at least 0."""
+
+IMAGES_PER_SECOND = "speed/images_per_second"
+"""Images of the steps since the log point before, per second spent on them; at least 0."""
+
+DATA_WAIT = "speed/data_wait"
+"""Share of that time that was spent waiting for data, in [0, 1]."""
+
+PROCESS_MEMORY_PEAK = "memory/process_peak_mib"
+"""The most memory that the process has held at once, in MiB."""
+
+DEVICE_MEMORY_PEAK = "memory/device_peak_mib"
+"""The most memory that tensors have taken on the accelerator at once, in MiB; absent on a CPU."""
+
+STANDARD_ERROR = "_standard_error"
+"""What the tag of a metric's standard error ends with, after the metric's own."""
+
+FLOOR = "_floor"
+"""What the tag of a metric's floor ends with: the same metric, held-out real samples against real."""
+
+EXPERIMENT = "experiment"
+"""The resolved experiment, a text."""
+
+ENVIRONMENT = "environment"
+"""The machine and the versions, a text."""
+
+NETWORKS = "networks"
+"""The networks' layers and sizes, a text."""
+
+
+def losses(player: str) -> str:
+    """Return what the tags of a player's losses begin with."""
+    return f"loss/{player}/"
+
+
+def loss(player: str, label: str, part: str = "") -> str:
+    """Return the tag of a loss in a player's turn: its weighted value, any number.
+
+    Args:
+        player: `discriminator` or `generator`.
+        label: the loss's, as the experiment has it.
+        part: which of its named tensors, where it returns several.
+    """
+    return losses(player) + (f"{label}/{part}" if part else label)
+
+
+def total_loss(player: str) -> str:
+    """Return the tag of what a player minimises: the sum of its losses, any number."""
+    return f"loss/{player}/total"
+
+
+def gradient_norm(player: str) -> str:
+    """Return the tag of the Euclidean norm of a player's gradient before it is clipped; at least 0."""
+    return f"gradient_norm/{player}"
+
+
+def learning_rate(player: str) -> str:
+    """Return the tag of a player's learning rate as its schedule has it; at least 0."""
+    return f"learning_rate/{player}"
+
+
+def updates(player: str) -> str:
+    """Return the tag of how often a player's weights have been updated; at least 0."""
+    return f"progress/{player}_updates"
+
+
+def logits(kind: str) -> str:
+    """Return the tag of the mean logit of `real` or `fake` samples, any number; higher is more real."""
+    return f"logits/{kind}"
+
+
+def probability(kind: str) -> str:
+    """Return the tag of the mean probability of being real, of `real` or `fake` samples; in [0, 1]."""
+    return f"balance/p_{kind}"
+
+
+def samples(name: str) -> str:
+    """Return the tag of a picture."""
+    return f"samples/{name}"
+
+
+def health(name: str) -> str:
+    """Return the tag of a warning about the run's health, a text."""
+    return f"health/{name}"
+
+
+def evaluation(evaluator: str, metric: str, features: str) -> str:
+    """Return the tag of a metric, in the metric's own unit.
+
+    The features are part of it: a number on other features is another number.
+
+    Args:
+        evaluator: the evaluator's label.
+        metric: which of its numbers.
+        features: the extractor's name, and its preprocessing where it has several.
+    """
+    return f"evaluation/{evaluator}/{metric}-{features}"
+
+
+def evaluator_and_metric(tag: str) -> tuple[str, str] | None:
+    """Return the evaluator's label, and the metric on its features; `None` if the tag is no metric's."""
+    family, _, rest = tag.partition("/")
+    label, _, metric = rest.partition("/")
+    return (label, metric) if family == "evaluation" else None
+
+
+def player_of(tag: str) -> str:
+    """Return the player in whose turn something is observed; empty if a tag is of no turn."""
+    if tag.startswith((LOSSES, GRADIENT_NORMS)):
+        return tag.split("/")[1]
+    return "discriminator" if tag.startswith(("logits/", "balance/")) else ""
