@@ -78,9 +78,73 @@ def spelled_tags(project: Path) -> list[str]:
     return found
 
 
+PATH_CALLS = {"Path", "PurePath", "glob", "joinpath", "open", "path.join", "rglob", "with_name"}
+
+
+def path_operands(tree: ast.AST) -> set[int]:
+    """Return (by `id`) what paths are put together from: operands of `/`, arguments of what takes paths."""
+    named = {
+        node.targets[0].id: node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    found: list[ast.AST] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            found += [node.left, node.right]
+        elif isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            if any(called == name or called.endswith(f".{name}") for name in PATH_CALLS):
+                found += node.args
+    for node in found:  # it grows on the way
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            found += [node.left, node.right]
+        elif isinstance(node, ast.Name) and node.id in named:
+            found.append(named.pop(node.id))
+    return {id(node) for node in found}
+
+
+def path_parts(tree: ast.AST) -> list[tuple[int, str]]:
+    """Return the parts of all paths that a module spells, each with its line.
+
+    A name with a suffix is a path wherever it stands, and so is what goes on from something else with
+    a slash; other words mean many things, and count where paths are put together alone.
+    """
+    operands = path_operands(tree)
+    return [
+        (node.lineno, part)  # type: ignore[attr-defined]
+        for node, text in strings(tree)
+        for part in text.split("/")
+        if re.search(r"[\w}]\.\w", part) or id(node) in operands or text.startswith("{}/")
+    ]
+
+
+FILLED_IN = re.compile(r"{}|[*]")
+
+
+def run_names(project: Path) -> tuple[set[str], set[str]]:
+    """Return the names of files and directories in a run, and the beginnings of those that are filled in."""
+    layout = ast.parse((project / "ganlab" / "runs" / "layout.py").read_text())
+    parts = {part for _, part in path_parts(layout)}
+    heads = {FILLED_IN.split(part)[0] for part in parts if FILLED_IN.search(part) or part.endswith("-")}
+    return {part for part in parts if not FILLED_IN.search(part)}, heads - {""}
+
+
+def spelled_run_names(project: Path) -> list[str]:
+    """Return where a file or directory of a run is named outside the module that knows them all."""
+    names, heads = run_names(project)
+    return [
+        f"{path}:{line}: {part}"
+        for path in python_files("ganlab", "plugins", project=project)
+        if path != project / "ganlab" / "runs" / "layout.py"
+        for line, part in path_parts(ast.parse(path.read_text()))
+        if part in names or part.startswith(tuple(heads))
+    ]
+
+
 Check = Callable[[Path], list[str]]
 
-CHECKS: list[Check] = [broken_contracts, spelled_tags]
+CHECKS: list[Check] = [broken_contracts, spelled_tags, spelled_run_names]
 
 VIOLATIONS: dict[str, tuple[Check, str, str]] = {
     "the core imports a built-in plugin": (
@@ -111,12 +175,62 @@ VIOLATIONS: dict[str, tuple[Check, str, str]] = {
         'tag = f"loss/{player}/total"',
     ),
     "a family of tags": (spelled_tags, "ganlab/commands/validate.py", 'name.startswith("loss/")'),
+    "a command names a directory of a run": (
+        spelled_run_names,
+        "ganlab/commands/run.py",
+        "pictures = lambda run: run.path / 'samples'",
+    ),
+    "a command names a file of a run": (
+        spelled_run_names,
+        "ganlab/commands/runs.py",
+        "count = lambda run: len(open(f'{run.path}/metrics.jsonl').readlines())",
+    ),
+    "a recorder names a file of a run": (
+        spelled_run_names,
+        "ganlab/training/recorder.py",
+        'DIVERGENCE = "divergence.json"',
+    ),
+    "a recorder fills in the name of a file": (
+        spelled_run_names,
+        "ganlab/training/recorder.py",
+        'picture = lambda name: f"divergence-{name}.png"',
+    ),
+    "a name for a directory": (
+        spelled_run_names,
+        "ganlab/runs/checkpoints.py",
+        "POINTER = 'LAST'\npointer = lambda run: run / POINTER",
+    ),
+    "a path in one string": (
+        spelled_run_names,
+        "ganlab/tracking/console.py",
+        "weights = Path('checkpoints/x')",
+    ),
+    "a path by os.path": (
+        spelled_run_names,
+        "plugins/ganlab_tensorboard/events.py",
+        "checkpoint = lambda run: os.path.join(run, f'step-{1:08d}')",
+    ),
+    "a name before a name": (
+        spelled_run_names,
+        "ganlab/runs/directory.py",
+        "unfinished = lambda path: path.with_name('.writing-' + path.name)",
+    ),
+    "a path that goes on from another": (
+        spelled_run_names,
+        "ganlab/commands/evaluate.py",
+        'later = lambda run: f"{run}/evaluate/x"',
+    ),
 }
 
 ORDINARY: dict[str, tuple[Check, str]] = {
     "a stream of random numbers": (spelled_tags, 'streams["evaluation/labels"]'),
     "a tag that is spoken of": (spelled_tags, '"""It writes `loss/generator/total`."""'),
     "a path": (spelled_tags, 'file = "data/loss/x.txt"'),
+    "a key": (spelled_run_names, 'table = {"samples": 1, "plugins": ["logs"]}["checkpoints"]'),
+    "a word": (spelled_run_names, 'print(", ".join(["samples", "BEST"]), "look at samples/")'),
+    "a file that is spoken of": (spelled_run_names, '"""It writes `run.json`."""'),
+    "a suffix": (spelled_run_names, 'locks = [".lock"]'),
+    "a number": (spelled_run_names, "samples = 1\nhalf = samples / 2"),
 }
 
 
@@ -187,31 +301,6 @@ def test_only_the_engine_touches_gradients_and_randomness() -> None:
             allowed = name == "manual_seed" and "Generator" in ast.unparse(node)
             allowed |= name == "autocast" and "evaluation" in str(path)  # where it is turned off
             assert name not in FORBIDDEN_IN_LOSSES or allowed, f"{path}:{node.lineno}: {name}"
-
-
-RUN_FILES = (
-    "run.json",
-    "metrics.jsonl",
-    "evaluations.jsonl",
-    "resolved.toml",
-    "environment.json",
-    "meta.json",
-)
-
-
-def test_only_runs_knows_file_names_of_a_run() -> None:
-    for path in python_files("ganlab", "plugins"):
-        if (PROJECT / "ganlab" / "runs") in path.parents:
-            continue
-        tree = ast.parse(path.read_text())
-        documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-        for node in ast.walk(tree):
-            if (
-                isinstance(node, ast.Constant)
-                and isinstance(node.value, str)
-                and id(node) not in documentation
-            ):
-                assert node.value not in RUN_FILES, f"{path}:{node.lineno}: {node.value}"
 
 
 @pytest.mark.parametrize(

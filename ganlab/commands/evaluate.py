@@ -83,12 +83,14 @@ def command(
     with EvaluationDirectory.create(found.path) as directory:
         try:
             with shown_progress() as progress:
-                for step, measurements in later.measure(steps, progress, keep_picture(directory.pictures)):
+                for step, measurements in later.measure(
+                    steps, progress, keep_picture(directory.layout.pictures)
+                ):
                     directory.write(step, [each.to_json() for each in measurements])
                     measured += [(step, each) for each in measurements]
         except KeyboardInterrupt:
             count = len({step for step, _ in measured})
-            kept = f", and kept in {directory.path}" if count else ""
+            kept = f", and kept in {directory.layout.root}" if count else ""
             raise InterruptedRunError(
                 f"interrupted; {count} of {len(steps)} checkpoints were measured{kept}"
             ) from None
@@ -101,7 +103,7 @@ def command(
         click.echo(to_json(records(measured), indent=2))
     else:
         print_measurements(measured)
-        click.echo(f"kept in {directory.path}")
+        click.echo(f"kept in {directory.layout.root}")
 
 
 def _divided(overrides: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -146,9 +148,9 @@ def _track(
         selection.label: partial(
             selection.build,
             RunInfo(
-                id=f"{run_id}/evaluate/{directory.path.name}",
+                id=f"{run_id}/{directory.layout.name}",
                 title=experiment.settings.title,
-                directory=directory.tracker(selection.label),
+                directory=directory.layout.tracker(selection.label),
                 experiment=experiment.resolved,
             ),
         )
@@ -177,4 +179,4 @@ def _draw_curves(directory: EvaluationDirectory, measured: Sequence[tuple[int | 
         curve = curves.setdefault(title, Curve(title, better=each.metric.better))
         floor = None if each.floor is None else each.floor.value
         curve.add(step, each.value, each.estimate.standard_error, floor)
-    write_png(directory.curves, draw_curves(list(curves.values())))
+    write_png(directory.layout.curves, draw_curves(list(curves.values())))

@@ -57,5 +57,5 @@ def tell_result(run: Run | None) -> None:
     if run.state.best is not None:
         best = run.state.best
         click.echo(f"best:     step {best.step}, {best.metric} = {best.value:.4g}")
-    click.echo(f"look at:  {run.path / 'samples'}")
-    click.echo(f"          ganlab tensorboard --runs {run.path.parent.parent}")
+    click.echo(f"look at:  {run.samples}")
+    click.echo(f"          ganlab tensorboard --runs {run.runs}")

@@ -27,14 +27,14 @@ def command(runs: Path, as_json: bool) -> None:
     if as_json:
         from ganlab.runs.encoding import to_json
 
-        click.echo(to_json([_record(run) for run in found], indent=2))
+        click.echo(to_json([_as_json(run) for run in found], indent=2))
     elif found:
         _print_table(found)
     else:
         click.echo(f"there are no runs in {runs}; `ganlab run` makes one, `--runs` looks elsewhere")
 
 
-def _record(run: Run) -> dict[str, Any]:
+def _as_json(run: Run) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {"path": run.path, **asdict(run.state), "metrics": run.last_metrics()}

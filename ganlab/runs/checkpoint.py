@@ -13,17 +13,13 @@ from ganlab.components import ImageSpec, SampleSpec, VectorSpec
 from ganlab.errors import GanlabError
 from ganlab.files import explained, fsync_path
 from ganlab.runs.encoding import to_json
+from ganlab.runs.layout import CheckpointLayout
 from ganlab.runs.state import utc_now
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = ["Checkpoint", "DamagedCheckpointError", "is_regular", "read_checkpoint", "write_checkpoint"]
-
-_STATE = "state.pt"
-_GENERATOR = "generator.safetensors"
-_EMA = "generator-ema.safetensors"
-_META = "meta.json"
 
 
 class DamagedCheckpointError(GanlabError):
@@ -59,7 +55,7 @@ class Checkpoint:
         """
         import torch
 
-        path = self.path / _STATE
+        path = CheckpointLayout(self.path).state
         try:
             with explained(f"cannot read {path}"):
                 loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -86,11 +82,12 @@ class Checkpoint:
         if ema and not self.has_ema:
             raise GanlabError(f"{self.path} has no averaged weights: the run had its [ema] turned off")
         averaged = self.has_ema if ema is None else ema
-        return load_file(self.path / (_EMA if averaged else _GENERATOR))
+        layout = CheckpointLayout(self.path)
+        return load_file(layout.averaged_generator if averaged else layout.generator)
 
 
 def write_checkpoint(
-    directory: Path,
+    layout: CheckpointLayout,
     step: int,
     state: Mapping[str, Any],
     generator: Mapping[str, torch.Tensor],
@@ -107,11 +104,11 @@ def write_checkpoint(
 
     from ganlab import __version__
 
-    directory.mkdir()
-    _write_state(directory / _STATE, state)
-    _write_weights(directory / _GENERATOR, generator)
+    layout.root.mkdir()
+    _write_state(layout.state, state)
+    _write_weights(layout.generator, generator)
     if ema is not None:
-        _write_weights(directory / _EMA, ema)
+        _write_weights(layout.averaged_generator, ema)
     meta = {
         "step": step,
         "regular": regular,
@@ -122,34 +119,35 @@ def write_checkpoint(
         "spec": None if spec is None else {"kind": _kind_of(spec), **asdict(spec)},
         "files": {
             path.name: {"sha256": _sha256(path), "bytes": path.stat().st_size}
-            for path in sorted(directory.iterdir())
+            for path in sorted(layout.root.iterdir())
         },
     }
-    (directory / _META).write_text(to_json(meta, indent=2) + "\n", encoding="utf-8")
-    for path in (*directory.iterdir(), directory):
+    layout.meta.write_text(to_json(meta, indent=2) + "\n", encoding="utf-8")
+    for path in (*layout.root.iterdir(), layout.root):
         fsync_path(path)
 
 
-def read_checkpoint(directory: Path) -> Checkpoint:
+def read_checkpoint(layout: CheckpointLayout) -> Checkpoint:
     """Check a checkpoint's files against what was written and describe it.
 
     Raises:
         DamagedCheckpointError: a file is missing, truncated or changed.
         GanlabError: a file cannot be read now, which may pass.
     """
-    with explained(f"cannot read the checkpoint {directory}"):
-        return _checked(directory)
+    with explained(f"cannot read the checkpoint {layout.root}"):
+        return _checked(layout)
 
 
-def _checked(directory: Path) -> Checkpoint:
+def _checked(layout: CheckpointLayout) -> Checkpoint:
+    directory = layout.root
     try:
-        meta = json.loads((directory / _META).read_bytes())
+        meta = json.loads(layout.meta.read_bytes())
         files, step, spec = meta["files"], int(meta["step"]), _parse_spec(meta["spec"])
         regular = bool(meta.get("regular", True))
         own_statistics = bool(meta.get("own_statistics", False))
     except (FileNotFoundError, ValueError, TypeError, KeyError) as error:
         raise DamagedCheckpointError(
-            f"the checkpoint {directory} is damaged: {_META} cannot be read"
+            f"the checkpoint {directory} is damaged: {layout.meta.name} cannot be read"
         ) from error
     for name, expected in files.items():
         path = directory / name
@@ -165,16 +163,16 @@ def _checked(directory: Path) -> Checkpoint:
             raise DamagedCheckpointError(
                 f"the checkpoint {directory} is damaged: {name} is not what was written"
             )
-    return Checkpoint(directory, step, spec, _EMA in files, own_statistics, regular)
+    return Checkpoint(directory, step, spec, layout.averaged_generator.name in files, own_statistics, regular)
 
 
-def is_regular(directory: Path) -> bool:
+def is_regular(layout: CheckpointLayout) -> bool:
     """Return whether a checkpoint was due, rather than saved for being the best alone.
 
     Nothing else about it is looked at: one that cannot say so counts as regular.
     """
     try:
-        meta = json.loads((directory / _META).read_text(encoding="utf-8"))
+        meta = json.loads(layout.meta.read_text(encoding="utf-8"))
         return bool(meta.get("regular", True))
     except (OSError, ValueError, AttributeError):
         return True

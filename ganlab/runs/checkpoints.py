@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from ganlab.runs.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
+from ganlab.runs.layout import BEING_WRITTEN, REPLACED, CheckpointLayout, RunLayout, checkpoint_step
 from ganlab.runs.reporting import print_warning
 
 if TYPE_CHECKING:
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from ganlab.components import SampleSpec
 
 __all__ = ["Checkpoints"]
-
-_NAME = re.compile(r"step-(\d+)")
-_TEMPORARY = ".writing-"
-_REPLACED = ".replaced-"
 
 
 class Checkpoints:
@@ -44,29 +40,28 @@ class Checkpoints:
     """
 
     def __init__(self, run: Path, keep: int = 3, report: Callable[[str], None] | None = None) -> None:
-        self._directory = run / "checkpoints"
-        self._last = run / "LAST"
-        self._best = run / "BEST"
+        self._layout = RunLayout(run)
         self._keep = keep
         self._report = report or print_warning
 
     @property
     def steps(self) -> list[int]:
         """Steps that have a checkpoint, the oldest first."""
-        if not self._directory.is_dir():
+        directory = self._layout.checkpoints
+        if not directory.is_dir():
             return []
-        matches = (_NAME.fullmatch(entry.name) for entry in self._directory.iterdir())
-        return sorted(int(match[1]) for match in matches if match)
+        found = (checkpoint_step(entry.name) for entry in directory.iterdir())
+        return sorted(step for step in found if step is not None)
 
     @property
     def last(self) -> int | None:
         """The step at which the run stands."""
-        return _read_pointer(self._last)
+        return _read_pointer(self._layout.last)
 
     @property
     def best(self) -> int | None:
         """The step of the best checkpoint."""
-        return _read_pointer(self._best)
+        return _read_pointer(self._layout.best)
 
     def save(
         self,
@@ -95,28 +90,27 @@ class Checkpoints:
         Raises:
             GanlabError: it cannot be written; earlier checkpoints are as they were.
         """
-        final = self._path(step)
-        temporary = self._directory / f"{_TEMPORARY}{final.name}"
-        with explained(f"cannot write the checkpoint {final}"):
-            self._directory.mkdir(parents=True, exist_ok=True)
+        final = self._layout.checkpoint(step)
+        with explained(f"cannot write the checkpoint {final.root}"):
+            self._layout.checkpoints.mkdir(parents=True, exist_ok=True)
             self.recover()
             try:
-                write_checkpoint(temporary, step, state, generator, ema, spec, regular)
-                _move_into_place(temporary, final)
+                write_checkpoint(final.being_written, step, state, generator, ema, spec, regular)
+                _move_into_place(final)
             except BaseException:
-                shutil.rmtree(temporary, ignore_errors=True)
+                shutil.rmtree(final.being_written.root, ignore_errors=True)
                 raise
-            write_atomically(self._last, final.name + "\n")
+            write_atomically(self._layout.last, final.root.name + "\n")
             self.recover()
             self._remove_old(step)
-        return final
+        return final.root
 
     def mark_best(self, step: int) -> None:
         """Point BEST at a checkpoint that was saved; the one before it may then be removed."""
         if step not in self.steps:
             raise GanlabError(self._no_such_step(step))
-        with explained(f"cannot write {self._best}"):
-            write_atomically(self._best, self._path(step).name + "\n")
+        with explained(f"cannot write {self._layout.best}"):
+            write_atomically(self._layout.best, self._layout.checkpoint(step).root.name + "\n")
             self._remove_old(self.last if self.last is not None else step)
 
     def rewind(self, step: int, best: int | None) -> None:
@@ -130,10 +124,10 @@ class Checkpoints:
         Raises:
             GanlabError: the directory cannot be written.
         """
-        for pointer, target in ((self._last, step), (self._best, best)):
+        for pointer, target in ((self._layout.last, step), (self._layout.best, best)):
             with explained(f"cannot write {pointer}"):
                 if target in self.steps:
-                    write_atomically(pointer, self._path(target).name + "\n")
+                    write_atomically(pointer, self._layout.checkpoint(target).root.name + "\n")
                 else:
                     pointer.unlink(missing_ok=True)
 
@@ -145,14 +139,15 @@ class Checkpoints:
         Raises:
             GanlabError: the directory cannot be written.
         """
-        if not self._directory.is_dir():
+        directory = self._layout.checkpoints
+        if not directory.is_dir():
             return
-        with explained(f"cannot write {self._directory}"):
-            for entry in list(self._directory.iterdir()):
-                final = entry.with_name(entry.name.removeprefix(_REPLACED))
-                if entry.name.startswith(_REPLACED) and not final.exists():
+        with explained(f"cannot write {directory}"):
+            for entry in list(directory.iterdir()):
+                final = entry.with_name(entry.name.removeprefix(REPLACED))
+                if entry.name.startswith(REPLACED) and not final.exists():
                     entry.rename(final)
-                elif entry.name.startswith((_TEMPORARY, _REPLACED)):
+                elif entry.name.startswith((BEING_WRITTEN, REPLACED)):
                     shutil.rmtree(entry, ignore_errors=True)
 
     def load(self, which: Literal["last", "best"] | int = "last") -> Checkpoint:
@@ -169,37 +164,30 @@ class Checkpoints:
         if which == "best":
             step = self.best
             if step is None:
-                raise GanlabError(f"{self._directory.parent} has no best checkpoint yet; {self._existing()}")
+                raise GanlabError(f"{self._layout.root} has no best checkpoint yet; {self._existing()}")
         else:
             step = which
         if step not in self.steps:
             raise GanlabError(self._no_such_step(step))
-        return read_checkpoint(self._path(step))
+        return read_checkpoint(self._layout.checkpoint(step))
 
     def _load_last(self) -> Checkpoint:
         candidates = [step for step in self.steps if self.last is None or step <= self.last]
         for step in reversed(candidates):
             try:
-                return read_checkpoint(self._path(step))
+                return read_checkpoint(self._layout.checkpoint(step))
             except DamagedCheckpointError as error:
                 self._report(f"{error}; trying the one before it")
         if candidates:
-            raise GanlabError(f"every checkpoint in {self._directory} is damaged")
-        raise GanlabError(f"{self._directory.parent} has no checkpoint yet")
-
-    def _path(self, step: int) -> Path:
-        for entry in self._directory.glob(f"step-*{step}"):
-            match = _NAME.fullmatch(entry.name)
-            if match and int(match[1]) == step:
-                return entry
-        return self._directory / f"step-{step:08d}"
+            raise GanlabError(f"every checkpoint in {self._layout.checkpoints} is damaged")
+        raise GanlabError(f"{self._layout.root} has no checkpoint yet")
 
     def _remove_old(self, last: int) -> None:
         past = [step for step in self.steps if step <= last]
-        newest = [step for step in past if is_regular(self._path(step))][-self._keep :]
+        newest = [step for step in past if is_regular(self._layout.checkpoint(step))][-self._keep :]
         for step in self.steps:
             if step not in (*newest, last, self.best):
-                shutil.rmtree(self._path(step), ignore_errors=True)
+                shutil.rmtree(self._layout.checkpoint(step).root, ignore_errors=True)
 
     def _existing(self) -> str:
         steps = self.steps
@@ -208,19 +196,18 @@ class Checkpoints:
         return f"there {'is step' if len(steps) == 1 else 'are steps'} {', '.join(map(str, steps))}"
 
     def _no_such_step(self, step: int) -> str:
-        return f"{self._directory.parent} has no checkpoint of step {step}; {self._existing()}"
+        return f"{self._layout.root} has no checkpoint of step {step}; {self._existing()}"
 
 
-def _move_into_place(temporary: Path, final: Path) -> None:
-    if final.exists():
-        final.rename(final.with_name(_REPLACED + final.name))
-    temporary.rename(final)
-    fsync_path(final.parent)
+def _move_into_place(written: CheckpointLayout) -> None:
+    if written.root.exists():
+        written.root.rename(written.replaced.root)
+    written.being_written.root.rename(written.root)
+    fsync_path(written.root.parent)
 
 
 def _read_pointer(path: Path) -> int | None:
     with explained(f"cannot read {path}"):
         if not path.exists():
             return None
-        match = _NAME.fullmatch(path.read_text(encoding="utf-8", errors="replace").strip())
-    return int(match[1]) if match else None
+        return checkpoint_step(path.read_text(encoding="utf-8", errors="replace").strip())

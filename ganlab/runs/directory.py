@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import secrets
 import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,8 +18,8 @@ from ganlab.files import explained, write_atomically
 from ganlab.runs.checkpoints import Checkpoints
 from ganlab.runs.encoding import to_json
 from ganlab.runs.environment import describe_environment
-from ganlab.runs.jsonl import RecordWriter
-from ganlab.runs.layout import RunLayout, slug
+from ganlab.runs.jsonl import JsonLinesWriter
+from ganlab.runs.layout import RunLayout
 from ganlab.runs.lock import RunLock, is_locked
 from ganlab.runs.plugins import copy_plugins, point_at_copies, read_source
 from ganlab.runs.reading import Run
@@ -54,18 +52,17 @@ class RunDirectory:
     Attributes:
         path: the directory.
         state: the content of `run.json`.
-        metrics: scalars, one record per log point.
-        evaluations: measurements, one record each.
+        metrics: scalars, one line per log point.
+        evaluations: measurements, one line each.
         checkpoints: what a resume, or sampling, starts from.
     """
 
-    def __init__(self, path: Path, state: RunState, lock: RunLock, keep: int) -> None:
-        layout = RunLayout(path)
-        self.path = path
+    def __init__(self, layout: RunLayout, state: RunState, lock: RunLock, keep: int) -> None:
+        self.path = layout.root
         self.state = state
-        self.metrics = RecordWriter(layout.metrics)
-        self.evaluations = RecordWriter(layout.evaluations)
-        self.checkpoints = Checkpoints(path, keep)
+        self.metrics = JsonLinesWriter(layout.metrics)
+        self.evaluations = JsonLinesWriter(layout.evaluations)
+        self.checkpoints = Checkpoints(layout.root, keep)
         self._layout = layout
         self._lock = lock
 
@@ -95,11 +92,10 @@ class RunDirectory:
         Raises:
             GanlabError: the directory cannot be written.
         """
-        name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        path = root.resolve() / slug(experiment.settings.title) / name
-        temporary = path.with_name(f".creating-{name}")
+        layout = RunLayout.new(root, experiment.settings.title)
+        path, temporary = layout.root, layout.being_made
         state = RunState(
-            id=name,
+            id=path.name,
             title=experiment.settings.title,
             steps=experiment.settings.training.steps,
             created=utc_now(),
@@ -107,15 +103,15 @@ class RunDirectory:
             sessions=(Session.begin(parent.step if parent else 0, processes=processes, changes=changes),),
         )
         with explained(f"cannot make the run directory {path}"), ExitStack() as undo:
-            undo.callback(shutil.rmtree, temporary, ignore_errors=True)
-            temporary.mkdir(parents=True)
-            lock = RunLock(RunLayout(temporary).lock)
+            undo.callback(shutil.rmtree, temporary.root, ignore_errors=True)
+            temporary.root.mkdir(parents=True)
+            lock = RunLock(temporary.lock)
             undo.callback(lock.release)
-            _remove_leftovers(path.parent)
-            _fill(RunLayout(temporary), experiment, state, device)
-            temporary.rename(path)
+            _remove_leftovers(layout)
+            _fill(temporary, experiment, state, device)
+            temporary.root.rename(path)
             undo.callback(shutil.rmtree, path, ignore_errors=True)
-            run = cls(path, state, lock, experiment.settings.checkpoint.keep)
+            run = cls(layout, state, lock, experiment.settings.checkpoint.keep)
             undo.pop_all()
         return run
 
@@ -132,7 +128,7 @@ class RunDirectory:
         with ExitStack() as undo:
             lock = RunLock(layout.lock)
             undo.callback(lock.release)
-            run = cls(layout.root, read_state(layout.state), lock, keep)
+            run = cls(layout, read_state(layout.state), lock, keep)
             run.checkpoints.recover()
             undo.pop_all()
         return run
@@ -169,7 +165,8 @@ class RunDirectory:
         self.metrics.rewind(record["metrics"])
         self.evaluations.rewind(record["evaluations"])
         with explained(f"cannot write {self.path}"):
-            _remove_pictures_after(self._layout.samples, last_picture)
+            for picture in list(self._layout.samples_after(last_picture)):
+                picture.unlink()
             if changes:
                 _replace_experiment(self._layout, experiment, device, len(self.state.sessions))
         self._replace(
@@ -256,21 +253,29 @@ class RunDirectory:
         """Return the directory that belongs to a tracker, made where it is missing."""
         return _made(self._layout.tracker(label))
 
-    def sample_path(self, name: str, step: int, suffix: str = ".png") -> Path:
-        """Return where a picture goes: `samples/<name>-00001000.png`."""
-        return _made(self._layout.samples) / f"{name}-{step:08d}{suffix}"
+    def sample_path(self, name: str, step: int) -> Path:
+        """Return where a picture goes: `samples/<name>-00001000.png`; its directory is there."""
+        path = self._layout.sample(name, step)
+        _made(path.parent)
+        return path
 
-    def log_path(self, name: str) -> Path:
-        """Return where a diagnostic file is: `logs/<name>`."""
-        return self._layout.logs / name
+    @property
+    def divergence(self) -> Path:
+        """Every number at a divergence, where there was one."""
+        return self._layout.divergence
 
-    def write_log(self, name: str, content: Mapping[str, Any]) -> None:
-        """Write a diagnostic file, `logs/<name>`, as JSON.
+    def divergence_picture_path(self, name: str) -> Path:
+        """Return where a picture goes that the weights drew at a divergence."""
+        return self._layout.divergence_picture(name)
+
+    def write_divergence(self, content: Mapping[str, Any]) -> None:
+        """Write every number at a divergence, as JSON.
 
         Raises:
             GanlabError: it cannot be written.
         """
-        path = _made(self._layout.logs) / name
+        path = self._layout.divergence
+        _made(path.parent)
         with explained(f"cannot write {path}"):
             write_atomically(path, to_json(content, indent=2) + "\n")
 
@@ -309,30 +314,23 @@ def _fill(layout: RunLayout, experiment: Experiment, state: RunState, device: st
         directory.mkdir()
 
 
-def _remove_leftovers(title: Path) -> None:
-    """Remove directories of runs that died while they were being made."""
-    for leftover in title.glob(".creating-*"):
-        old = time.time() - leftover.stat().st_mtime > _LEFTOVER_SECONDS
-        if old and not is_locked(RunLayout(leftover).lock):
-            shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _remove_pictures_after(samples: Path, step: int) -> None:
-    for picture in samples.glob("*-*.*"):
-        number = picture.stem.rpartition("-")[2]
-        if number.isdecimal() and int(number) > step:
-            picture.unlink()
+def _remove_leftovers(layout: RunLayout) -> None:
+    """Remove directories of runs of the same title that died while they were being made."""
+    for leftover in layout.others_being_made:
+        old = time.time() - leftover.root.stat().st_mtime > _LEFTOVER_SECONDS
+        if old and not is_locked(leftover.lock):
+            shutil.rmtree(leftover.root, ignore_errors=True)
 
 
 def _replace_experiment(layout: RunLayout, experiment: Experiment, device: str, sessions: int) -> None:
     """Let a run's files say what goes on from here, and where; what they said is kept in `logs/`."""
-    before = layout.logs / f"before-session-{sessions + 1}"
-    if not before.is_dir():
-        before.mkdir(parents=True)
-        for file in (layout.resolved, layout.environment):
-            shutil.copyfile(file, before / file.name)
+    before = layout.before_session(sessions + 1)
+    if not before.root.is_dir():
+        before.root.mkdir(parents=True)
+        shutil.copyfile(layout.resolved, before.resolved)
+        shutil.copyfile(layout.environment, before.environment)
         if layout.plugins.is_dir():
-            shutil.copytree(layout.plugins, before / layout.plugins.name)
+            shutil.copytree(layout.plugins, before.plugins)
     # Read before they are written: a plugin's file may be the run's own copy.
     contents = {name: read_source(source) for name, source in experiment.plugin_files.items()}
     for name, content in contents.items():

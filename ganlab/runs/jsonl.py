@@ -1,11 +1,11 @@
-"""Append-only JSON lines: scalars and measurements of a run."""
+"""Append-only JSON Lines: scalars and measurements of a run."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,13 @@ from typing import Any
 from ganlab.files import explained
 from ganlab.runs.encoding import to_json
 
-__all__ = ["RecordWriter", "last_record", "read_records"]
+__all__ = ["JsonLinesWriter", "last_line"]
 
 _NOT_FINITE = {"NaN", "Infinity", "-Infinity"}
 _TAIL_BYTES = 1 << 18
 
 
-class RecordWriter:
+class JsonLinesWriter:
     """Appends lines `{"step": …, "time": …, …}` to a file, each visible to readers at once.
 
     `time` is seconds since the epoch. Numbers that are not finite become the strings
@@ -36,7 +36,7 @@ class RecordWriter:
             self._file = path.open("a", encoding="utf-8")
 
     def write(self, step: int, values: Mapping[str, Any]) -> None:
-        """Append one record.
+        """Append one line.
 
         Raises:
             GanlabError: it cannot be written.
@@ -57,7 +57,7 @@ class RecordWriter:
             return os.fstat(self._file.fileno()).st_size
 
     def rewind(self, mark: int) -> None:
-        """Drop every record that was written after a mark was taken; 0 is the beginning.
+        """Drop every line that was written after a mark was taken; 0 is the beginning.
 
         Raises:
             GanlabError: the file cannot be written.
@@ -69,45 +69,32 @@ class RecordWriter:
 
     def close(self) -> None:
         """Close the file."""
-        # A record that a full disk kept out is tried once more here; `write` has said so already.
+        # A line that a full disk kept out is tried once more here; `write` has said so already.
         with suppress(OSError):
             self._file.close()
 
 
-def read_records(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the records of a file, the oldest first; none where there is no file.
+def last_line(path: Path) -> dict[str, Any] | None:
+    """Return the values of a file's last whole line, however long the file; `None` if there is none.
 
-    A last line that is still being written, or was torn by a crash, is left out.
+    A line that is still being written, or was torn by a crash, is passed over.
     """
-    if not path.exists():
-        return
-    with explained(f"cannot read {path}"), path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            if not line.endswith("\n"):
-                return
-            record = _parse(line)
-            if record is not None:
-                yield record
-
-
-def last_record(path: Path) -> dict[str, Any] | None:
-    """Return the last whole record of a file, however long the file; `None` if there is none."""
     if not path.exists():
         return None
     with explained(f"cannot read {path}"), path.open("rb") as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(0, end - _TAIL_BYTES))
         lines = file.read().decode("utf-8", errors="replace").splitlines(keepends=True)
-    records = (_parse(line) for line in reversed(lines) if line.endswith("\n"))
-    return next((record for record in records if record is not None), None)
+    whole = (_parse(line) for line in reversed(lines) if line.endswith("\n"))
+    return next((values for values in whole if values is not None), None)
 
 
 def _parse(line: str) -> dict[str, Any] | None:
     try:
-        record = json.loads(line)
+        values = json.loads(line)
     except ValueError:
         return None
-    return {key: _restore(value) for key, value in record.items()} if isinstance(record, dict) else None
+    return {key: _restore(value) for key, value in values.items()} if isinstance(values, dict) else None
 
 
 def _restore(value: Any) -> Any:

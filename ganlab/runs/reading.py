@@ -13,7 +13,7 @@ from ganlab.config.toml import parse_toml
 from ganlab.errors import GanlabError, UsageError
 from ganlab.registry.suggest import closest
 from ganlab.runs.checkpoints import Checkpoints
-from ganlab.runs.jsonl import last_record
+from ganlab.runs.jsonl import last_line
 from ganlab.runs.layout import RunLayout
 from ganlab.runs.lock import is_locked
 from ganlab.runs.reporting import print_warning
@@ -39,7 +39,17 @@ class Run:
     @property
     def name(self) -> str:
         """Title and id as the directories have them, `celeba-64/20260102-030405-0a1b`."""
-        return f"{self.path.parent.name}/{self.path.name}"
+        return RunLayout(self.path).name
+
+    @property
+    def runs(self) -> Path:
+        """The directory of all runs."""
+        return RunLayout(self.path).runs
+
+    @property
+    def samples(self) -> Path:
+        """The directory of its pictures."""
+        return RunLayout(self.path).samples
 
     @property
     def resolved(self) -> Path:
@@ -69,7 +79,7 @@ class Run:
 
     def last_metrics(self) -> dict[str, Any] | None:
         """Return the scalars of the last log point, with `step` and `time`; `None` before the first."""
-        return last_record(RunLayout(self.path).metrics)
+        return last_line(RunLayout(self.path).metrics)
 
 
 def read_run(path: Path) -> Run:

@@ -19,10 +19,7 @@ from ganlab.tracking.hub import TrackerHub
 from ganlab.tracking.pictures import write_png
 from ganlab.training.pictures import Pictures
 
-__all__ = ["DIVERGENCE", "Recorder", "RunRecorder"]
-
-DIVERGENCE = "divergence.json"
-"""The log that a divergence leaves, with pictures of the same name beside it."""
+__all__ = ["Recorder", "RunRecorder"]
 
 
 class Recorder:
@@ -134,8 +131,8 @@ class RunRecorder(Recorder):
         """Write every number to `logs/divergence.json`, and what the last weights draw beside it."""
         bundle: dict[str, Any] = {"step": error.step, "values": error.values, "reason": str(error)}
         try:
-            self.run.write_log(DIVERGENCE, {**bundle, "weights": engine.inspect()})
+            self.run.write_divergence({**bundle, "weights": engine.inspect()})
             for name, picture in pictures.generated().pictures.items():
-                write_png(self.run.log_path(f"divergence-{name}.png"), picture)
+                write_png(self.run.divergence_picture_path(name), picture)
         except Exception as failure:  # whatever is wrong by now, the divergence is what has to be told
             self.console.message(f"warning: what is known of the divergence could not be kept: {failure}")

@@ -42,7 +42,7 @@ from ganlab.tracking.console import Console
 from ganlab.tracking.hub import TrackerHub
 from ganlab.tracking.tracker import RunInfo, Tracker
 from ganlab.training.interrupt import StopRequest
-from ganlab.training.recorder import DIVERGENCE, Recorder, RunRecorder
+from ganlab.training.recorder import Recorder, RunRecorder
 from ganlab.training.trainer import Trainer
 
 __all__ = ["Plan", "build_engine", "build_evaluation", "require_same_data", "run_experiment"]
@@ -374,7 +374,7 @@ def _write_run(
         status = "completed"
     except DivergedError as error:
         status, reason = "diverged", str(error)
-        details = run.log_path(DIVERGENCE)
+        details = run.divergence
         left = f", and {details} has the details" if details.is_file() else ""
         raise DivergedError(f"{error}; {_kept(run)}{left}", step=error.step, values=error.values) from error
     except InterruptedRunError as error:

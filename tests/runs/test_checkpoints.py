@@ -17,6 +17,7 @@ from ganlab import ImageSpec, VectorSpec
 from ganlab.errors import GanlabError
 from ganlab.runs import checkpoints as module
 from ganlab.runs.checkpoints import Checkpoints
+from ganlab.runs.layout import CheckpointLayout
 
 
 def save(checkpoints: Checkpoints, step: int, **arguments: Any) -> Path:
@@ -248,8 +249,8 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
     checkpoints = Checkpoints(tmp_path, keep=1)
     save(checkpoints, 1)
 
-    def full(directory: Path, *_: object) -> None:
-        directory.mkdir()
+    def full(layout: CheckpointLayout, *_: object) -> None:
+        layout.root.mkdir()
         with Path("/dev/full").open("wb") as file:
             torch.save(torch.zeros(10**5), file)
 

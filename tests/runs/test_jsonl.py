@@ -11,12 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganlab.runs.encoding import to_json
-from ganlab.runs.jsonl import RecordWriter, last_record, read_records
+from ganlab.runs.jsonl import JsonLinesWriter, last_line
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "metrics.jsonl"
+
+
+def steps(path: Path) -> list[int]:
+    return [json.loads(line)["step"] for line in path.read_text().splitlines()]
 
 
 def refuse_constant(name: str) -> float:
@@ -33,46 +37,45 @@ def test_json_is_standard_and_loses_nothing(values: dict[str, float]) -> None:
     assert str(restored) == str(values)
 
 
-def test_records_come_back(path: Path) -> None:
-    writer = RecordWriter(path)
+def test_lines_come_back(path: Path) -> None:
+    writer = JsonLinesWriter(path)
     writer.write(50, {"loss": 0.5, "bad": math.nan, "worse": -math.inf, "warnings": ["a"], "none": None})
-    writer.write(100, {"loss": 0.25})
-    first, second = read_records(path)
+    first = last_line(path) or {}
     assert first.pop("time") > 0
     assert (
         str(first) == "{'step': 50, 'loss': 0.5, 'bad': nan, 'worse': -inf, 'warnings': ['a'], 'none': None}"
     )
-    assert (second["step"], second["loss"]) == (100, 0.25)
+    writer.write(100, {"loss": 0.25})
+    assert steps(path) == [50, 100]
+    assert (last_line(path) or {})["loss"] == 0.25
 
 
 def test_a_torn_line_is_passed_over_and_then_cut(path: Path) -> None:
-    RecordWriter(path).write(50, {"loss": 1})
+    JsonLinesWriter(path).write(50, {"loss": 1})
     with path.open("a") as file:
         file.write('{"step": 100, "lo')
-    assert [record["step"] for record in read_records(path)] == [50]
-    assert (last_record(path) or {})["step"] == 50
-    RecordWriter(path).write(100, {"loss": 2})
-    assert [record["step"] for record in read_records(path)] == [50, 100]
+    assert (last_line(path) or {})["step"] == 50
+    JsonLinesWriter(path).write(100, {"loss": 2})
+    assert steps(path) == [50, 100]
 
 
 def test_the_last_of_many(path: Path) -> None:
-    assert last_record(path) is None
-    assert list(read_records(path)) == []
-    writer = RecordWriter(path)
+    assert last_line(path) is None
+    writer = JsonLinesWriter(path)
     for step in range(4000):
         writer.write(step, {"text": "ü" * 40})
-    assert (last_record(path) or {})["step"] == 3999
+    assert (last_line(path) or {})["step"] == 3999
 
 
 def test_rewinding_keeps_the_past_and_goes_on(path: Path) -> None:
-    writer = RecordWriter(path)
+    writer = JsonLinesWriter(path)
     for step in (50, 100):
         writer.write(step, {})
     mark = writer.mark()
     writer.write(150, {})
     writer.close()
-    writer = RecordWriter(path)
+    writer = JsonLinesWriter(path)
     writer.rewind(mark)
     writer.rewind(mark + 1000)
     writer.write(120, {})
-    assert [record["step"] for record in read_records(path)] == [50, 100, 120]
+    assert steps(path) == [50, 100, 120]

@@ -146,7 +146,7 @@ def test_a_start_that_fails_late_leaves_nothing_either(
     def refuse(path: Path) -> None:
         raise GanlabError(f"cannot write {path}: the disk is full")
 
-    monkeypatch.setattr("ganlab.runs.directory.RecordWriter", refuse)
+    monkeypatch.setattr("ganlab.runs.directory.JsonLinesWriter", refuse)
     with pytest.raises(GanlabError, match=r"cannot write .*metrics\.jsonl: the disk is full"):
         RunDirectory.create(tmp_path / "runs", experiment)
     assert not [path for path in (tmp_path / "runs").rglob("*") if path.parent != tmp_path / "runs"]
@@ -219,8 +219,9 @@ def test_places_inside(run: RunDirectory) -> None:
         assert run.tracker_directory(taken) == run.path / "trackers" / taken
     assert run.sample_path("fixed", 1000) == run.path / "samples" / "fixed-00001000.png"
     assert run.tracker_directory("tensorboard").is_dir()
-    run.write_log("divergence.json", {"step": 4})
-    assert json.loads((run.path / "logs" / "divergence.json").read_text()) == {"step": 4}
+    run.write_divergence({"step": 4})
+    assert run.divergence == run.path / "logs" / "divergence.json"
+    assert json.loads(run.divergence.read_text()) == {"step": 4}
 
 
 def test_opening_what_is_no_run(tmp_path: Path) -> None:
