@@ -13,7 +13,7 @@ from ganlab.errors import UsageError, printable
 if TYPE_CHECKING:
     from ganlab.config import Experiment
     from ganlab.registry import Registry
-    from ganlab.training.session import Plan
+    from ganlab.training.start import Plan
 
 __all__ = [
     "experiment_options",
@@ -94,7 +94,7 @@ def make_plan(
     Raises:
         UsageError: one is given without the one that it belongs to.
     """
-    from ganlab.training.session import Plan
+    from ganlab.training.start import Plan
 
     which = parse_checkpoint(checkpoint)
     if which is not None and not fork:

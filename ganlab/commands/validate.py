@@ -42,8 +42,8 @@ def command(
     from ganlab.engine.memory_estimate import estimate
     from ganlab.memory import memory_explained
     from ganlab.processes import Processes
+    from ganlab.training.build import build_engine, build_evaluation
     from ganlab.training.interrupt import StopRequest
-    from ganlab.training.session import build_engine, build_evaluation
 
     validated = load(experiment, overrides, plugins, disabled)
     unpacked = find(validated)

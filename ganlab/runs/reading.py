@@ -99,12 +99,15 @@ def read_run(path: Path) -> Run:
     return Run(layout.root, state)
 
 
-def list_runs(root: Path, report: Callable[[str], None] = print_warning) -> list[Run]:
+def list_runs(
+    root: Path, report: Callable[[str], None] = print_warning, *, title: str | None = None
+) -> list[Run]:
     """Return the runs under a directory, the newest first; none where there is no such directory.
 
     Args:
         root: the directory of all runs, or of the runs of one title.
         report: is told of runs that cannot be read, which are left out.
+        title: of the runs that are looked for: others are left out, and not told of.
     """
     runs = []
     for pattern in ("*", "*/*"):
@@ -112,9 +115,13 @@ def list_runs(root: Path, report: Callable[[str], None] = print_warning) -> list
             if directory.name.startswith(".") or not RunLayout(directory).state.is_file():
                 continue
             try:
-                runs.append(read_run(directory))
+                run = read_run(directory)
             except GanlabError as error:
-                report(str(error))
+                if title is None or _resolved_title(directory) in (title, None):
+                    report(str(error))
+            else:
+                if title in (run.state.title, None):
+                    runs.append(run)
     return sorted(runs, key=lambda run: (run.state.created, run.state.id), reverse=True)
 
 
@@ -153,6 +160,15 @@ def find_run(wanted: str, root: Path = Path("runs")) -> Run:
     near = closest(wanted, names)
     hint = f"did you mean {near}?" if near else f"the newest are:\n{_listing(runs)}"
     raise UsageError(f"there is no run {wanted!r} in {root}; {hint}")
+
+
+def _resolved_title(directory: Path) -> str | None:
+    """Return the title of a run whose state cannot be read; `None` if that cannot be read either."""
+    try:
+        title = _read_tables(RunLayout(directory).resolved, parse_toml).get("title")
+    except GanlabError:
+        return None
+    return title if isinstance(title, str) else None
 
 
 def _read_tables(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""The engine: players, the game, turns, precision, moving averages."""
+"""A run's session: advance the engine, report, measure, save."""

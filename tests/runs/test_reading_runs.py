@@ -23,7 +23,6 @@ from ganlab.runs.directory import RunDirectory
 from ganlab.runs.encoding import to_json
 from ganlab.runs.reading import find_run, list_runs
 from ganlab.runs.state import Best
-from ganlab.training.session import Plan, _chosen_run
 
 
 def plant(
@@ -151,13 +150,29 @@ def test_runs_of_titles_that_share_a_directory_are_not_mixed_up(
         (run.path / "run.json").write_text(
             to_json({**state, "created": f"2026-01-0{number + 1}T00:00:00+00:00"})
         )
-        made[title] = run.path, entitled
-    assert len({path.parent for path, _ in made.values()}) == 1
-    for path, entitled in made.values():
-        found = _chosen_run(entitled, Plan(tmp_path / "runs", resume="auto"))
-        assert found is not None and found.path == path
-    third = replace(experiment, settings=experiment.settings.model_copy(update={"title": f"{titles[0]}!"}))
-    assert _chosen_run(third, Plan(tmp_path / "runs", resume="auto")) is None
+        made[title] = run.path
+    assert len({path.parent for path in made.values()}) == 1
+    for title, path in made.items():
+        found = list_runs(tmp_path / "runs", title=title)
+        assert [run.path for run in found] == [path]
+    assert list_runs(tmp_path / "runs", title=f"{titles[0]}!") == []
+
+
+@pytest.mark.parametrize(
+    ("resolved", "told"),
+    [('title = "Rings"', False), ('title = "Faces"', True), ("title = [", True), ("", True), (None, True)],
+)
+def test_a_damaged_run_of_another_title_is_none_of_ones_business(
+    root: Path, resolved: str | None, told: bool
+) -> None:
+    damaged = root / "rings" / "20260103-030405-0a1b"
+    (damaged / "run.json").write_text("")
+    if resolved is not None:
+        (damaged / "resolved.toml").write_text(resolved)
+    reports: list[str] = []
+    found = list_runs(root, reports.append, title="Faces")
+    assert [run.path.name for run in found] == ["20260102-030405-ffff", "20260101-030405-0a1b"]
+    assert reports == ([f"{damaged / 'run.json'} is damaged: it is empty"] if told else [])
 
 
 def test_runs_as_a_table_and_as_json(root: Path) -> None:

@@ -13,7 +13,7 @@ from ganlab.data.preparation import prepare
 from ganlab.engine.engine import Engine
 from ganlab.errors import GanlabError, UsageError
 from ganlab.processes import Processes
-from ganlab.training.session import require_same_data
+from ganlab.training.build import require_same_data
 
 EXPERIMENT = """
 title = "Shared"

@@ -33,7 +33,7 @@ from ganlab.data import feed
 from ganlab.data.preparation import Data, prepare
 from ganlab.engine.engine import Engine
 from ganlab.processes import Processes
-from ganlab.training.session import build_engine
+from ganlab.training.build import build_engine
 
 COMPARED_EVERY = 50
 """Steps between states from which single steps are compared."""

@@ -1,0 +1,75 @@
+"""What is not as it was when a run goes on: its experiment, its data, its machine, ganlab itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ganlab.config.difference import differences
+from ganlab.config.experiment import Experiment
+from ganlab.data.preparation import Data
+from ganlab.engine.engine import Engine
+from ganlab.processes import Processes
+from ganlab.runs.environment import describe_environment
+from ganlab.runs.reading import Run
+
+__all__ = ["changes_of_experiment", "changes_of_machine", "changes_since_earlier_versions"]
+
+_EXACTNESS = ("python", "platform", "device_name", "threads", "cuda")
+"""What has to be the same for the same bytes, beside torch and the number of processes."""
+
+
+def changes_of_experiment(
+    run: Run, state: Mapping[str, Any] | None, experiment: Experiment, data: Data
+) -> list[str]:
+    """Return how an experiment differs from what a run was.
+
+    Args:
+        run: what goes on.
+        state: of its checkpoint; `None` where there is none.
+        experiment: what it is to be.
+        data: the experiment's.
+    """
+    changes = [str(difference) for difference in differences(run.experiment(), experiment)]
+    if state is not None and state["data"] != data.store.fingerprint:
+        changes.append("the data: its content is another, or it is prepared otherwise")
+    return changes
+
+
+def changes_of_machine(run: Run, processes: Processes) -> list[str]:
+    """Return what keeps a run from going on to the same bytes."""
+    now = describe_environment()
+    before = run.environment()
+    changes = [
+        f"{name}: {before.get(name)} -> {now[name]}" for name in _EXACTNESS if before.get(name) != now[name]
+    ]
+    torch_before, torch_now = (each.get("packages", {}).get("torch") for each in (before, now))
+    if torch_before != torch_now:
+        changes.append(f"torch: {torch_before} -> {torch_now}")
+    world = run.state.sessions[-1].processes if run.state.sessions else 1
+    if world != processes.world:
+        changes.append(f"processes: {world} -> {processes.world}")
+    return changes
+
+
+def changes_since_earlier_versions(state: Mapping[str, Any], engine: Engine) -> list[str]:
+    """Return what an earlier ganlab, which did not record how it took statistics, did otherwise.
+
+    Args:
+        state: of a checkpoint.
+        engine: what goes on from it.
+    """
+    if "statistics_samples" in state["trainer"]:
+        return []
+    changes = []
+    if engine.statistics_samples:
+        changes.append(
+            "the generator's running statistics: those that training left behind -> taken afresh from "
+            f"{engine.statistics_samples:,} samples, so measurements before and after do not compare"
+        )
+    if engine.average is not None and engine.images_per_step != engine.batch_size:
+        changes.append(
+            f"ema.half_life_images: a step counted {engine.batch_size:,} images -> "
+            f"{engine.images_per_step:,}, a batch for each turn"
+        )
+    return changes

@@ -1,0 +1,155 @@
+"""Where a session starts: a new run, a run that goes on, or a fork of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from ganlab.config.experiment import Experiment
+from ganlab.data.preparation import Data
+from ganlab.engine.engine import Engine
+from ganlab.errors import GanlabError, UsageError, summarised
+from ganlab.processes import Processes
+from ganlab.runs.directory import RunDirectory
+from ganlab.runs.reading import Run, find_run, list_runs
+from ganlab.runs.state import Parent
+from ganlab.training.changes import (
+    changes_of_experiment,
+    changes_of_machine,
+    changes_since_earlier_versions,
+)
+
+__all__ = ["Plan", "Start", "find_start"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where a run begins, and where it is kept.
+
+    Attributes:
+        runs: the directory of all runs.
+        resume: what is gone on with: a run as `find_run` takes it; `auto` for the newest of this
+            title, if there is one; `None` for a new run.
+        fork: leave that run as it is, and go on from it in a new one.
+        checkpoint: which of its checkpoints a fork starts from.
+        allow_change: go on although the experiment has changed, and record how.
+    """
+
+    runs: Path
+    resume: str | None = None
+    fork: bool = False
+    checkpoint: Literal["best", "last"] | int = "last"
+    allow_change: bool = False
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the leader found to start from, for all processes to know.
+
+    Attributes:
+        run: id and directory of the run that is gone on with, or forked; `None` for a new one.
+        fork: whether it is forked.
+        state: of its checkpoint; `None` where there is none.
+        changes: what differs from it.
+        finished: whether there is nothing left to do.
+    """
+
+    run: tuple[str, Path] | None = None
+    fork: bool = False
+    state: Mapping[str, Any] | None = None
+    changes: tuple[str, ...] = ()
+    finished: bool = False
+
+    @property
+    def step(self) -> int:
+        """The step that the session starts after."""
+        return 0 if self.state is None else int(self.state["engine"]["step"])
+
+    @property
+    def resumes(self) -> bool:
+        """Whether a run goes on in its own directory."""
+        return self.run is not None and not self.fork
+
+    @property
+    def parent(self) -> Parent | None:
+        """What a new run is forked from, if it is."""
+        return Parent(self.run[0], self.step) if self.run is not None and self.fork else None
+
+    def restore(self, engine: Engine) -> Start:
+        """Bring an engine to the checkpoint; return the start with what an earlier ganlab did otherwise.
+
+        Raises:
+            GanlabError: the checkpoint does not fit the engine's networks.
+        """
+        if self.state is None:
+            return self
+        try:
+            engine.load_state_dict(self.state["engine"])
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise GanlabError(
+                f"the checkpoint does not fit the experiment as it is now: {summarised(error)}\n"
+                "    networks keep their shapes when a run goes on, or is forked; for others, start a new run"
+            ) from error
+        since = changes_since_earlier_versions(self.state, engine)
+        return replace(self, changes=(*self.changes, *since))
+
+
+@contextmanager
+def find_start(
+    experiment: Experiment, plan: Plan, data: Data, processes: Processes
+) -> Iterator[tuple[Start, RunDirectory | None]]:
+    """Yield where to start, and to the leader the run that is gone on with, under its lock.
+
+    Raises:
+        UsageError: there is no such run, the experiment differs from it and that is not allowed, or
+            it has more steps behind it than are asked for.
+        GanlabError: the run is damaged or being written, or no checkpoint can be read.
+    """
+    directory: RunDirectory | None = None
+
+    def find() -> Start:
+        nonlocal directory
+        run = _find_planned_run(experiment, plan)
+        if run is None:
+            return Start()
+        if not plan.fork:
+            directory = RunDirectory.open(run.path, keep=experiment.settings.checkpoint.keep)
+        return _start_from(run, experiment, plan, data, processes)
+
+    try:
+        yield processes.run_on_leader(find), directory
+    finally:
+        if directory is not None:
+            directory.close()
+
+
+def _find_planned_run(experiment: Experiment, plan: Plan) -> Run | None:
+    if plan.resume == "auto":
+        return next(iter(list_runs(plan.runs, title=experiment.settings.title)), None)
+    return None if plan.resume is None else find_run(plan.resume, plan.runs)
+
+
+def _start_from(run: Run, experiment: Experiment, plan: Plan, data: Data, processes: Processes) -> Start:
+    state: Mapping[str, Any] | None = None
+    if plan.fork or run.checkpoints.steps:
+        state = run.checkpoints.load(plan.checkpoint if plan.fork else "last").state()
+    changes = changes_of_experiment(run, state, experiment, data)
+    if changes and not (plan.allow_change or plan.fork):
+        listing = "\n".join(f"    {change}" for change in changes)
+        raise UsageError(
+            f"the experiment is not what {run.path} was:\n{listing}\n"
+            "`--allow-change` goes on with it all the same and records the change; `--fork` leaves the run "
+            "as it is and goes on in a new one; a key that is set to what it was is no change"
+        )
+    steps = experiment.settings.training.steps
+    start = Start((run.state.id, run.path), plan.fork, state)
+    if start.step > steps:
+        raise UsageError(f"{run.path} has {start.step} steps behind it, and training.steps is {steps}")
+    if steps != run.state.steps:
+        changes.append(f"training.steps: {run.state.steps} -> {steps}")
+    changes += changes_of_machine(run, processes)
+    finished = run.state.status == "completed" and start.step >= steps and not plan.fork
+    return replace(start, changes=tuple(changes), finished=finished)
