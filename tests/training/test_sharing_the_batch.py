@@ -52,10 +52,10 @@ def test_every_process_has_samples_and_as_many_passes_as_the_others(tmp_path: Pa
 class Two(Processes):
     """What a leader hears from two processes, of which the other found fewer samples."""
 
-    def gather(self, value: Any) -> list[Any]:
+    def gather_object(self, value: Any) -> list[Any]:
         return [value, ("another", 53)]
 
-    def broadcast(self, value: Any) -> Any:
+    def broadcast_object(self, value: Any) -> Any:
         return value
 
 
