@@ -46,8 +46,8 @@ def differences(before: Mapping[str, Any], now: Experiment) -> list[Difference]:
     """Return what differs, in the order of the new experiment.
 
     Not compared are `training.steps`, options that say where files lie (the data itself is
-    known by its content), versions of installed packages, and keys that an earlier version did
-    not know, as long as they have their defaults.
+    known by its content), versions of installed packages, keys that an earlier version did
+    not know, as long as they have their defaults, and how samples are held out where none are.
 
     Args:
         before: content of a run's `resolved.toml`.
@@ -55,6 +55,8 @@ def differences(before: Mapping[str, Any], now: Experiment) -> list[Difference]:
     """
     passed_over = _NOT_COMPARED | set(_locations(now))
     old, new = (dict(_flatten(tables, "")) for tables in (before, now.resolved))
+    if old.get("dataset.holdout") == new.get("dataset.holdout") == 0:
+        passed_over.add("dataset.split_seed")
     old = {**{path: value for path, value in _defaults(now, old).items() if path in new}, **old}
     found = []
     for path in dict.fromkeys([*new, *old]):

@@ -41,5 +41,17 @@ def test_another_seed_does_not_divide_the_data_anew(load: World, base: str, worl
     assert split_seed(load_experiment("child.toml")) == 7
 
 
+def test_where_nothing_is_held_out_an_unchanged_file_is_no_change(
+    load: World, base: str, world: Path
+) -> None:
+    whole = base.replace("[dataset]\n", "[dataset]\nholdout = 0\n")
+    run = earlier(load, whole, world)
+    assert differences(run.experiment(), load(f"seed = 7\n{whole}")) == []
+    run = earlier(load, base, world)
+    assert [str(each) for each in differences(run.experiment(), load(f"seed = 7\n{base}"))] == [
+        "dataset.split_seed: 7 -> 0"
+    ]
+
+
 def test_an_experiment_that_a_person_wrote_has_the_default(load: World, base: str) -> None:
     assert split_seed(load(f"seed = 7\n{base}")) == 0
