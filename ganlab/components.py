@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 from ganlab.paths import parse_path
 
 __all__ = [
-    "KINDS",
     "Component",
     "DatasetComponent",
     "DiscriminatorComponent",
@@ -28,6 +27,7 @@ __all__ = [
     "LatentSpec",
     "LossComponent",
     "Metric",
+    "OptimizerComponent",
     "Options",
     "SampleSpec",
     "TrackerComponent",
@@ -233,6 +233,17 @@ class LossComponent(Component):
 
 
 @dataclass(frozen=True)
+class OptimizerComponent(Component):
+    """`build(options, parameters) -> torch.optim.Optimizer` over all of `parameters`, a list.
+
+    The learning rate is the experiment's: the core sets `lr` of every parameter group before each step.
+    """
+
+    kind: ClassVar[str] = "optimizer"
+    accepts: tuple[type[ImageSpec] | type[VectorSpec], ...] = (ImageSpec, VectorSpec)
+
+
+@dataclass(frozen=True)
 class EvaluatorComponent(Component):
     """`build(options, image) -> ganlab.Evaluator`.
 
@@ -282,19 +293,3 @@ class TrackerComponent(Component):
 
     kind: ClassVar[str] = "tracker"
     accepts: tuple[type[ImageSpec] | type[VectorSpec], ...] = (ImageSpec, VectorSpec)
-
-
-KINDS: dict[str, type[Component]] = {
-    record.kind: record
-    for record in (
-        DatasetComponent,
-        GeneratorComponent,
-        DiscriminatorComponent,
-        EncoderComponent,
-        LossComponent,
-        EvaluatorComponent,
-        FeaturesComponent,
-        TrackerComponent,
-    )
-}
-"""Every kind of component, by the word that experiments and commands use."""

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 
 from ganlab.after_training.trained_generator import restore_generator
-from ganlab.config import EvaluatorChoice, Experiment
+from ganlab.config import EvaluatorSelection, Experiment
 from ganlab.data.cache_directory import cache_directory
 from ganlab.data.preparation import Data
 from ganlab.engine.labels import LabelSampler
@@ -57,14 +57,14 @@ class CheckpointEvaluation:
         run: whose checkpoints they are.
         experiment: the run's.
         data: prepared from it.
-        choices: what is measured.
+        evaluators: what is measured.
         device: where to compute.
     """
 
     run: Run
     experiment: Experiment
     data: Data
-    choices: Sequence[EvaluatorChoice]
+    evaluators: Sequence[EvaluatorSelection]
     device: torch.device
 
     def measure(
@@ -81,7 +81,7 @@ class CheckpointEvaluation:
             GanlabError: a checkpoint is damaged, or something cannot be measured.
         """
         evaluation = Evaluation(
-            self.choices,
+            self.evaluators,
             self.data.store.spec,
             ReferenceData.of(self.data),
             device=self.device,
@@ -91,7 +91,7 @@ class CheckpointEvaluation:
         if not self.other_data:
             evaluation.load_state_dict(self._state["trainer"]["evaluation"])
         # The last latents of a set depend on its size: the run's own evaluators see the run's own set.
-        own = [choice.settings.samples for choice in self.experiment.evaluators]
+        own = [evaluator.settings.samples for evaluator in self.experiment.evaluators]
         most = max([*own, evaluation.most_samples])
         labels = LabelSampler(self.data.store.labels, self.data.split.training)
         for step in steps:

@@ -19,7 +19,7 @@ from ganlab.errors import UsageError
 
 if TYPE_CHECKING:
     from ganlab.components import ImageSpec
-    from ganlab.config import EvaluatorChoice
+    from ganlab.config import EvaluatorSelection
     from ganlab.data.image_set import ImageSet
     from ganlab.data.store import Store
     from ganlab.evaluation.evaluation import Show
@@ -143,7 +143,7 @@ def _packed(images: ImageSet, spec: ImageSpec, max_pixels: int | None) -> Store:
 
 
 def _measure(
-    choices: tuple[EvaluatorChoice, ...],
+    choices: tuple[EvaluatorSelection, ...],
     spec: ImageSpec,
     stores: list[Store],
     holdout: float,

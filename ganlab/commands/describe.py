@@ -11,21 +11,19 @@ import click
 from ganlab.commands.common import plugin_options, tell_failures
 from ganlab.commands.tables import print_table
 from ganlab.components import Component, EvaluatorComponent, ImageSpec, LossComponent
+from ganlab.kinds import KINDS
 from ganlab.registry import Offer
 
 __all__ = ["command"]
 
 
-@click.command("describe")
+@click.command("describe", epilog=f"KIND is one of {', '.join(KINDS)}.")
 @click.argument("kind", metavar="KIND")
 @click.argument("name", metavar="NAME")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @plugin_options
 def command(kind: str, name: str, as_json: bool, plugins: tuple[str, ...], disabled: tuple[str, ...]) -> None:
-    """Explain one component and its options.
-
-    KIND is one of dataset, generator, discriminator, encoder, loss, evaluator, features, tracker.
-    """
+    """Explain one component and its options."""
     from ganlab.registry import load_registry
 
     registry = load_registry(plugins=plugins, disabled=disabled)
@@ -80,9 +78,8 @@ def _facts(offer: Offer) -> Iterator[tuple[str, str]]:
 def _core_keys(component: Component) -> list[str]:
     """Return the keys that the core itself knows in such a table, each with its default."""
     from ganlab.config.example import default_text
-    from ganlab.config.settings import COMPONENT_TABLES
 
-    fields = COMPONENT_TABLES[component.kind].model_fields
+    fields = KINDS[component.kind].settings.model_fields
     own = {"name"}
     if isinstance(component, EvaluatorComponent) and component.features_of is not None:
         own.add("features")  # It is defined on certain ones, and refuses others.

@@ -19,7 +19,7 @@ from ganlab.commands.measurements import (
 from ganlab.errors import InterruptedRunError
 
 if TYPE_CHECKING:
-    from ganlab.config import EvaluatorChoice, Experiment
+    from ganlab.config import EvaluatorSelection, Experiment
     from ganlab.evaluation.measurement import Measurement
     from ganlab.runs.evaluation_directory import EvaluationDirectory
 
@@ -117,7 +117,7 @@ def _divided(overrides: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]
 
 def _choices(
     experiment: Experiment, wanted: Sequence[str], overrides: Sequence[str]
-) -> tuple[EvaluatorChoice, ...]:
+) -> tuple[EvaluatorSelection, ...]:
     """Return the run's own evaluators or those that are asked for, with their options set."""
     from ganlab.components import ImageSpec, VectorSpec
     from ganlab.config.evaluators import choose_evaluators

@@ -15,7 +15,7 @@ from ganlab.errors import ExperimentError, Problem
 
 if TYPE_CHECKING:
     from ganlab.components import Component, SampleSpec
-    from ganlab.config.experiment import Experiment, Selection
+    from ganlab.config import Experiment, Selection
     from ganlab.data.preparation import Data
     from ganlab.engine.engine import Engine
 
@@ -31,7 +31,7 @@ _CLASSES = 50
 def command(
     experiment: Path, overrides: tuple[str, ...], plugins: tuple[str, ...], disabled: tuple[str, ...]
 ) -> None:
-    """Build all that EXPERIMENT asks for, check every network and loss, and try them on one batch.
+    """Build all that EXPERIMENT asks for, check every network, loss and optimizer, and try them on one batch.
 
     Prints sizes, shapes, parameter counts, what was checked and the memory that a step takes;
     writes no run directory.
@@ -50,7 +50,7 @@ def command(
     networks = make_networks(validated, unpacked.spec, Processes())
     footprint = estimate(validated, unpacked, networks)
     footprint.require_room()
-    with memory_explained("while networks and losses were checked"):
+    with memory_explained("while networks, losses and optimizers were checked"):
         checked = _check(validated, unpacked.spec)
     data = unpacked.pack()
     engine = build_engine(validated, data, networks=networks)
@@ -65,7 +65,7 @@ def command(
 
 
 def _check(experiment: Experiment, spec: SampleSpec) -> list[tuple[str, str]]:
-    """Hold the experiment's networks and losses against the promises of their kinds; return what was checked.
+    """Hold networks, losses and optimizers against the promises of their kinds; return what was checked.
 
     Raises:
         ExperimentError: promises are broken; one problem for each component.
@@ -75,7 +75,11 @@ def _check(experiment: Experiment, spec: SampleSpec) -> list[tuple[str, str]]:
 
     networks = (experiment.generator, experiment.discriminator, experiment.encoder)
     selections: list[Selection[Component]] = [selection for selection in networks if selection is not None]
-    selections += [choice.selection for choice in experiment.losses]
+    selections += experiment.losses
+    for player, optimizer in experiment.optimizers.items():
+        known = [(selection.component, selection.options) for selection in selections]
+        if getattr(experiment, player) is not None and (optimizer.component, optimizer.options) not in known:
+            selections.append(optimizer)
     lines: list[tuple[str, str]] = []
     problems: list[Problem] = []
     for selection in selections:
@@ -145,7 +149,7 @@ def _describe_play(engine: Engine) -> list[tuple[str, str]]:
         ("losses" if not number else "", f"{tag.removeprefix(tags.LOSSES)} = {value:.4g}")
         for number, (tag, value) in enumerate(values.items())
     ]
-    measures = [f"{choice.selection.label} on {choice.features.label}" for choice in experiment.evaluators]
+    measures = [f"{choice.label} on {choice.features.label}" for choice in experiment.evaluators]
     lines.append(("evaluators", ", ".join(measures) or "none"))
     training = experiment.settings.training
     precision = str(engine.dtype).removeprefix("torch.")

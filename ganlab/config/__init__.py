@@ -1,21 +1,15 @@
 """From TOML to a validated, fully resolved experiment, with line numbers in every error."""
 
-from ganlab.config.experiment import (
-    BestMetric,
-    EvaluatorChoice,
-    Experiment,
-    LossChoice,
-    Origin,
-    Selection,
-)
+from ganlab.config.experiment import BestMetric, Experiment
 from ganlab.config.loader import load_experiment
+from ganlab.config.origin import Origin
 from ganlab.config.resolve import dump_resolved, relocate_plugins
+from ganlab.config.selection import EvaluatorSelection, Selection
 
 __all__ = [
     "BestMetric",
-    "EvaluatorChoice",
+    "EvaluatorSelection",
     "Experiment",
-    "LossChoice",
     "Origin",
     "Selection",
     "dump_resolved",

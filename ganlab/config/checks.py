@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
 
-from ganlab.components import (
-    EvaluatorComponent,
-    ImageSpec,
-    LossComponent,
-    Metric,
-    VectorSpec,
-)
-from ganlab.config.experiment import BestMetric, Origin
-from ganlab.config.selection import Choices, Chosen
+from ganlab.components import EvaluatorComponent, ImageSpec, LossComponent, VectorSpec
+from ganlab.config.draft import Draft
+from ganlab.config.experiment import BestMetric
 from ganlab.config.settings import TrainingSettings
 from ganlab.errors import Problem
-from ganlab.registry import Registry
+from ganlab.kinds import KINDS
+from ganlab.registry import Offer
 from ganlab.registry.suggest import did_you_mean, listing
 
-__all__ = ["Draft", "best_metric", "check_together"]
+__all__ = ["best_metric", "check_together"]
 
 _DIVISORS_TRIED = 100_000
-
-
-@dataclass(frozen=True)
-class Draft:
-    """An experiment that may still have problems: its values and whatever could be chosen from them."""
-
-    values: dict[str, Any]
-    choices: Choices
-    registry: Registry
-    origin: Origin
-
-    def table(self, name: str) -> dict[str, Any]:
-        """Return a top-level table as given, empty where there is none."""
-        table = self.values.get(name)
-        return table if isinstance(table, dict) else {}
 
 
 def check_together(draft: Draft) -> list[Problem]:
@@ -55,44 +33,42 @@ def check_together(draft: Draft) -> list[Problem]:
 
 
 def _labels_differ(draft: Draft) -> Iterator[Problem]:
-    sections = {
-        "losses": draft.choices.losses,
-        "evaluators": draft.choices.evaluators,
-        "trackers": draft.choices.trackers,
-    }
-    for entries in sections.values():
-        seen: dict[str, Chosen] = {}
-        for chosen in filter(None, entries):
+    for section in (kind.section for kind in KINDS.values() if "label" in kind.core_keys):
+        seen: dict[str, tuple[str, str]] = {}
+        for path, label in _labels(draft, section).items():
             # Files are named by labels, and to some file systems `A` and `a` are one name.
-            other = seen.setdefault(chosen.label.lower(), chosen)
-            if other is not chosen:
-                case = "" if other.label == chosen.label else f", but for the case of `{other.label}`"
-                message = f"is called `{chosen.label}`, as {other.path} is{case}"
+            other, its_label = seen.setdefault(label.lower(), (path, label))
+            if other != path:
+                case = "" if its_label == label else f", but for the case of `{its_label}`"
+                message = f"is called `{label}`, as {other} is{case}"
                 hint = 'tell them apart: add `label = "…"` to one of them'
-                yield draft.origin.problem(chosen.path, message, hint)
+                yield draft.origin.problem(path, message, hint)
+
+
+def _labels(draft: Draft, section: str) -> dict[str, str]:
+    """Return what the entries of a section will be called, by their paths."""
+    return {path: draft.label(path, offer) for path, offer in draft.of(section).items() if offer}
 
 
 def _samples_fit(draft: Draft) -> Iterator[Problem]:
-    spec, dataset = draft.choices.spec, draft.choices.dataset
+    spec, dataset = draft.samples, draft.offers.get("dataset")
     if spec is None or dataset is None:
         return
-    for chosen in draft.choices.all():
-        component = chosen.offer.component
-        if chosen is dataset or spec in component.accepts:
+    for path, offer in draft.offers.items():
+        if offer is None or path == "dataset" or spec in offer.component.accepts:
             continue
+        component = offer.component
         takes = " or ".join(_samples(accepted) for accepted in component.accepts)
         message = (
             f"`{component.name}` works on {takes}, "
-            f"but the dataset `{dataset.offer.component.name}` yields {_samples(spec)}"
+            f"but the dataset `{dataset.component.name}` yields {_samples(spec)}"
         )
         fitting = [
             offer.component.name
             for offer in draft.registry.components(component.kind)
             if spec in offer.component.accepts
         ]
-        yield draft.origin.problem(
-            f"{chosen.path}.name", message, f"for {_samples(spec)}: {listing(fitting)}"
-        )
+        yield draft.origin.problem(f"{path}.name", message, f"for {_samples(spec)}: {listing(fitting)}")
 
 
 def _samples(spec: type[ImageSpec] | type[VectorSpec]) -> str:
@@ -100,33 +76,34 @@ def _samples(spec: type[ImageSpec] | type[VectorSpec]) -> str:
 
 
 def _image_has_images(draft: Draft) -> Iterator[Problem]:
-    dataset = draft.choices.dataset
-    if draft.choices.spec is VectorSpec and dataset and "image" in draft.values:
-        message = f"the dataset `{dataset.offer.component.name}` yields vectors, not images"
+    dataset = draft.offers.get("dataset")
+    if draft.samples is VectorSpec and dataset and "image" in draft.values:
+        message = f"the dataset `{dataset.component.name}` yields vectors, not images"
         yield draft.origin.problem("image", message, "remove the table")
 
 
 def _losses_have_their_networks(draft: Draft) -> Iterator[Problem]:
-    for chosen in filter(None, draft.choices.losses):
-        component = chosen.offer.component
-        assert isinstance(component, LossComponent)
+    for path, offer in draft.of("losses").items():
+        if offer is None or not isinstance(offer.component, LossComponent):
+            continue
+        component = offer.component
         for network in sorted(component.needs):
             if network not in draft.values:
                 article = "an" if network == "encoder" else "a"
                 names = listing(offer.component.name for offer in draft.registry.components(network))
                 yield draft.origin.problem(
-                    chosen.path,
+                    path,
                     f"the loss `{component.name}` needs {article} {network}",
-                    f"add {article} [{network}] table; {network}s: {names}",
+                    f"add {article} [{network}] table; {KINDS[network].plural}: {names}",
                 )
 
 
 def _networks_have_their_losses(draft: Draft) -> Iterator[Problem]:
-    losses = draft.choices.losses
+    losses = draft.of("losses").values()
     if not losses or None in losses:
         return
     for network in ("discriminator", "encoder"):
-        if network in draft.values and not any(_needs(chosen, network) for chosen in losses):
+        if network in draft.values and not any(_needs(offer, network) for offer in losses):
             names = listing(
                 offer.component.name
                 for offer in draft.registry.components("loss")
@@ -140,21 +117,21 @@ def _networks_have_their_losses(draft: Draft) -> Iterator[Problem]:
             )
 
 
-def _needs(chosen: Chosen | None, network: str) -> bool:
-    component = chosen.offer.component if chosen else None
+def _needs(offer: Offer | None, network: str) -> bool:
+    component = offer.component if offer else None
     return isinstance(component, LossComponent) and network in component.needs
 
 
 def _best_is_measured(draft: Draft) -> Iterator[Problem]:
-    best = draft.table("checkpoint").get("best")
-    evaluators = draft.choices.evaluators
-    if not isinstance(best, str) or None in evaluators:
+    best = draft.section("checkpoint").get("best")
+    evaluators = draft.of("evaluators")
+    if not isinstance(best, str) or None in evaluators.values():
         return
     if not evaluators:
         hint = "add an `[[evaluators]]` table, or remove `best`"
         yield draft.origin.problem("checkpoint.best", "nothing is evaluated", hint)
         return
-    options = _possible(evaluators)
+    options = _possible(draft)
     found = [option for option in options if best == f"{option.label}.{option.metric.name}"]
     found = found or [option for option in options if best == option.label][:1]
     directed = [option for option in options if option.metric.better]
@@ -169,32 +146,32 @@ def _best_is_measured(draft: Draft) -> Iterator[Problem]:
         yield draft.origin.problem("checkpoint.best", message, hint)
 
 
-def best_metric(best: str | None, evaluators: Sequence[Chosen | None]) -> BestMetric | None:
+def best_metric(best: str | None, draft: Draft) -> BestMetric | None:
     """Return the metric that chooses the best checkpoint; `None` if no metric has a direction.
 
     Args:
         best: as the experiment says it, checked; `None` asks for the first metric that can choose.
-        evaluators: in the experiment's order.
+        draft: whose evaluators.
     """
-    options = _possible(evaluators)
+    options = _possible(draft)
     exact = [option for option in options if best == f"{option.label}.{option.metric.name}"]
     labelled = [option for option in options if best == option.label]
     directed = [option for option in options if best is None and option.metric.better]
     return next(iter((*exact, *labelled, *directed)), None)
 
 
-def _possible(evaluators: Sequence[Chosen | None]) -> list[BestMetric]:
-    result = []
-    for chosen in filter(None, evaluators):
-        component = chosen.offer.component
-        assert isinstance(component, EvaluatorComponent)
-        metrics: tuple[Metric, ...] = component.metrics
-        result += [BestMetric(chosen.label, metric) for metric in metrics]
-    return result
+def _possible(draft: Draft) -> list[BestMetric]:
+    """Return every metric that is measured, in the experiment's order."""
+    return [
+        BestMetric(draft.label(path, offer), metric)
+        for path, offer in draft.of("evaluators").items()
+        if offer and isinstance(offer.component, EvaluatorComponent)
+        for metric in offer.component.metrics
+    ]
 
 
 def _microbatches_fill_a_batch(draft: Draft) -> Iterator[Problem]:
-    training = draft.table("training")
+    training = draft.section("training")
     batch = training.get("batch_size", TrainingSettings.model_fields["batch_size"].default)
     micro = training.get("microbatch_size")
     if not (isinstance(micro, int) and isinstance(batch, int)) or micro < 1 or batch < 1:

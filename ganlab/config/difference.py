@@ -9,10 +9,11 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from ganlab.components import Options
 from ganlab.config.experiment import Experiment
-from ganlab.config.settings import COMPONENT_TABLES, Settings
+from ganlab.config.selection import Selection
+from ganlab.config.settings import Settings
 from ganlab.config.writing import toml_value
+from ganlab.kinds import KINDS
 
 __all__ = ["Difference", "differences"]
 
@@ -94,8 +95,8 @@ def _changed_files(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterato
 
 def _locations(experiment: Experiment) -> Iterator[str]:
     """Yield the paths of options that say where files lie."""
-    for _, path, options in _components(experiment):
-        for name, field in type(options).model_fields.items():
+    for path, selection in _components(experiment):
+        for name, field in type(selection.options).model_fields.items():
             if _mentions_path(field.annotation):
                 yield f"{path}.{name}"
 
@@ -103,10 +104,10 @@ def _locations(experiment: Experiment) -> Iterator[str]:
 def _defaults(now: Experiment, old: Mapping[str, Any]) -> dict[str, Any]:
     """Return the default of each of the core's keys, and of those of components that `old` has, too."""
     defaults = dict(_defaults_of(Settings, ""))
-    for kind, path, options in _components(now):
+    for path, selection in _components(now):
         if f"{path}.name" in old:
-            defaults |= _defaults_of(COMPONENT_TABLES[kind], path)
-            defaults |= _defaults_of(type(options), path)
+            defaults |= _defaults_of(KINDS[selection.component.kind].settings, path)
+            defaults |= _defaults_of(type(selection.options), path)
     return {path: value for path, value in defaults.items() if value is not None}
 
 
@@ -120,20 +121,14 @@ def _defaults_of(model: type[BaseModel], path: str) -> Iterator[tuple[str, Any]]
             yield from _flatten(default.model_dump() if isinstance(default, BaseModel) else default, inner)
 
 
-def _components(experiment: Experiment) -> Iterator[tuple[str, str, Options]]:
-    """Yield the kind, the path and the options of each chosen component."""
-    for kind in ("dataset", "generator", "discriminator", "encoder"):
-        selection = getattr(experiment, kind)
-        if selection is not None:
-            yield kind, kind, selection.options
-    for loss in experiment.losses:
-        yield "loss", f"losses.{loss.selection.label}", loss.selection.options
-    for evaluator in experiment.evaluators:
-        path = f"evaluators.{evaluator.selection.label}"
-        yield "evaluator", path, evaluator.selection.options
-        yield "features", f"{path}.features", evaluator.features.options
-    for tracker in experiment.trackers:
-        yield "tracker", f"trackers.{tracker.label}", tracker.options
+def _components(experiment: Experiment) -> Iterator[tuple[str, Selection[Any, Any]]]:
+    """Yield the path of each chosen component's table, entries of arrays by their label, and the choice."""
+    for place, selection in experiment.selections.items():
+        section, _, inside = place.partition(".")
+        index, _, nested = inside.partition(".")
+        if index.isdecimal():
+            inside = ".".join(filter(None, (experiment.selections[f"{section}.{index}"].label, nested)))
+        yield ".".join(filter(None, (section, inside))), selection
 
 
 def _mentions_path(annotation: Any) -> bool:

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from ganlab.components import ImageSpec, VectorSpec
+from ganlab.config.choosing import choose
 from ganlab.config.document import Document
-from ganlab.config.experiment import EvaluatorChoice, Origin, Selection
+from ganlab.config.origin import Origin
 from ganlab.config.overrides import apply_overrides
-from ganlab.config.selection import Chosen, choose
-from ganlab.config.settings import EvaluatorSettings
-from ganlab.config.wording import validation_problems
+from ganlab.config.selection import EvaluatorSelection
 from ganlab.errors import ExperimentError, Problem
 from ganlab.registry import Registry
-from ganlab.registry.classifier import CORE_KEYS
 from ganlab.registry.suggest import did_you_mean, listing
 
 __all__ = ["choose_evaluators"]
-
-_NOWHERE = Origin({})
 
 
 def choose_evaluators(
@@ -32,7 +25,7 @@ def choose_evaluators(
     samples: type[ImageSpec] | type[VectorSpec],
     registry: Registry,
     overrides: Sequence[str] = (),
-) -> tuple[EvaluatorChoice, ...]:
+) -> tuple[EvaluatorSelection, ...]:
     """Return evaluators with checked options, each with the extractor it works on.
 
     Args:
@@ -50,29 +43,24 @@ def choose_evaluators(
     if problems:
         raise ExperimentError(problems)
     entries = [{**values[label], "label": label} for label in labels]
-    choices, found = choose(Document(Path(), {"evaluators": entries}, {}), registry, _NOWHERE, samples)
+    document = Document(Path(), {"evaluators": entries}, {})
+    draft, found = choose(document, registry, Origin({}), kinds=("evaluator",), samples=samples)
     problems += [_relabelled(problem, labels) for problem in found]
-    settings = []
-    for label, entry in zip(labels, entries, strict=True):
-        try:
-            settings.append(EvaluatorSettings.model_validate_json(json.dumps(entry)))
-        except ValidationError as error:
-            keys = CORE_KEYS["evaluator"]
-            problems += validation_problems(
-                error, EvaluatorSettings, entry, path=label, origin=_NOWHERE, core_keys=keys
-            )
-    for chosen in filter(None, choices.evaluators):
-        if samples not in chosen.offer.component.accepts:
+    for path, offer in draft.of("evaluators").items():
+        if offer and samples not in offer.component.accepts:
             what = "images" if samples is ImageSpec else "vectors"
-            problems.append(Problem(chosen.label, f"`{chosen.offer.component.name}` does not work on {what}"))
+            message = f"`{offer.component.name}` does not work on {what}"
+            problems.append(Problem(draft.label(path, offer), message))
     if problems:
         raise ExperimentError(problems)
-    return tuple(
-        EvaluatorChoice(_selection(evaluator, label), _features(evaluator, features, label), entry)
-        for label, evaluator, features, entry in zip(
-            labels, choices.evaluators, choices.features, settings, strict=True
-        )
-    )
+    chosen = [each for each in draft.selections.values() if isinstance(each, EvaluatorSelection)]
+    return tuple(_at_label(evaluator, label) for evaluator, label in zip(chosen, labels, strict=True))
+
+
+def _at_label(evaluator: EvaluatorSelection, label: str) -> EvaluatorSelection:
+    """Return an evaluator whose keys stand at its label, where a file would have an index."""
+    inside = evaluator.features.path.removeprefix(evaluator.path)
+    return replace(evaluator, path=label, features=replace(evaluator.features, path=f"{label}{inside}"))
 
 
 def _unknown(label: str, labels: Sequence[str]) -> Problem:
@@ -84,14 +72,3 @@ def _relabelled(problem: Problem, labels: Sequence[str]) -> Problem:
     """Return a problem with the evaluator's label where a file would have an index."""
     _, index, *rest = problem.path.split(".")
     return replace(problem, path=".".join([labels[int(index)], *rest]))
-
-
-def _selection(chosen: Chosen | None, path: str) -> Selection[Any]:
-    assert chosen is not None, "a choice without problems has found every component"
-    return Selection(chosen.offer.component, chosen.options, chosen.label, path, _NOWHERE)
-
-
-def _features(evaluator: Chosen | None, chosen: Chosen | None, label: str) -> Selection[Any]:
-    # What its own extractor refuses stands among an evaluator's keys, as in a file.
-    own = evaluator is not None and evaluator.features_of is not None
-    return _selection(chosen, label if own else f"{label}.features")

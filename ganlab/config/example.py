@@ -13,20 +13,9 @@ from pydantic.fields import FieldInfo
 from ganlab.components import Component
 from ganlab.config.types import alternatives, describe_field
 from ganlab.config.writing import toml_value
+from ganlab.kinds import KINDS
 
-__all__ = ["SECTIONS", "default_text", "example_table"]
-
-SECTIONS: dict[str, str] = {
-    "dataset": "[dataset]",
-    "generator": "[generator]",
-    "discriminator": "[discriminator]",
-    "encoder": "[encoder]",
-    "loss": "[[losses]]",
-    "evaluator": "[[evaluators]]",
-    "features": "[evaluators.features]",
-    "tracker": "[[trackers]]",
-}
-"""Kind -> the header of its table."""
+__all__ = ["default_text", "example_table"]
 
 _GUESSES: tuple[Any, ...] = (1, 0.5, True, "…", [], {}, [1, 1], [0.5, 0.5], 8, 64)
 
@@ -38,7 +27,7 @@ def example_table(component: Component, name: str) -> str:
         component: whose table.
         name: how the experiment asks for it: the component's name, or `distribution/name`.
     """
-    lines = [SECTIONS[component.kind], f"name = {toml_value(name)}"]
+    lines = [KINDS[component.kind].header, f"name = {toml_value(name)}"]
     lines += [_line(key, field) for key, field in component.options.model_fields.items()]
     return "\n".join(lines) + "\n"
 

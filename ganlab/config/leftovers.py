@@ -12,19 +12,10 @@ from typing import Any
 
 from ganlab.components import EvaluatorComponent
 from ganlab.config.document import Document
-from ganlab.config.settings import AdamSettings, OptimizerBase, RmspropSettings, SgdSettings
+from ganlab.kinds import kind_at
 from ganlab.registry import Registry, UnknownComponentError
-from ganlab.registry.classifier import CORE_KEYS
 
 __all__ = ["without_leftovers"]
-
-_KINDS = {"losses": "loss", "evaluators": "evaluator", "trackers": "tracker"}
-_OPTIMIZERS: dict[str, type[OptimizerBase]] = {
-    "adam": AdamSettings,
-    "adamw": AdamSettings,
-    "sgd": SgdSettings,
-    "rmsprop": RmspropSettings,
-}
 
 
 def without_leftovers(document: Document, registry: Registry) -> Document:
@@ -39,7 +30,7 @@ def without_leftovers(document: Document, registry: Registry) -> Document:
     if not isinstance(entries, list):
         return document
     resolved, _ = document.places.get("provenance", (None, None))
-    found = [*_of_components(document.values, entries, registry), *_of_optimizers(document.values)]
+    found = _of_components(document.values, entries, registry)
     leftovers = {path for path in found if document.places.get(path, (None, None))[0] == resolved}
     values = _without(document.values, "", leftovers)
     best = _gone_metric(values)
@@ -58,27 +49,18 @@ def _of_components(values: Any, entries: list[Any], registry: Registry) -> Itera
         name = table.get("name") if isinstance(table, dict) else None
         if not isinstance(name, str) or name.rpartition("/")[2] == old:
             continue
-        section, _, inside = path.partition(".")
-        kind = "features" if inside.endswith(".features") else _KINDS.get(section, section)
+        kind = kind_at(path)
+        if kind is None:
+            continue
         try:
-            component = registry.get(kind, name).component
+            component = registry.get(kind.word, name).component
         except UnknownComponentError:
             continue
-        yield from (f"{path}.{key}" for key in table if key not in CORE_KEYS[kind])
+        yield from (f"{path}.{key}" for key in table if key not in kind.core_keys)
         if table.get("label") == old:
             yield f"{path}.label"
         if isinstance(component, EvaluatorComponent) and component.features_of is not None:
             yield f"{path}.features"
-
-
-def _of_optimizers(values: Any) -> Iterator[str]:
-    """Yield the paths of settings that the chosen optimizers do not have."""
-    for player in ("generator", "discriminator"):
-        table = _at(values, f"optimizer.{player}")
-        name = table.get("name") if isinstance(table, dict) else None
-        if isinstance(name, str) and name in _OPTIMIZERS:
-            known = _OPTIMIZERS[name].model_fields
-            yield from (f"optimizer.{player}.{key}" for key in table if key not in known)
 
 
 def _gone_metric(values: Any) -> str:

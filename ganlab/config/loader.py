@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ganlab.components import DatasetComponent, ImageSpec, LatentSpec
-from ganlab.config.checks import Draft, best_metric, check_together
+from ganlab.config.checks import best_metric, check_together
+from ganlab.config.choosing import choose
 from ganlab.config.document import Document, read_document
-from ganlab.config.experiment import EvaluatorChoice, Experiment, LossChoice, Origin, Selection
+from ganlab.config.draft import Draft
+from ganlab.config.experiment import Experiment
 from ganlab.config.leftovers import without_leftovers
+from ganlab.config.origin import Origin
 from ganlab.config.overrides import apply_overrides
 from ganlab.config.resolve import image_spec, provenance_warnings, resolve
-from ganlab.config.selection import Choices, Chosen, choose
 from ganlab.config.settings import Settings
 from ganlab.config.validation import check_settings, check_values
 from ganlab.errors import ExperimentError, Problem, printable
@@ -50,16 +50,16 @@ def load_experiment(
     registry = load_registry(plugins=[*requested.values(), *plugins], disabled=disabled)
     document = without_leftovers(document, registry)
     settings, problems = check_settings(document.values, origin)
-    choices, more = choose(document, registry, origin)
+    draft, more = choose(document, registry, origin)
     problems += _plugin_problems(registry, requested, plugins, origin)
     problems += more
     unusable = list(check_values(document.values, origin))
     paths = {problem.path for problem in unusable}
     problems = [*unusable, *(problem for problem in problems if problem.path not in paths)]
-    problems += check_together(Draft(document.values, choices, registry, origin))
+    problems += check_together(draft)
     if problems or settings is None:
         raise ExperimentError(_in_order(problems, document))
-    return _experiment(document, settings, choices, registry, origin)
+    return _experiment(document, settings, draft)
 
 
 def _requested_plugins(document: Document, origin: Origin) -> dict[str, str]:
@@ -109,58 +109,25 @@ def _in_order(problems: list[Problem], document: Document) -> list[Problem]:
     )
 
 
-def _experiment(
-    document: Document, settings: Settings, choices: Choices, registry: Registry, origin: Origin
-) -> Experiment:
-    dataset = choices.dataset.offer.component if choices.dataset else None
+def _experiment(document: Document, settings: Settings, draft: Draft) -> Experiment:
+    dataset = draft.selections["dataset"].component
     assert isinstance(dataset, DatasetComponent)
-    image = image_spec(settings.image, dataset.image) if choices.spec is ImageSpec else None
-    resolved = resolve(settings, choices, registry, image)
-    final, problems = check_settings(resolved, origin)
+    image = image_spec(settings.image, dataset.image) if draft.samples is ImageSpec else None
+    resolved = resolve(settings, draft, image)
+    final, problems = check_settings(resolved, draft.origin)
     if final is None:
         raise ExperimentError(problems)
-    files = {file.name: file.path for plugin in registry.plugins for file in plugin.files}
+    files = {file.name: file.path for plugin in draft.registry.plugins for file in plugin.files}
     return Experiment(
         settings=final,
-        dataset=_selection(choices.dataset, origin),
-        generator=_selection(choices.generator, origin),
-        discriminator=_optional(choices.discriminator, origin),
-        encoder=_optional(choices.encoder, origin),
-        losses=tuple(
-            LossChoice(_selection(chosen, origin), table)
-            for chosen, table in zip(choices.losses, final.losses, strict=True)
-        ),
-        evaluators=tuple(
-            EvaluatorChoice(_selection(chosen, origin), _features(chosen, features, origin), table)
-            for chosen, features, table in zip(
-                choices.evaluators, choices.features, final.evaluators, strict=True
-            )
-        ),
-        trackers=tuple(_selection(chosen, origin) for chosen in choices.trackers),
+        selections=draft.selections,
         image=image,
         latent=LatentSpec(final.latent.dim, final.latent.distribution),
-        best=best_metric(final.checkpoint.best, choices.evaluators),
+        best=best_metric(final.checkpoint.best, draft),
         resolved=resolved,
-        origin=origin,
+        origin=draft.origin,
         file=document.file,
         plugin_files=files,
-        registry=registry,
+        registry=draft.registry,
         warnings=provenance_warnings(settings.provenance, resolved),
     )
-
-
-def _selection(chosen: Chosen | None, origin: Origin) -> Selection[Any]:
-    assert chosen is not None, "an experiment without problems has chosen every component"
-    return Selection(chosen.offer.component, chosen.options, chosen.label, chosen.path, origin)
-
-
-def _features(evaluator: Chosen | None, chosen: Chosen | None, origin: Origin) -> Selection[Any]:
-    selection = _selection(chosen, origin)
-    if evaluator is not None and evaluator.features_of is not None:
-        # What the extractor refuses stands in the evaluator's own table.
-        return replace(selection, path=evaluator.path)
-    return selection
-
-
-def _optional(chosen: Chosen | None, origin: Origin) -> Selection[Any] | None:
-    return _selection(chosen, origin) if chosen else None

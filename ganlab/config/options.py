@@ -1,4 +1,4 @@
-"""What components' options say about themselves: descriptions, defaults, schemas."""
+"""What the keys of components' tables say about themselves: descriptions, defaults, schemas."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 from ganlab.components import Options
 from ganlab.paths import path_text
@@ -23,22 +25,22 @@ def option_values(options: Options, *, defaults: bool = True) -> dict[str, Any]:
     return {key: paths.get(key, value) for key, value in dumped.items()}
 
 
-def option_descriptions(options: type[Options]) -> dict[str, str]:
-    """Return the description of each option: `Field(description=…)`, or the string literal under it.
+def option_descriptions(options: type[BaseModel]) -> dict[str, str]:
+    """Return the description of each key: `Field(description=…)`, or the string literal under it.
 
     The literals are read from source here, and not by pydantic when the class is made:
     that would slow every start by all options of all plugins.
     """
     found: dict[str, str] = {}
     for base in reversed(options.__mro__):
-        if issubclass(base, Options):
+        if issubclass(base, BaseModel) and base is not BaseModel:
             found |= dict(_literals(base))
     given = {key: field.description for key, field in options.model_fields.items() if field.description}
     texts = {key: " ".join(text.split()) for key, text in {**found, **given}.items()}
     return {key: texts[key] for key in options.model_fields if key in texts}
 
 
-def _literals(options: type[Options]) -> Iterator[tuple[str, str]]:
+def _literals(options: type[BaseModel]) -> Iterator[tuple[str, str]]:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(options)))
     except (OSError, SyntaxError, TypeError):  # made without source
@@ -50,11 +52,11 @@ def _literals(options: type[Options]) -> Iterator[tuple[str, str]]:
                 yield name, text
 
 
-def options_schema(options: type[Options], *, reference: str = "#/$defs/{model}") -> dict[str, Any]:
-    """Return the JSON Schema of a component's options, with their descriptions.
+def options_schema(options: type[BaseModel], *, reference: str = "#/$defs/{model}") -> dict[str, Any]:
+    """Return the JSON Schema of a component's options, or of its settings, with their descriptions.
 
     Args:
-        options: the component's options.
+        options: the options, or the settings.
         reference: how the schema refers to its own definitions.
     """
     schema = options.model_json_schema(ref_template=reference)

@@ -9,14 +9,13 @@ from typing import Any
 import ganlab
 from ganlab.components import ImageSpec
 from ganlab.config.checks import best_metric
+from ganlab.config.draft import Draft
 from ganlab.config.experiment import Experiment
 from ganlab.config.options import option_values
-from ganlab.config.selection import Choices, Chosen
+from ganlab.config.selection import Selection
 from ganlab.config.settings import ImageSettings, ProvenanceSettings, Settings
 from ganlab.config.writing import toml_document
 from ganlab.paths import parse_path, path_text
-from ganlab.registry import Registry
-from ganlab.registry.classifier import CORE_KEYS
 
 __all__ = ["dump_resolved", "image_spec", "provenance_warnings", "relocate_plugins", "resolve"]
 
@@ -48,65 +47,68 @@ def image_spec(settings: ImageSettings, suggestion: ImageSpec) -> ImageSpec:
     )
 
 
-def resolve(
-    settings: Settings, choices: Choices, registry: Registry, image: ImageSpec | None
-) -> dict[str, Any]:
-    """Return the experiment as nested tables without `None`, every default and option filled in."""
+def resolve(settings: Settings, draft: Draft, image: ImageSpec | None) -> dict[str, Any]:
+    """Return the experiment as nested tables without `None`, every default and option filled in.
+
+    Args:
+        settings: the core's keys.
+        draft: a draft without problems.
+        image: what an image is; `None` where samples are vectors.
+    """
     resolved = settings.model_dump(mode="json", exclude={"image", "provenance"})
     resolved["plugins"] = [
         path_text(plugin.found.file) if plugin.found.file else plugin.found.name
-        for plugin in registry.plugins
+        for plugin in draft.registry.plugins
         if plugin.found.requested
     ]
     if image is not None:
         resolved["image"] = settings.image.model_dump(mode="json", exclude={"size"})
         resolved["image"] |= {"height": image.height, "width": image.width, "channels": image.channels}
-    for kind in ("dataset", "generator", "discriminator", "encoder"):
-        resolved[kind] = _table(resolved[kind], getattr(choices, kind))
-    for section in ("losses", "evaluators", "trackers"):
-        pairs = zip(resolved[section], getattr(choices, section), strict=True)
-        resolved[section] = [_table(table, chosen) for table, chosen in pairs]
-    for table, chosen, features in zip(
-        resolved["evaluators"], choices.evaluators, choices.features, strict=True
-    ):
-        if chosen is not None and chosen.features_of is not None:
-            continue
-        given = table["features"]
-        table["features"] = _table(given if isinstance(given, dict) else {"name": given}, features)
-    best = best_metric(settings.checkpoint.best, choices.evaluators)
+    for path, selection in draft.selections.items():
+        _write(resolved, path, selection)
+    best = best_metric(settings.checkpoint.best, draft)
     resolved["checkpoint"]["best"] = f"{best.label}.{best.metric.name}" if best else None
-    resolved["provenance"] = _provenance(choices, registry)
+    resolved["provenance"] = _provenance(draft)
     cleaned: dict[str, Any] = _without_none(resolved)
     order = {name: index for index, name in enumerate(Settings.model_fields)}
     return dict(sorted(cleaned.items(), key=lambda item: order[item[0]]))
 
 
-def _table(given: dict[str, Any] | None, chosen: Chosen | None) -> dict[str, Any] | None:
+def _write(resolved: dict[str, Any], path: str, selection: Selection[Any, Any]) -> None:
+    """Put a component's whole table where it belongs."""
+    *holders, last = path.split(".")
+    holder: Any = resolved
+    for key in holders:
+        holder = holder[int(key)] if isinstance(holder, list) else holder[key]
+    if selection.path == path:  # features that an evaluator is defined on have no table
+        holder[int(last) if isinstance(holder, list) else last] = _table(selection)
+
+
+def _table(selection: Selection[Any, Any]) -> dict[str, Any]:
     """Return a component's table: the core's keys as given, its options in full."""
-    if given is None or chosen is None:
-        return None
-    kind = chosen.offer.component.kind
-    table = {key: value for key, value in given.items() if key in CORE_KEYS[kind]}
-    table["name"] = table.get("name") or chosen.offer.component.name
-    if "label" in CORE_KEYS[kind]:
-        table["label"] = chosen.label
-    return {**table, **option_values(chosen.options)}
+    table = selection.settings.model_dump(mode="json")
+    if "label" in table:
+        table["label"] = selection.label
+    return {**table, **option_values(selection.options)}
 
 
-def _provenance(choices: Choices, registry: Registry) -> dict[str, Any]:
+def _provenance(draft: Draft) -> dict[str, Any]:
     return {
         "ganlab": ganlab.__version__,
         "components": [
             {
-                "path": chosen.path,
-                "component": chosen.offer.qualified_name,
-                "plugin": chosen.offer.provenance.plugin,
-                "version": chosen.offer.provenance.version or None,
+                "path": path,
+                "component": offer.qualified_name,
+                "plugin": offer.provenance.plugin,
+                "version": offer.provenance.version or None,
             }
-            for chosen in choices.all()
+            for path, offer in draft.offers.items()
+            if offer
         ],
         "files": [
-            {"name": file.name, "sha256": file.sha256} for plugin in registry.plugins for file in plugin.files
+            {"name": file.name, "sha256": file.sha256}
+            for plugin in draft.registry.plugins
+            for file in plugin.files
         ],
     }
 

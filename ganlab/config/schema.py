@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from ganlab.config.options import options_schema
-from ganlab.config.settings import COMPONENT_TABLES, Settings
-from ganlab.registry import Offer, Registry
+from ganlab.config.settings import Settings
+from ganlab.hookspecs import PROJECT
+from ganlab.kinds import ENTRY, KINDS, Kind
+from ganlab.registry import Offer, Registry, UnknownComponentError
 
 __all__ = ["experiment_schema"]
 
@@ -23,23 +26,15 @@ def experiment_schema(registry: Registry) -> dict[str, Any]:
     """
     schema = Settings.model_json_schema()
     definitions: dict[str, Any] = schema["$defs"]
-    for kind in COMPONENT_TABLES:
-        definitions[kind] = {
-            "oneOf": [_table(offer, registry, definitions) for offer in registry.components(kind)]
-        }
-        if not registry.components(kind):
-            definitions[kind] = {"not": {}, "description": f"No {kind} is installed."}
-    properties = schema["properties"]
-    for kind in ("dataset", "generator", "discriminator", "encoder"):
-        properties[kind] = {
-            "description": properties[kind]["description"],
-            "type": "object",
-            "if": {"required": ["name"]},
-            "then": {"$ref": _REFERENCE + kind},
-        }
-    for section, kind in (("losses", "loss"), ("evaluators", "evaluator"), ("trackers", "tracker")):
-        properties[section] = {**properties[section], "items": {"$ref": _REFERENCE + kind}}
-    properties["extends"] = {
+    for kind in KINDS.values():
+        offers = registry.components(kind.word)
+        definitions[kind.word] = {"oneOf": [_table(kind, offer, registry, definitions) for offer in offers]}
+        if not offers:
+            definitions[kind.word] = {"not": {}, "description": f"No {kind.one} is installed."}
+    for kind in KINDS.values():
+        for place in kind.places:
+            _put(schema, place, kind)
+    schema["properties"]["extends"] = {
         "type": "string",
         "description": "An experiment file to start from: tables are merged, arrays replaced.",
     }
@@ -48,36 +43,80 @@ def experiment_schema(registry: Registry) -> dict[str, Any]:
     return _without_null(schema)  # type: ignore[no-any-return]
 
 
+def _put(schema: dict[str, Any], place: str, kind: Kind) -> None:
+    """Let the table at a place be one of the kind's; those inside another component's are put there by it."""
+    section, _, inside = place.partition(".")
+    properties, rule = schema["properties"], {"$ref": _REFERENCE + kind.word}
+    if inside == ENTRY:
+        properties[section] = {**properties[section], "items": rule}
+    elif not inside.startswith(ENTRY):
+        if inside:
+            model = properties[section]["$ref"].removeprefix(_REFERENCE)
+            properties = schema["$defs"][model]["properties"]
+        key = inside or section
+        # Where there is no name, a base may have it.
+        properties[key] = {
+            "description": properties[key]["description"],
+            "type": "object",
+            "if": {"required": ["name"]},
+            "then": rule,
+        }
+
+
 def _unless_extended(required: list[str], definitions: dict[str, Any]) -> dict[str, Any]:
     """Return the rule that asks for keys where there is no base that could have them."""
-    inner = {kind: {"required": ["name"]} for kind in ("dataset", "generator", "discriminator", "encoder")}
-    inner["training"] = {"required": definitions["TrainingSettings"].pop("required")}
+    inner: dict[str, Any] = {"training": {"required": definitions["TrainingSettings"].pop("required")}}
+    for kind in KINDS.values():
+        rule = {"required": ["name"]} if kind.default is None else {"$ref": _REFERENCE + kind.word}
+        for section, _, key in (place.partition(".") for place in kind.places if ENTRY not in place):
+            if key:
+                inner.setdefault(section, {"properties": {}})["properties"][key] = rule
+            else:
+                inner[section] = rule
     return {"if": {"not": {"required": ["extends"]}}, "then": {"required": required, "properties": inner}}
 
 
-def _table(offer: Offer, registry: Registry, definitions: dict[str, Any]) -> dict[str, Any]:
+def _table(kind: Kind, offer: Offer, registry: Registry, definitions: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of one component's table; its nested definitions join the others."""
     component = offer.component
-    prefix = f"{offer.provenance.plugin}/{component.kind}/{component.name}".replace("/", ".")
+    prefix = f"{offer.provenance.plugin}/{kind.word}/{component.name}".replace("/", ".")
     template = f"{_REFERENCE}{prefix}.{{model}}"
     own = options_schema(component.options, reference=template)
     for name, definition in own.pop("$defs", {}).items():
         definitions[f"{prefix}.{name}"] = definition
-    core = COMPONENT_TABLES[component.kind].model_json_schema()
+    core = options_schema(kind.settings)
     properties = {**core["properties"], **own.get("properties", {})}
     properties["name"] = {"enum": _names(offer, registry), "description": component.summary}
-    if component.kind == "evaluator":
-        described = properties["features"]["description"]
-        choice = [{"enum": _feature_names(registry)}, {"$ref": f"{_REFERENCE}features"}]
-        properties["features"] = {"anyOf": choice, "description": described}
+    for key, inner in _inside(kind):
+        choice = [{"enum": _all_names(inner, registry)}, {"$ref": _REFERENCE + inner.word}]
+        properties[key] = {"anyOf": choice, "description": properties[key]["description"]}
+    named = [] if _is_default(kind, offer, registry) else ["name"]
     return {
         "type": "object",
         "title": component.name,
         "description": component.summary,
         "properties": properties,
-        "required": ["name", *own.get("required", [])],
+        "required": [*named, *own.get("required", [])],
         "additionalProperties": False,
     }
+
+
+def _inside(kind: Kind) -> Iterator[tuple[str, Kind]]:
+    """Yield the keys of a kind's table that choose components themselves, and of which kind."""
+    for inner in KINDS.values():
+        for holder, _, key in (place.rpartition(".") for place in inner.places):
+            if holder in kind.places:
+                yield key, inner
+
+
+def _is_default(kind: Kind, offer: Offer, registry: Registry) -> bool:
+    """Return whether a component is what a table without a name means."""
+    if kind.default is None:
+        return False
+    try:
+        return registry.get(kind.word, kind.default, prefer=PROJECT) == offer
+    except UnknownComponentError:
+        return False
 
 
 def _names(offer: Offer, registry: Registry) -> list[str]:
@@ -91,8 +130,8 @@ def _names(offer: Offer, registry: Registry) -> list[str]:
     return [name for name, taken in names.items() if name not in taken] or [exact]
 
 
-def _feature_names(registry: Registry) -> list[str]:
-    offers = registry.components("features")
+def _all_names(kind: Kind, registry: Registry) -> list[str]:
+    offers = registry.components(kind.word)
     return list(dict.fromkeys(name for offer in offers for name in _names(offer, registry)))
 
 

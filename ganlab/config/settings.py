@@ -1,52 +1,46 @@
 """The static part of an experiment: every key that is the core's own.
 
-Each table of a component keeps its other keys as `options`, which the second step
-of validation checks against the component's record (`ganlab.config.experiment`).
+What a component's table holds beside the core's keys (`ganlab.component_settings`) are its options, which
+the second step of validation checks against the component's record (`ganlab.config.choosing`).
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from ganlab.config.types import Words
+from ganlab.component_settings import (
+    MOST_ELEMENTS,
+    ComponentSettings,
+    DatasetSettings,
+    EvaluatorSettings,
+    LossSettings,
+    OptimizerSettings,
+    Table,
+    TrackerSettings,
+    Words,
+)
 
 __all__ = [
-    "COMPONENT_TABLES",
-    "AdamSettings",
     "CheckpointSettings",
     "ComponentProvenance",
-    "ComponentSettings",
-    "DatasetSettings",
     "EmaSettings",
-    "EvaluatorSettings",
     "FileProvenance",
     "HealthSettings",
     "ImageSettings",
     "LatentSettings",
-    "LossSettings",
-    "OptimizerSettings",
-    "OptimizersSettings",
+    "PlayerOptimizers",
     "ProvenanceSettings",
-    "RmspropSettings",
     "RunningStatisticsSettings",
     "SamplesSettings",
     "Settings",
-    "SgdSettings",
     "TrainingSettings",
 ]
 
-# Far beyond any use, and within what torch can count.
 MOST_PIXELS = 2**16
-MOST_ELEMENTS = 2**30
+"""Far beyond any use, and within what torch can count."""
 
-Label: TypeAlias = Annotated[
-    str,
-    # It is the name of a file, or a part of one.
-    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100),
-    Words("a word of at most 100 letters a to z, digits, `.`, `_` and `-`, the first a letter or digit"),
-]
 Device: TypeAlias = Annotated[
     str,
     Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"),
@@ -54,20 +48,13 @@ Device: TypeAlias = Annotated[
 ]
 
 
-class Table(BaseModel):
-    """A table of the experiment file: strict, frozen, unknown keys refused, numbers finite."""
+class Section(Table):
+    """A table of the core's own; a string literal under a key is its description."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        use_attribute_docstrings=True,
-        validate_default=True,
-        allow_inf_nan=False,
-    )
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-class ImageSettings(Table):
+class ImageSettings(Section):
     """`[image]`: what every image becomes. Left out, it is what the dataset suggests."""
 
     model_config = ConfigDict(
@@ -98,36 +85,7 @@ class ImageSettings(Table):
         return self
 
 
-class ComponentSettings(Table):
-    """A table that chooses a component; keys the core does not know are its options."""
-
-    model_config = ConfigDict(extra="allow")
-
-    name: str
-    """Which component: a name, or `distribution/name` where several plugins offer it."""
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The keys that belong to the component."""
-        return dict(self.__pydantic_extra__ or {})
-
-
-class DatasetSettings(ComponentSettings):
-    """`[dataset]`: where samples come from."""
-
-    holdout: float = Field(0.1, ge=0.0, lt=1.0)
-    """Share of the samples kept out of training, for honest reference numbers."""
-    split_seed: int = Field(0, ge=0, lt=2**63)
-    """Which samples those are: the same ones for every `seed` of the experiment."""
-    on_bad_image: Literal["fail", "skip"] = "fail"
-    """Whether a file that cannot be decoded stops the packing or is left out and reported."""
-    max_pixels: int | None = Field(None, ge=1)
-    """An image with more pixels is bad, as a decompression bomb would be; 89,478,485 if left out."""
-    mirror: bool = False
-    """Show each training image flipped left to right half of the time."""
-
-
-class LatentSettings(Table):
+class LatentSettings(Section):
     """`[latent]`: the generator's noise."""
 
     dim: int = Field(100, ge=1, le=MOST_ELEMENTS)
@@ -136,132 +94,16 @@ class LatentSettings(Table):
     """N(0, 1), uniform on [-1, 1], or uniform on the sphere of radius √dim."""
 
 
-class LossSettings(ComponentSettings):
-    """An entry of `[[losses]]`: one term of the objective."""
+class PlayerOptimizers(Section):
+    """`[optimizer]`: the table of each player's optimizer."""
 
-    label: Label | None = None
-    """What tags and files call this entry; its name if left out."""
-    weight: float = 1.0
-    """Factor of the term in the sum."""
-    every: int = Field(1, ge=1)
-    """Apply it on every n-th step only, n times as strongly (lazy regularisation)."""
-
-
-class EvaluatorSettings(ComponentSettings):
-    """An entry of `[[evaluators]]`: something that is measured while training."""
-
-    label: Label | None = None
-    """What tags and files call this entry; its name if left out."""
-    every: int = Field(1000, ge=1)
-    """Steps between evaluations."""
-    samples: int = Field(5000, ge=2, le=MOST_ELEMENTS)
-    """Generated samples, and real ones at the most."""
-    features: str | dict[str, Any] | None = None
-    """The feature extractor: its name, or a table with `name` and its options."""
-
-
-class TrackerSettings(ComponentSettings):
-    """An entry of `[[trackers]]`: where scalars, pictures and text go."""
-
-    label: Label | None = None
-    """What files call this entry; its name if left out."""
-
-
-COMPONENT_TABLES: dict[str, type[ComponentSettings]] = {
-    "dataset": DatasetSettings,
-    "generator": ComponentSettings,
-    "discriminator": ComponentSettings,
-    "encoder": ComponentSettings,
-    "loss": LossSettings,
-    "evaluator": EvaluatorSettings,
-    "features": ComponentSettings,
-    "tracker": TrackerSettings,
-}
-"""Kind of component -> what the core knows of the table that chooses one."""
-
-
-class OptimizerBase(Table):
-    """What every optimizer has."""
-
-    learning_rate: float = Field(2e-4, gt=0)
-    """Step size."""
-    schedule: Literal["constant", "linear", "cosine"] = "constant"
-    """How the learning rate goes from its full value to `final_fraction` of it at the last step."""
-    final_fraction: float = Field(0.0, ge=0, le=1)
-    """Where `linear` and `cosine` end, as a share of the learning rate."""
-    warmup_steps: int = Field(0, ge=0)
-    """Steps over which the learning rate rises from zero."""
-    clip_gradient_norm: float | None = Field(None, gt=0)
-    """Largest total gradient norm; longer gradients are scaled down to it."""
-    weight_decay: float = Field(0.0, ge=0)
-    """Decay of the weights (decoupled in `adamw`, an L2 term elsewhere)."""
-
-
-class AdamSettings(OptimizerBase):
-    """Adam (Kingma & Ba 2015), or AdamW (Loshchilov & Hutter 2019)."""
-
-    name: Literal["adam", "adamw"] = "adam"
-    """Which of the two."""
-    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.5, 0.999)
-    """Decay of the running means of gradient and squared gradient."""
-    eps: float = Field(1e-8, gt=0)
-    """Added to the denominator."""
-
-
-class SgdSettings(OptimizerBase):
-    """Stochastic gradient descent."""
-
-    name: Literal["sgd"]
-    """Which optimizer."""
-    momentum: float = Field(0.0, ge=0, lt=1)
-    """Share of the last step that is taken again."""
-    nesterov: bool = False
-    """Nesterov's momentum."""
-
-    @model_validator(mode="after")
-    def _nesterov_has_momentum(self) -> SgdSettings:
-        if self.nesterov and self.momentum == 0:
-            raise ValueError("`nesterov` needs a `momentum` above 0")
-        return self
-
-
-class RmspropSettings(OptimizerBase):
-    """RMSprop, the choice of the Wasserstein GAN paper."""
-
-    name: Literal["rmsprop"]
-    """Which optimizer."""
-    alpha: float = Field(0.99, ge=0, lt=1)
-    """Decay of the running mean of the squared gradient."""
-    eps: float = Field(1e-8, gt=0)
-    """Added to the denominator."""
-    momentum: float = Field(0.0, ge=0, lt=1)
-    """Share of the last step that is taken again."""
-
-
-def _optimizer_family(table: Any) -> str:
-    """Return which table of settings is meant; Adam's where no name is given."""
-    name = table.get("name", "adam") if isinstance(table, dict) else getattr(table, "name", "adam")
-    return "adam" if name == "adamw" else str(name)
-
-
-OptimizerSettings: TypeAlias = Annotated[
-    Annotated[AdamSettings, Tag("adam")]
-    | Annotated[SgdSettings, Tag("sgd")]
-    | Annotated[RmspropSettings, Tag("rmsprop")],
-    Discriminator(_optimizer_family),
-]
-
-
-class OptimizersSettings(Table):
-    """`[optimizer.generator]` and `[optimizer.discriminator]`."""
-
-    generator: OptimizerSettings = AdamSettings()
+    generator: OptimizerSettings = OptimizerSettings()
     """The generator's, and the encoder's."""
-    discriminator: OptimizerSettings = AdamSettings()
+    discriminator: OptimizerSettings = OptimizerSettings()
     """The discriminator's."""
 
 
-class TrainingSettings(Table):
+class TrainingSettings(Section):
     """`[training]`: how long, how much at once, in what precision, on what."""
 
     steps: int = Field(ge=1)
@@ -286,7 +128,7 @@ class TrainingSettings(Table):
     """Steps between scalars."""
 
 
-class EmaSettings(Table):
+class EmaSettings(Section):
     """`[ema]`: the exponential moving average of the generator, which is what is evaluated."""
 
     half_life_images: float = Field(10_000, ge=0)
@@ -295,14 +137,14 @@ class EmaSettings(Table):
     """The half-life is at most this share of the images shown so far; 0 for none."""
 
 
-class RunningStatisticsSettings(Table):
+class RunningStatisticsSettings(Section):
     """`[running_statistics]`: those of a normalised generator that is measured, drawn and exported."""
 
     samples: int = Field(512, ge=0, le=1_000_000)
     """Samples, in whole batches of 64, that batch statistics are averaged over; 0 keeps training's own."""
 
 
-class SamplesSettings(Table):
+class SamplesSettings(Section):
     """`[samples]`: the pictures of a run."""
 
     every: int = Field(500, ge=1)
@@ -311,7 +153,7 @@ class SamplesSettings(Table):
     """Samples in a picture."""
 
 
-class CheckpointSettings(Table):
+class CheckpointSettings(Section):
     """`[checkpoint]`: what is kept of a run."""
 
     every: int = Field(1000, ge=1)
@@ -322,14 +164,14 @@ class CheckpointSettings(Table):
     """What chooses the best: an evaluator's label, or `label.metric`. The first evaluator if left out."""
 
 
-class HealthSettings(Table):
+class HealthSettings(Section):
     """`[health]`: when a run warns that it fares badly."""
 
     patience: int = Field(10, ge=0)
     """Evaluations in a row without a new best until a warning; 0 for none."""
 
 
-class ComponentProvenance(Table):
+class ComponentProvenance(Section):
     """An entry of `[[provenance.components]]`: where a chosen component came from."""
 
     path: str
@@ -342,7 +184,7 @@ class ComponentProvenance(Table):
     """The distribution's version; empty for local files."""
 
 
-class FileProvenance(Table):
+class FileProvenance(Section):
     """An entry of `[[provenance.files]]`: a local file that was run."""
 
     name: str
@@ -351,25 +193,25 @@ class FileProvenance(Table):
     """Of its content."""
 
 
-class ProvenanceSettings(Table):
+class ProvenanceSettings(Section):
     """`[provenance]`: what a run was made of. Written by ganlab; a difference is a warning."""
 
     ganlab: str
     """Version of ganlab."""
-    components: list[ComponentProvenance] = []
+    components: list[ComponentProvenance] = Field(default_factory=list)
     """Each chosen component."""
-    files: list[FileProvenance] = []
+    files: list[FileProvenance] = Field(default_factory=list)
     """Each local plugin file, and those beside it that it imports."""
 
 
-class Settings(Table):
+class Settings(Section):
     """An experiment file, as far as the core knows its keys."""
 
     title: str = Field(min_length=1, max_length=200)
     """What the run is called."""
     seed: int = Field(0, ge=0, lt=2**63)
     """Seed of every random stream of training; `dataset.split_seed` decides what is held out."""
-    plugins: list[str] = []
+    plugins: list[str] = Field(default_factory=list)
     """Local plugin files, relative to this file; installed packages are found by themselves."""
     image: ImageSettings = ImageSettings()
     """What every image becomes."""
@@ -385,7 +227,7 @@ class Settings(Table):
     """The network that turns samples into latents; for losses that ask for it."""
     losses: list[LossSettings] = Field(min_length=1)
     """The terms of the objective, summed."""
-    optimizer: OptimizersSettings = OptimizersSettings()
+    optimizer: PlayerOptimizers = PlayerOptimizers()
     """How each player learns."""
     training: TrainingSettings
     """How long, how much at once, in what precision, on what."""
@@ -393,7 +235,7 @@ class Settings(Table):
     """The averaged generator."""
     running_statistics: RunningStatisticsSettings = RunningStatisticsSettings()
     """How a normalised generator is made ready to be measured, drawn and exported."""
-    evaluators: list[EvaluatorSettings] = []
+    evaluators: list[EvaluatorSettings] = Field(default_factory=list)
     """What is measured while training."""
     samples: SamplesSettings = SamplesSettings()
     """The pictures of a run."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -17,8 +16,9 @@ import annotated_types
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from ganlab.component_settings import Words
+
 __all__ = [
-    "Words",
     "alternatives",
     "annotation_at",
     "describe_annotation",
@@ -26,13 +26,6 @@ __all__ = [
     "model_at",
     "show",
 ]
-
-
-@dataclass(frozen=True)
-class Words:
-    """Metadata of an annotation: what it takes, in words, where its type and bounds do not tell a person."""
-
-    text: str
 
 
 _WORDS: dict[Any, tuple[str, str]] = {

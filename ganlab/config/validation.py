@@ -7,20 +7,23 @@ import math
 from collections.abc import Iterator, Mapping
 from datetime import date, time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import PydanticUserError, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
+from ganlab.component_settings import ComponentSettings
 from ganlab.components import Options
-from ganlab.config.experiment import Origin
 from ganlab.config.limits import leaves
+from ganlab.config.origin import Origin
 from ganlab.config.settings import Settings
 from ganlab.config.types import show
 from ganlab.config.wording import validation_problems
 from ganlab.errors import ComponentError, Problem
 
-__all__ = ["check_options", "check_settings", "check_values", "default_values"]
+__all__ = ["check_component_settings", "check_options", "check_settings", "check_values", "default_values"]
+
+SettingsT = TypeVar("SettingsT", bound=ComponentSettings)
 
 
 def check_values(values: Any, origin: Origin) -> Iterator[Problem]:
@@ -46,6 +49,23 @@ def check_settings(values: dict[str, Any], origin: Origin) -> tuple[Settings | N
             error, Settings, values, path="", origin=origin, core_keys={*Settings.model_fields, "extends"}
         )
         return None, problems
+
+
+def check_component_settings(
+    settings: type[SettingsT], values: dict[str, Any], *, path: str, origin: Origin
+) -> tuple[SettingsT | None, list[Problem]]:
+    """Check the keys of a component's table that are the core's own.
+
+    Args:
+        settings: the core's keys.
+        values: those that are given.
+        path: dotted path of the table.
+        origin: where keys stand.
+    """
+    try:
+        return settings.model_validate_json(_json(values)), []
+    except ValidationError as error:
+        return None, validation_problems(error, settings, values, path=path, origin=origin)
 
 
 def check_options(

@@ -10,15 +10,13 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from ganlab.config.experiment import Origin
+from ganlab.config.origin import Origin
 from ganlab.config.positions import join_path
 from ganlab.config.types import annotation_at, describe_annotation, model_at, show
 from ganlab.errors import Problem
 from ganlab.registry.suggest import closest
 
 __all__ = ["unknown_key", "validation_problems"]
-
-_OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
 
 _RULES = {
     "path_not_file": "there is no such file",
@@ -75,8 +73,6 @@ def _problem(table: _Checked, details: ErrorDetails) -> Problem:
     if kind == "extra_forbidden":
         return _unknown(table, details)
     parts = _given(table.values, details["loc"])
-    if kind == "union_tag_invalid":
-        return _at(table, [*parts, "name"], *_not_allowed(details["ctx"]["tag"], _OPTIMIZERS))
     if kind in ("value_error", "assertion_error"):
         value = show(details["input"])
         return _at(
@@ -138,17 +134,6 @@ def unknown_key(key: str, allowed: Iterable[str]) -> tuple[str, str]:
     lines = [f"did you mean `{match}`?"] if match else []
     lines.append(f"allowed: {', '.join(allowed)}" if allowed else "no key is allowed here")
     return "there is no such key", "\n".join(lines)
-
-
-def _not_allowed(value: Any, allowed: Sequence[Any]) -> tuple[str, str]:
-    words = [show(item) for item in allowed]
-    message = f"must be {', '.join(words[:-1])} or {words[-1]}, not {show(value)}"
-    match = (
-        closest(value, [item for item in allowed if isinstance(item, str)])
-        if isinstance(value, str)
-        else None
-    )
-    return message, f"did you mean {show(match)}?" if match else ""
 
 
 def _wrong_value(table: _Checked, parts: Sequence[str | int], details: ErrorDetails) -> Problem:

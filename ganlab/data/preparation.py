@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ganlab.component_settings import DatasetSettings
 from ganlab.components import SampleSpec
 from ganlab.config.experiment import Experiment
 from ganlab.config.options import option_values
-from ganlab.config.settings import DatasetSettings, ImageSettings
+from ganlab.config.settings import ImageSettings
 from ganlab.data.packing import BadImagesError, pack, packed_spec
 from ganlab.data.source import Source
 from ganlab.data.split import Split, split

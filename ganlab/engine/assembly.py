@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ganlab.components import SampleSpec
-from ganlab.config.experiment import Experiment, LossChoice
+from ganlab.component_settings import LossSettings
+from ganlab.components import LossComponent, SampleSpec
+from ganlab.config.experiment import Experiment
+from ganlab.config.selection import Selection
 from ganlab.config.settings import TrainingSettings
 from ganlab.engine.guard import Guard
 from ganlab.engine.loss import Loss
@@ -54,7 +56,7 @@ def make_terms(experiment: Experiment) -> list[Term]:
         ExperimentError: a loss refuses its options, is no `ganlab.Loss`, or cannot be
             computed on microbatches.
     """
-    terms = [_make_term(choice) for choice in experiment.losses]
+    terms = [_make_term(selection) for selection in experiment.losses]
     _refuse(_microbatch_problems(experiment, terms))
     return terms
 
@@ -70,7 +72,7 @@ def make_players(
     """
     settings = experiment.settings
     players = {
-        name: make_player(name, networks, getattr(settings.optimizer, name), settings.training.steps)
+        name: make_player(name, networks, experiment.optimizers[name], settings.training.steps)
         for name in PLAYERS
     }
     spoken_to = {name for name in PLAYERS if any(speaks_to(term.loss, name) for term in terms)}
@@ -123,11 +125,11 @@ def make_turns(
     return turns
 
 
-def _make_term(choice: LossChoice) -> Term:
-    loss = choice.selection.build()
+def _make_term(selection: Selection[LossComponent, LossSettings]) -> Term:
+    loss = selection.build()
     if not isinstance(loss, Loss):
-        raise choice.selection.refusal(ComponentError(f"its `build` returned {loss!r}, not a ganlab.Loss"))
-    return Term(choice.selection, loss, choice.settings.weight, choice.settings.every)
+        raise selection.refusal(ComponentError(f"its `build` returned {loss!r}, not a ganlab.Loss"))
+    return Term(selection, loss, selection.settings.weight, selection.settings.every)
 
 
 def _microbatch_problems(experiment: Experiment, terms: Sequence[Term]) -> list[Problem]:

@@ -7,14 +7,14 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from ganlab.components import SampleSpec
-from ganlab.config.experiment import Experiment, Origin
+from ganlab.config.experiment import Experiment
+from ganlab.config.origin import Origin
 from ganlab.data.feed import COMFORTABLE_SHARE
 from ganlab.data.free_memory import free_memory
 from ganlab.data.preparation import Data, Unpacked
@@ -23,8 +23,7 @@ from ganlab.data.store import Store, row_layout
 from ganlab.engine.engine import Engine
 from ganlab.engine.network_summary import count_parameters
 from ganlab.engine.networks import Networks
-from ganlab.engine.optimizers import make_optimizer
-from ganlab.engine.player import NETWORKS_OF
+from ganlab.engine.player import NETWORKS_OF, PlayerName, build_optimizer
 from ganlab.engine.streams import isolated_randomness
 from ganlab.errors import ExperimentError, OutOfMemoryError
 from ganlab.memory import SMALLER_BATCH, in_units, is_out_of_memory
@@ -34,6 +33,8 @@ __all__ = ["Footprint", "estimate"]
 
 FEW = (2, 4)
 """Samples of the two steps that are measured; a batch norm needs two."""
+SHORT = 2
+"""Longest side of what stands in for a weight where an optimizer is tried."""
 
 
 @dataclass(frozen=True)
@@ -118,12 +119,7 @@ def estimate(
             if activations > gradients
             else {"the gradients": gradients}
         ),
-        "the optimizers": 4
-        * sum(
-            weights.get(kind, 0) * _states_per_weight(experiment, name)
-            for name, kinds in NETWORKS_OF.items()
-            for kind in kinds
-        ),
+        "the optimizers": sum(_remembered(experiment, networks, player) for player in NETWORKS_OF),
         "the averaged generator": 4 * weights["generator"] * bool(experiment.settings.ema.half_life_images),
     }
     if device.type == "cuda":
@@ -140,14 +136,28 @@ def _row_bytes(spec: SampleSpec) -> int:
     return math.prod(shape) * dtype.itemsize
 
 
-def _states_per_weight(experiment: Experiment, player: str) -> int:
-    """Return how many numbers an optimizer remembers for each weight, as it does for a few."""
-    few = nn.Parameter(torch.zeros(7))
-    few.grad = torch.zeros(7)
-    optimizer = make_optimizer(getattr(experiment.settings.optimizer, player), [few])
-    optimizer.step()
-    states: list[Any] = list(optimizer.state[few].values())
-    return sum(isinstance(state, torch.Tensor) and state.numel() == few.numel() for state in states)
+def _remembered(experiment: Experiment, networks: Networks, player: PlayerName) -> int:
+    """Return the bytes that an optimizer remembers of a player's weights, as it does of small stand-ins.
+
+    Counted is what has the shape of the weights that it belongs to; 0 where the stand-ins cannot be moved.
+    """
+    own = [network for kind, network in networks.items() if kind in NETWORKS_OF[player]]
+    weights = [weight for network in own for weight in network.parameters() if weight.requires_grad]
+    stand_ins = [nn.Parameter(torch.zeros([min(side, SHORT) for side in weight.shape])) for weight in weights]
+    for stand_in in stand_ins:
+        stand_in.grad = torch.zeros_like(stand_in)
+    try:
+        with isolated_randomness(0):
+            optimizer = build_optimizer(experiment.optimizers[player], stand_ins)
+            optimizer.step()
+    except Exception:
+        return 0  # What is wrong with these may be right with the weights, which will tell.
+    return sum(
+        weight.numel() * state.element_size()
+        for weight, stand_in in zip(weights, stand_ins, strict=True)
+        for state in optimizer.state[stand_in].values()
+        if isinstance(state, torch.Tensor) and state.shape == stand_in.shape
+    )
 
 
 def _activations(experiment: Experiment, spec: SampleSpec, networks: Networks, count: int) -> int:

@@ -11,7 +11,8 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from ganlab.components import Component, ImageSpec, SampleSpec
-from ganlab.config.experiment import Experiment, Selection
+from ganlab.config.experiment import Experiment
+from ganlab.config.selection import Selection
 from ganlab.engine.latents import draw_latents
 from ganlab.engine.loss import Verdict
 from ganlab.engine.precision import autocast

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from torch import nn
 from torch.optim import Optimizer
 
-from ganlab.config.settings import OptimizerSettings
+from ganlab.component_settings import OptimizerSettings
+from ganlab.components import OptimizerComponent
+from ganlab.config.selection import Selection
 from ganlab.engine.networks import Networks
-from ganlab.engine.optimizers import make_optimizer, make_schedule
+from ganlab.engine.schedules import make_schedule
+from ganlab.errors import ComponentError
 
-__all__ = ["Player", "PlayerName", "make_player"]
+__all__ = [
+    "OptimizerSelection",
+    "Player",
+    "PlayerName",
+    "build_optimizer",
+    "make_player",
+    "memory_of",
+    "remember",
+]
 
 PlayerName = Literal["discriminator", "generator"]
+
+OptimizerSelection: TypeAlias = Selection[OptimizerComponent, OptimizerSettings]
 
 NETWORKS_OF: dict[PlayerName, tuple[str, ...]] = {
     "discriminator": ("discriminator",),
@@ -30,23 +43,28 @@ class Player:
     Attributes:
         name: `discriminator`, or `generator` (with the encoder, where there is one).
         networks: what learns in this player's turn.
+        selection: the experiment's choice of the optimizer.
         optimizer: over all their parameters.
         schedule: the learning rate as a function of the completed steps.
-        clip_gradient_norm: largest total gradient norm, or `None`.
         updates: turns taken.
     """
 
     name: PlayerName
     networks: dict[str, nn.Module]
+    selection: OptimizerSelection
     optimizer: Optimizer
     schedule: Callable[[int], float]
-    clip_gradient_norm: float | None
     updates: int = 0
 
     @property
     def parameters(self) -> list[nn.Parameter]:
         """Everything that the optimizer moves."""
         return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+
+    @property
+    def clip_gradient_norm(self) -> float | None:
+        """Largest total gradient norm, or `None`."""
+        return self.selection.settings.clip_gradient_norm
 
     @property
     def optimizer_kind(self) -> str:
@@ -65,15 +83,21 @@ class Player:
             group["lr"] = self.schedule(step)
 
     def update(self) -> None:
-        """Move the weights by the gradients that are there."""
-        self.optimizer.step()
+        """Move the weights by the gradients that are there.
+
+        Raises:
+            ComponentCrashError: the optimizer cannot.
+            OutOfMemoryError: what it remembers finds no room.
+        """
+        with self.selection.blamed():
+            self.optimizer.step()
         self.updates += 1
 
     def state_dict(self) -> dict[str, Any]:
         """Return the networks, what the optimizer remembers, and the count of updates."""
         return {
             "networks": {name: network.state_dict() for name, network in self.networks.items()},
-            "optimizer": {"kind": self.optimizer_kind, "state": self.optimizer.state_dict()["state"]},
+            "optimizer": {"kind": self.optimizer_kind, "state": memory_of(self.optimizer)},
             "updates": self.updates,
         }
 
@@ -89,21 +113,23 @@ class Player:
         for name, network in self.networks.items():
             network.load_state_dict(state["networks"][name])
         if state["optimizer"]["kind"] == self.optimizer_kind:
-            settings = self.optimizer.state_dict()["param_groups"]
-            self.optimizer.load_state_dict({"state": state["optimizer"]["state"], "param_groups": settings})
+            remember(self.optimizer, state["optimizer"]["state"])
         self.updates = state["updates"]
 
 
 def make_player(
-    name: PlayerName, networks: Networks, settings: OptimizerSettings, steps: int
+    name: PlayerName, networks: Networks, selection: OptimizerSelection, steps: int
 ) -> Player | None:
     """Return the player of that name, or `None` where its networks have nothing to learn.
 
     Args:
         name: which player.
         networks: all networks.
-        settings: of its optimizer.
+        selection: of its optimizer.
         steps: of the whole training.
+
+    Raises:
+        ExperimentError: the optimizer refuses its options or these networks.
     """
     own = {kind: network for kind, network in networks.items() if kind in NETWORKS_OF[name]}
     parameters = [
@@ -114,9 +140,34 @@ def make_player(
     player = Player(
         name=name,
         networks=own,
-        optimizer=make_optimizer(settings, parameters),
-        schedule=make_schedule(settings, steps),
-        clip_gradient_norm=settings.clip_gradient_norm,
+        selection=selection,
+        optimizer=build_optimizer(selection, parameters),
+        schedule=make_schedule(selection.settings, steps),
     )
     player.follow_schedule(0)
     return player
+
+
+def build_optimizer(selection: OptimizerSelection, parameters: Sequence[nn.Parameter]) -> Optimizer:
+    """Return the optimizer that an experiment chose, over some parameters.
+
+    Raises:
+        ExperimentError: it refuses its options or the parameters, or is no optimizer.
+    """
+    optimizer = selection.build(list(parameters))
+    if not isinstance(optimizer, Optimizer):
+        message = f"its `build` returned {optimizer!r}, not a torch.optim.Optimizer"
+        raise selection.refusal(ComponentError(message))
+    return optimizer
+
+
+def memory_of(optimizer: Optimizer) -> dict[Any, Any]:
+    """Return what an optimizer remembers of each parameter, by the parameter's number."""
+    memory: dict[Any, Any] = optimizer.state_dict()["state"]
+    return memory
+
+
+def remember(optimizer: Optimizer, memory: Mapping[Any, Any]) -> None:
+    """Let an optimizer remember what `memory_of` returned; its settings stay as they are."""
+    settings = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": memory, "param_groups": settings})

@@ -10,7 +10,7 @@ import torch
 
 from ganlab import tags
 from ganlab.components import LatentSpec, LossComponent
-from ganlab.config.experiment import Selection
+from ganlab.config.selection import Selection
 from ganlab.engine.game import Game, TurnSamples, WholeGame
 from ganlab.engine.guard import Guard
 from ganlab.engine.loss import Loss

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ganlab.components import ImageSpec, SampleSpec
-from ganlab.config.experiment import EvaluatorChoice
+from ganlab.config.selection import EvaluatorSelection
 from ganlab.data.convert import quantise
 from ganlab.errors import GanlabError
 from ganlab.evaluation.collector import Collector
@@ -45,7 +45,7 @@ class Evaluation:
     evaluator's state) is in `state_dict`.
 
     Args:
-        choices: the experiment's evaluators.
+        selections: the experiment's evaluators.
         spec: what a sample is.
         data: the real samples.
         device: where features are computed.
@@ -63,7 +63,7 @@ class Evaluation:
 
     def __init__(
         self,
-        choices: Sequence[EvaluatorChoice],
+        selections: Sequence[EvaluatorSelection],
         spec: SampleSpec,
         data: ReferenceData,
         *,
@@ -73,7 +73,7 @@ class Evaluation:
         processes: Processes | None = None,
         progress: Progress | None = None,
     ) -> None:
-        if choices and len(data.training) < 2:
+        if selections and len(data.training) < 2:
             raise GanlabError("there are fewer than 2 training samples to compare generated ones with")
         self._spec = spec
         self._data = data
@@ -82,19 +82,19 @@ class Evaluation:
         self._processes = processes or Processes()
         self._prepared = False
         self._progress: Progress = progress or (lambda what, done, total: None)
-        self._passes = group_by_features(choices, spec, torch.device(device), batch_size)
+        self._passes = group_by_features(selections, spec, torch.device(device), batch_size)
         features = {label: each for each in self._passes for label in each.labels}
         self._evaluations = {
-            choice.selection.label: SingleEvaluation(
-                choice, _built_evaluator(choice, spec), features[choice.selection.label]
+            selection.label: SingleEvaluation(
+                selection, _built_evaluator(selection, spec), features[selection.label]
             )
-            for choice in choices
+            for selection in selections
         }
 
     @property
     def most_samples(self) -> int:
         """The most generated samples that an evaluator asks for; 0 where there is none."""
-        return max((single.choice.settings.samples for single in self._evaluations.values()), default=0)
+        return max((single.selection.settings.samples for single in self._evaluations.values()), default=0)
 
     def prepare(self) -> None:
         """Read the real samples, freeze what is frozen, and measure the floors; once.
@@ -167,10 +167,10 @@ class Evaluation:
 
     def _frozen_for(self, label: str) -> list[str | int]:
         """Return all that decides what an evaluator measures."""
-        choice = self._evaluations[label].choice
-        parts = (choice.selection, choice.features)
+        selection = self._evaluations[label].selection
+        parts = (selection, selection.features)
         named = [text for part in parts for text in (part.component.name, part.options.model_dump_json())]
-        return [*named, choice.settings.samples]
+        return [*named, selection.settings.samples]
 
     def _collect_real(self, each: FeaturePass, what: str) -> Reals:
         """Return the features of the training samples (`real`) or of the held-out ones."""
@@ -246,11 +246,11 @@ class Evaluation:
         return quantise(samples) if isinstance(self._spec, ImageSpec) else samples
 
 
-def _built_evaluator(choice: EvaluatorChoice, spec: SampleSpec) -> Evaluator:
-    evaluator = choice.selection.build(spec)
+def _built_evaluator(selection: EvaluatorSelection, spec: SampleSpec) -> Evaluator:
+    evaluator = selection.build(spec)
     if not isinstance(evaluator, Evaluator):
         raise GanlabError(
-            f"evaluator `{choice.selection.label}`: `build` returned a "
+            f"evaluator `{selection.label}`: `build` returned a "
             f"{type(evaluator).__name__}, not a ganlab.Evaluator"
         )
     return evaluator

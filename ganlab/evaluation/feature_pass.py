@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from ganlab.components import FeaturesComponent, SampleSpec
-from ganlab.config.experiment import EvaluatorChoice, Selection
+from ganlab.config.selection import EvaluatorSelection, Selection
 from ganlab.errors import GanlabError
 from ganlab.evaluation.collector import Collector, Demand
 from ganlab.evaluation.evaluator import FeatureExtractor
@@ -35,7 +35,7 @@ class FeaturePass:
     Attributes:
         selection: the extractor as the experiment chose it.
         extractor: the extractor.
-        choices: the evaluators.
+        evaluators: the evaluators.
         device: where features are computed.
         batch_size: samples of a batch, always the same, since features of a convolution
             differ in their last bits with it.
@@ -43,7 +43,7 @@ class FeaturePass:
 
     selection: Selection[FeaturesComponent]
     extractor: FeatureExtractor
-    choices: list[EvaluatorChoice]
+    evaluators: list[EvaluatorSelection]
     device: torch.device
     batch_size: int
 
@@ -55,20 +55,20 @@ class FeaturePass:
     @property
     def labels(self) -> list[str]:
         """Labels of the evaluators."""
-        return [choice.selection.label for choice in self.choices]
+        return [evaluator.label for evaluator in self.evaluators]
 
     def demand(self, due: Collection[str] | None = None) -> Demand:
         """Return what the evaluators, or those that are due, ask of generated samples."""
         return Demand.of(
-            (choice.selection.component.needs, choice.settings.samples)
-            for choice in self.choices
-            if due is None or choice.selection.label in due
+            (evaluator.component.needs, evaluator.settings.samples)
+            for evaluator in self.evaluators
+            if due is None or evaluator.label in due
         )
 
     def demand_of_reals(self, available: int) -> Demand:
         """Return what all evaluators ask of so many real samples."""
         return Demand.of(
-            (choice.selection.component.needs, wanted_reals(choice, available)) for choice in self.choices
+            (evaluator.component.needs, wanted_reals(evaluator, available)) for evaluator in self.evaluators
         )
 
     def extract(self, samples: torch.Tensor) -> torch.Tensor:
@@ -132,29 +132,29 @@ class FeaturePass:
         }
 
 
-def wanted_reals(choice: EvaluatorChoice, available: int) -> int:
+def wanted_reals(evaluator: EvaluatorSelection, available: int) -> int:
     """Return how many real samples an evaluator is handed, of so many."""
-    everything = choice.selection.component.reference == "all"
-    return available if everything else min(choice.settings.samples, available)
+    everything = evaluator.component.reference == "all"
+    return available if everything else min(evaluator.settings.samples, available)
 
 
 def group_by_features(
-    choices: Sequence[EvaluatorChoice], spec: SampleSpec, device: torch.device, batch_size: int
+    evaluators: Sequence[EvaluatorSelection], spec: SampleSpec, device: torch.device, batch_size: int
 ) -> list[FeaturePass]:
     """Return one pass for each extractor and set of its options, in order of first mention."""
     passes: list[FeaturePass] = []
-    for choice in choices:
+    for evaluator in evaluators:
         for existing in passes:
-            same = existing.selection.component == choice.features.component
-            if same and existing.selection.options == choice.features.options:
-                existing.choices.append(choice)
+            same = existing.selection.component == evaluator.features.component
+            if same and existing.selection.options == evaluator.features.options:
+                existing.evaluators.append(evaluator)
                 break
         else:
-            extractor = choice.features.build(spec)
+            extractor = evaluator.features.build(spec)
             if not isinstance(extractor, FeatureExtractor):
                 raise GanlabError(
-                    f"features `{choice.features.component.name}`: `build` returned a "
+                    f"features `{evaluator.features.component.name}`: `build` returned a "
                     f"{type(extractor).__name__}, not a ganlab.FeatureExtractor"
                 )
-            passes.append(FeaturePass(choice.features, extractor, [choice], device, batch_size))
+            passes.append(FeaturePass(evaluator.features, extractor, [evaluator], device, batch_size))
     return passes

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ganlab.config.experiment import EvaluatorChoice
+from ganlab.config.selection import EvaluatorSelection
 from ganlab.errors import ComponentError, GanlabError
 from ganlab.evaluation.banks import FeatureBank
 from ganlab.evaluation.collector import Collector
@@ -43,7 +43,7 @@ class SingleEvaluation:
     """One entry of `[[evaluators]]`.
 
     Args:
-        choice: the entry.
+        selection: the entry.
         evaluator: what its component built.
         features: the pass over the features it works on.
 
@@ -51,8 +51,8 @@ class SingleEvaluation:
         indices: where the rows of the reference bank are in the data.
     """
 
-    def __init__(self, choice: EvaluatorChoice, evaluator: Evaluator, features: FeaturePass) -> None:
-        self.choice = choice
+    def __init__(self, selection: EvaluatorSelection, evaluator: Evaluator, features: FeaturePass) -> None:
+        self.selection = selection
         self._evaluator = evaluator
         self._features = features
         self._standardiser: Standardiser | None = None
@@ -65,11 +65,11 @@ class SingleEvaluation:
     @property
     def label(self) -> str:
         """What tags and files call it."""
-        return self.choice.selection.label
+        return self.selection.label
 
     def prepare(self, reference: Reals, held_out: Reals | None) -> None:
         """Freeze what is frozen, or restore it, and measure the floor."""
-        wanted = wanted_reals(self.choice, reference.collector.demand.count)
+        wanted = wanted_reals(self.selection, reference.collector.demand.count)
         self._standardiser = None
         if "standardiser" in self._restored:
             self._standardiser = Standardiser.from_state(self._restored["standardiser"])
@@ -78,7 +78,7 @@ class SingleEvaluation:
         real = self._bank(reference.collector, wanted, reference.labels)
         other = None
         if held_out is not None:
-            other = self._bank(held_out.collector, self.choice.settings.samples, held_out.labels)
+            other = self._bank(held_out.collector, self.selection.settings.samples, held_out.labels)
         with self._working():
             self._evaluator.prepare(real, other)
             if "evaluator" in self._restored:
@@ -90,10 +90,10 @@ class SingleEvaluation:
     def measure(self, fakes: Collector) -> Iterator[Measurement]:
         """Yield a measurement for each of the evaluator's metrics; `prepare` comes first."""
         assert self._real is not None
-        fake = self._bank(fakes, self.choice.settings.samples)
+        fake = self._bank(fakes, self.selection.settings.samples)
         estimates = self._evaluate(self._real, fake)
         cautions = tuple(self._cautions(self._real, fake))
-        for metric in self.choice.selection.component.metrics:
+        for metric in self.selection.component.metrics:
             estimate = estimates[metric.name]
             yield Measurement(
                 evaluator=self.label,
@@ -115,7 +115,7 @@ class SingleEvaluation:
         """Return what the evaluator has to show of the samples that were just measured."""
         assert self._real is not None
         with self._working():
-            return self._evaluator.pictures(self._real, self._bank(fakes, self.choice.settings.samples))
+            return self._evaluator.pictures(self._real, self._bank(fakes, self.selection.settings.samples))
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is frozen; `{}` if nothing is yet."""
@@ -146,7 +146,7 @@ class SingleEvaluation:
         self._real = None
 
     def _bank(self, collector: Collector, count: int, labels: torch.Tensor | None = None) -> FeatureBank:
-        needs = self.choice.selection.component.needs
+        needs = self.selection.component.needs
         bank = collector.bank(needs, count, labels=labels, names=self._features.extractor.names())
         return bank if self._standardiser is None else self._standardiser.apply(bank)
 
@@ -155,7 +155,7 @@ class SingleEvaluation:
     ) -> Mapping[str, Estimate]:
         with self._working(), blame or nullcontext():
             estimates = self._evaluator.evaluate(real, other)
-        declared = {metric.name for metric in self.choice.selection.component.metrics}
+        declared = {metric.name for metric in self.selection.component.metrics}
         if not all(isinstance(estimate, Estimate) for estimate in estimates.values()):
             raise GanlabError(f"evaluator `{self.label}` must return `ganlab.Estimate`s, not {estimates!r}")
         if set(estimates) != declared:
@@ -189,5 +189,5 @@ class SingleEvaluation:
     @contextmanager
     def _working(self) -> Iterator[None]:
         """Compute exactly; whatever the evaluator raises names its entry."""
-        with self.choice.selection.blamed(), exact_arithmetic(torch.device("cpu")):
+        with self.selection.blamed(), exact_arithmetic(torch.device("cpu")):
             yield

@@ -12,38 +12,18 @@ from typing import Any
 import pluggy
 
 from ganlab import hookspecs
-from ganlab.components import KINDS, Component, ImageSpec, LossComponent, Options, VectorSpec
+from ganlab.components import Component, ImageSpec, LossComponent, Options, VectorSpec
 from ganlab.errors import GanlabError
 from ganlab.hookspecs import PROJECT
+from ganlab.kinds import KINDS
 from ganlab.registry.loader import failure_from
 from ganlab.registry.plugin import LoadedPlugin, Offer, PluginFailure, Provenance
 from ganlab.registry.suggest import did_you_mean
 
-__all__ = ["CORE_KEYS", "HOOKS", "Contribution", "classify", "record_fault"]
+__all__ = ["Contribution", "classify", "record_fault"]
 
-HOOKS: dict[str, str] = {
-    "ganlab_datasets": "dataset",
-    "ganlab_generators": "generator",
-    "ganlab_discriminators": "discriminator",
-    "ganlab_encoders": "encoder",
-    "ganlab_losses": "loss",
-    "ganlab_evaluators": "evaluator",
-    "ganlab_features": "features",
-    "ganlab_trackers": "tracker",
-}
-"""Hook -> the kind of component that it yields."""
-
-CORE_KEYS: dict[str, frozenset[str]] = {
-    "dataset": frozenset({"name", "holdout", "split_seed", "on_bad_image", "max_pixels", "mirror"}),
-    "generator": frozenset({"name"}),
-    "discriminator": frozenset({"name"}),
-    "encoder": frozenset({"name"}),
-    "loss": frozenset({"name", "label", "weight", "every"}),
-    "evaluator": frozenset({"name", "label", "every", "samples", "features"}),
-    "features": frozenset({"name"}),
-    "tracker": frozenset({"name", "label"}),
-}
-"""Kind -> the keys of its table that are the core's own, so that no option can bear their names."""
+_HOOKS = {kind.hook: kind.record for kind in KINDS.values()}
+"""Hook -> the record that it yields."""
 
 _NETWORKS = frozenset({"discriminator", "encoder"})
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -121,8 +101,8 @@ def _is_forgotten(name: str, member: object, module: ModuleType) -> bool:
 
 def _hook_fault(name: str, function: Callable[..., Any], options: Any) -> str:
     hook = options.get("specname") or name
-    if hook not in HOOKS:
-        hint = did_you_mean(hook, HOOKS) or f"hooks: {', '.join(HOOKS)}"
+    if hook not in _HOOKS:
+        hint = did_you_mean(hook, _HOOKS) or f"hooks: {', '.join(_HOOKS)}"
         return f"there is no hook {hook}(); {hint}"
     if options.get("wrapper") or options.get("hookwrapper"):
         return f"{name}() is a wrapper; hooks of {PROJECT} cannot be wrapped"
@@ -135,13 +115,13 @@ def _records(hook: str, result: Any) -> Iterable[Any]:
     if isinstance(result, Component):
         raise GanlabError("returned one record; `yield` it, or return a list")
     if not isinstance(result, Iterable) or isinstance(result, str | bytes):
-        expected = KINDS[HOOKS[hook]].__name__
+        expected = _HOOKS[hook].__name__
         raise GanlabError(f"must yield {expected} records, but returned {_what(result)}")
     return result
 
 
 def _record_fault(hook: str, record: Any, offers: list[Offer]) -> str:
-    expected = KINDS[HOOKS[hook]]
+    expected = _HOOKS[hook]
     if not isinstance(record, expected):
         return f"must yield {expected.__name__} records, but yielded {_what(record)}"
     return record_fault(record) or _duplicate_fault(record, offers)
@@ -183,7 +163,7 @@ def _options_fault(record: Component) -> str:
         return (
             f"`options` of `{record.name}` must be a subclass of ganlab.Options, not {_what(record.options)}"
         )
-    taken = CORE_KEYS[record.kind] & set(record.options.model_fields)
+    taken = KINDS[record.kind].core_keys & set(record.options.model_fields)
     if taken:
         return f"`{record.name}` has an option `{min(taken)}`, a key that the core uses itself; rename it"
     return ""
@@ -192,7 +172,7 @@ def _options_fault(record: Component) -> str:
 def _duplicate_fault(record: Component, offers: list[Offer]) -> str:
     for offer in offers:
         if (offer.component.kind, offer.component.name) == (record.kind, record.name):
-            return f"yields two {KINDS[record.kind].__name__} records named `{record.name}`"
+            return f"yields two {type(record).__name__} records named `{record.name}`"
     return ""
 
 

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganlab.components import KINDS
 from ganlab.errors import printable
+from ganlab.kinds import KINDS
 from ganlab.registry.classifier import classify
 from ganlab.registry.finder import find_installed, find_local, without_disabled
 from ganlab.registry.loader import load
@@ -50,7 +50,7 @@ class Registry:
         """Return a component and where it comes from.
 
         Args:
-            kind: a key of `ganlab.components.KINDS`.
+            kind: a key of `ganlab.kinds.KINDS`.
             name: its name, `distribution/name`, or `distribution:entry-point/name`.
             prefer: the distribution that a bare name means where several offer it.
 
@@ -84,9 +84,8 @@ class Registry:
             known = {offer.qualified_name for offer in offers}
         lines = [did_you_mean(name, known), f"installed: {listing(known)}"]
         lines += [f"not loaded: {failure}" for failure in self.failures]
-        label = "feature extractor" if kind == "features" else kind
         return UnknownComponentError(
-            f"there is no {label} `{printable(name)}`", "\n".join(line for line in lines if line)
+            f"there is no {KINDS[kind].one} `{printable(name)}`", "\n".join(line for line in lines if line)
         )
 
 

@@ -9,10 +9,11 @@ from typing import Any, NoReturn
 from pydantic_core import to_jsonable_python
 
 from ganlab.components import Component, EvaluatorComponent, Metric, Options
-from ganlab.config.experiment import Origin
 from ganlab.config.options import option_descriptions
+from ganlab.config.origin import Origin
 from ganlab.config.validation import check_options, default_values
-from ganlab.registry.classifier import CORE_KEYS, record_fault
+from ganlab.kinds import KINDS
+from ganlab.registry.classifier import record_fault
 from ganlab.testing.subject import ConformanceError
 
 __all__ = ["check_record"]
@@ -58,7 +59,7 @@ def _validated(component: Component, options: Mapping[str, Any]) -> Options:
         {**default_values(component.options), **to_jsonable_python(dict(options))},
         path="",
         origin=Origin({}),
-        core_keys=CORE_KEYS[component.kind],
+        core_keys=KINDS[component.kind].core_keys,
         directories=dict.fromkeys(fields, Path.cwd()),
     )
     if checked is None:

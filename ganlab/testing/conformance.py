@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from ganlab.components import KINDS, Component, DatasetComponent, ImageSpec, LatentSpec, SampleSpec
-from ganlab.config.experiment import Selection
+from ganlab.components import Component, DatasetComponent, ImageSpec, LatentSpec, SampleSpec
+from ganlab.config.selection import Selection
+from ganlab.kinds import KINDS
 from ganlab.testing.component_record import check_record
 from ganlab.testing.subject import SMALL, ConformanceError, Subject
 
@@ -38,8 +39,8 @@ def check_component(
         ConformanceError: a promise is broken; the message says which, and what would be right.
     """
     kind = getattr(component, "kind", None)
-    if kind not in KINDS or not isinstance(component, KINDS[kind]):
-        records = ", ".join(record.__name__ for record in KINDS.values())
+    if kind is None or kind not in KINDS or not isinstance(component, KINDS[kind].record):
+        records = ", ".join(each.record.__name__ for each in KINDS.values())
         raise ConformanceError(
             f"check_component() takes a record, not {component!r:.80}; the records are {records}"
         )

@@ -212,9 +212,7 @@ class Trainer:
     def _evaluate(self) -> None:
         """Run the evaluators that are due; keep a checkpoint of this step if it is the best so far."""
         due = [
-            choice.selection.label
-            for choice in self.engine.experiment.evaluators
-            if self._due(choice.settings.every)
+            choice.label for choice in self.engine.experiment.evaluators if self._due(choice.settings.every)
         ]
         if not due:
             return

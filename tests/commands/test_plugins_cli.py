@@ -17,8 +17,8 @@ from ganlab import __version__
 from ganlab.commands.cli import VERBS, run
 from ganlab.commands.common import load
 from ganlab.commands.sample import _arriving_whole
-from ganlab.components import KINDS
 from ganlab.errors import ExperimentError
+from ganlab.kinds import KINDS
 from ganlab.registry import Registry, load_registry
 
 HEAVY = ("torch", "numpy", "PIL", "scipy", "rich", "tensorboard")

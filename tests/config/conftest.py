@@ -17,6 +17,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from ganlab_optimizers import ganlab_optimizers
+
 from ganlab import (
     ComponentError, DatasetComponent, DiscriminatorComponent, EncoderComponent, EvaluatorComponent,
     FeaturesComponent, GeneratorComponent, ImageSpec, LossComponent, Metric, Options, TrackerComponent,
@@ -151,7 +153,7 @@ def base() -> str:
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory, which is the working directory, with the plugin `world.py`; no built-in is loaded."""
+    """A working directory with the plugin `world.py`, which has the optimizers of all the built-ins."""
     monkeypatch.setenv("GANLAB_DISABLE_PLUGINS", "ganlab")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "world.py").write_text(WORLD)

@@ -430,26 +430,26 @@ def _value(draw: random.Random, depth: int = 0) -> Any:
 @functools.cache
 def _components() -> dict[str, dict[str, dict[str, Any]]]:
     """Return kind -> component -> key -> its type, the core's keys of such a table among them."""
-    from ganlab.components import KINDS
-    from ganlab.config.settings import COMPONENT_TABLES
+    from ganlab.kinds import KINDS
     from ganlab.registry import load_registry
 
     registry = load_registry()
     return {
-        kind: {
-            offer.component.name: {**_types(COMPONENT_TABLES[kind]), **_types(offer.component.options)}
-            for offer in registry.components(kind)
+        word: {
+            offer.component.name: {**_types(kind.settings), **_types(offer.component.options)}
+            for offer in registry.components(word)
         }
-        for kind in KINDS
+        for word, kind in KINDS.items()
     }
 
 
 @functools.cache
 def _sections() -> dict[str, dict[str, Any]]:
     """Return the core's own tables: name -> key -> its type."""
-    from ganlab.config.settings import AdamSettings, RmspropSettings, Settings, SgdSettings
+    from ganlab.config.settings import Settings
 
-    optimizer = _types(SgdSettings) | _types(RmspropSettings) | _types(AdamSettings)
+    optimizers = _components()["optimizer"].values()
+    optimizer = {key: annotation for table in optimizers for key, annotation in table.items()}
     tables = {
         key: _types(field.annotation)
         for key, field in Settings.model_fields.items()

@@ -79,7 +79,7 @@ def test_extends_merges_tables_and_replaces_arrays(world: Path, base: str) -> No
     experiment = load_experiment("child.toml")
     assert experiment.settings.title == "child"
     assert (experiment.latent.dim, experiment.latent.distribution) == (9, "uniform")
-    assert [loss.selection.label for loss in experiment.losses] == ["one", "match"]
+    assert [loss.label for loss in experiment.losses] == ["one", "match"]
     assert experiment.origin.find("latent.dim") == (Path("child.toml"), 4)
     assert experiment.origin.find("latent.distribution") == (Path("base.toml"), 19)
     assert experiment.origin.find("losses.1.name") == (Path("child.toml"), 9)

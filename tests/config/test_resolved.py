@@ -70,6 +70,8 @@ def test_what_it_was_made_of_is_recorded(load: World, base: str, world: Path) ->
         "generator",
         "discriminator",
         "losses.0",
+        "optimizer.generator",
+        "optimizer.discriminator",
         "evaluators.0",
         "evaluators.0.features",
         "trackers.0",

@@ -32,8 +32,8 @@ from ganlab import (
     Shown,
     VectorSpec,
 )
-from ganlab.config.experiment import EvaluatorChoice, Origin, Selection
-from ganlab.config.settings import EvaluatorSettings
+from ganlab.component_settings import ComponentSettings, EvaluatorSettings
+from ganlab.config import EvaluatorSelection, Origin, Selection
 from ganlab.data.convert import to_unit
 from ganlab.errors import ExperimentError, GanlabError
 from ganlab.evaluation.evaluation import Evaluation
@@ -90,17 +90,20 @@ def choice(
     samples: int = 100,
     options: Options | None = None,
     feature_options: Options | None = None,
-) -> EvaluatorChoice:
-    label = label or evaluator.name
-    return EvaluatorChoice(
-        Selection(evaluator, options or evaluator.options(), label, "evaluators.0", ORIGIN),
-        Selection(features, feature_options or features.options(), features.name, "features", ORIGIN),
-        EvaluatorSettings(name=evaluator.name, samples=samples),
+) -> EvaluatorSelection:
+    table = ComponentSettings(name=features.name)
+    return EvaluatorSelection(
+        evaluator,
+        options or evaluator.options(),
+        EvaluatorSettings(name=evaluator.name, label=label, samples=samples),
+        "evaluators.0",
+        ORIGIN,
+        features=Selection(features, feature_options or features.options(), table, "features", ORIGIN),
     )
 
 
 def evaluation(
-    *choices: EvaluatorChoice, data: Data | None = None, spec: SampleSpec = IMAGE, **options: Any
+    *choices: EvaluatorSelection, data: Data | None = None, spec: SampleSpec = IMAGE, **options: Any
 ) -> Evaluation:
     options.setdefault("cache", NO_CACHE)
     return Evaluation(

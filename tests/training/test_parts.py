@@ -9,17 +9,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.optim import Adam, RMSprop
 
 from ganlab import LatentSpec
-from ganlab.config.settings import AdamSettings, EmaSettings, RmspropSettings, SgdSettings
+from ganlab.component_settings import OptimizerSettings
+from ganlab.config.settings import EmaSettings
 from ganlab.engine.ema import MovingAverage
 from ganlab.engine.guard import Guard
 from ganlab.engine.latents import draw_latents, interpolate
 from ganlab.engine.meter import Meter
 from ganlab.engine.networks import evaluation_mode
-from ganlab.engine.optimizers import make_optimizer, make_schedule
 from ganlab.engine.precision import choose_device, choose_precision
 from ganlab.engine.sampling import generate
+from ganlab.engine.schedules import make_schedule
 from ganlab.engine.streams import Streams, derive_seed, isolated_randomness
 from ganlab.errors import DivergedError, UsageError
 
@@ -112,7 +114,7 @@ def test_meter_means_since_last_read() -> None:
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_guard_stops_before_the_update_and_names_the_term(bad: float) -> None:
     weight = nn.Parameter(torch.ones(3))
-    optimizer = make_optimizer(AdamSettings(), [weight])
+    optimizer = Adam([weight], fused=True)
     meter = Meter()
     guard = Guard(torch.device("cpu"), meter)
     values = {"loss/generator/fine": torch.tensor(1.0), "loss/generator/broken": torch.tensor(bad)}
@@ -137,7 +139,7 @@ def test_guard_knows_whose_turn_logits_are_of() -> None:
 
 def test_guard_holds_fused_optimizers_still_without_asking_the_device() -> None:
     weight = nn.Parameter(torch.ones(3))
-    optimizer = make_optimizer(AdamSettings(learning_rate=0.5), [weight])
+    optimizer = Adam([weight], lr=0.5, fused=True)
     meter = Meter()
     guard = Guard(torch.device("cpu"), meter)
     guard._synchronous = False  # as on an accelerator
@@ -162,7 +164,7 @@ def test_guard_holds_fused_optimizers_still_without_asking_the_device() -> None:
 
 
 def test_guard_checks_unfused_optimizers_at_once_wherever_they_are() -> None:
-    optimizer = make_optimizer(RmspropSettings(name="rmsprop"), [nn.Parameter(torch.ones(1))])
+    optimizer = RMSprop([nn.Parameter(torch.ones(1))])
     guard = Guard(torch.device("cpu"), Meter())
     guard._synchronous = False
     with pytest.raises(DivergedError):
@@ -170,11 +172,11 @@ def test_guard_checks_unfused_optimizers_at_once_wherever_they_are() -> None:
 
 
 def test_schedules() -> None:
-    constant = make_schedule(AdamSettings(learning_rate=1.0, warmup_steps=4), 100)
+    constant = make_schedule(OptimizerSettings(learning_rate=1.0, warmup_steps=4), 100)
     assert [constant(done) for done in (0, 1, 3, 4, 99)] == [0.25, 0.5, 1.0, 1.0, 1.0]
-    linear = make_schedule(AdamSettings(learning_rate=1.0, schedule="linear", final_fraction=0.5), 10)
+    linear = make_schedule(OptimizerSettings(learning_rate=1.0, schedule="linear", final_fraction=0.5), 10)
     assert [linear(done) for done in (0, 5, 10, 20)] == [1.0, 0.75, 0.5, 0.5]
-    cosine = make_schedule(SgdSettings(name="sgd", learning_rate=1.0, schedule="cosine"), 10)
+    cosine = make_schedule(OptimizerSettings(learning_rate=1.0, schedule="cosine"), 10)
     assert [cosine(done) for done in (0, 5, 10)] == pytest.approx([1.0, 0.5, 0.0])
 
 
