@@ -134,7 +134,7 @@ def test_guard_knows_whose_turn_logits_are_of() -> None:
     with pytest.raises(
         DivergedError, match=r"step 1, in the discriminator's turn: not finite: logits/real\."
     ):
-        guard.check(make_optimizer(AdamSettings(), [nn.Parameter(torch.ones(1))]), list(values.values()), 0)
+        guard.check(Adam([nn.Parameter(torch.ones(1))]), list(values.values()), 0)
 
 
 def test_guard_holds_fused_optimizers_still_without_asking_the_device() -> None:
