@@ -285,6 +285,41 @@ def test_validate_prints_the_memory_that_a_step_takes(
         assert part in line
 
 
+MOMENTS = """
+import torch
+from ganlab import OptimizerComponent, hookimpl
+
+class Moments(torch.optim.Optimizer):
+    def step(self, closure=None):
+        for weight in self.param_groups[0]["params"]:
+            rows = weight.flatten(1).mean(1) if weight.ndim > 1 else weight.clone()
+            self.state[weight] = {
+                "one": weight.clone(), "half": weight.bfloat16(), "rows": rows, "step": torch.zeros(())
+            }
+
+@hookimpl
+def ganlab_optimizers():
+    yield OptimizerComponent(
+        name="moments", summary="Remembers", build=lambda options, parameters: Moments(parameters, {})
+    )
+"""
+
+
+def test_what_an_optimizer_of_ones_own_remembers_is_counted(tmp_path: Path, cache: Path) -> None:
+    from ganlab.engine.assembly import make_networks
+    from ganlab.engine.memory_estimate import estimate
+
+    (tmp_path / "moments.py").write_text(MOMENTS)
+    file, plugin = experiment(tmp_path), str(tmp_path / "moments.py")
+    names = ["optimizer.generator.name=moments", "optimizer.discriminator.name=sgd"]
+    loaded = load_experiment(file, overrides=names, plugins=[plugin])
+    networks = make_networks(loaded, find(loaded).spec, Processes())
+    footprint = estimate(loaded, find(loaded), networks)
+    weights = list(networks.generator.parameters())
+    rows = sum(weight.numel() for weight in weights if weight.ndim == 1)
+    assert footprint.parts["the optimizers"] == 6 * sum(weight.numel() for weight in weights) + 4 * rows
+
+
 LINEAR = """from torch import nn
 from ganlab import DiscriminatorComponent, GeneratorComponent, VectorSpec, hookimpl
 

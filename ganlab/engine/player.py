@@ -149,7 +149,7 @@ def make_player(
 
 
 def build_optimizer(selection: OptimizerSelection, parameters: Sequence[nn.Parameter]) -> Optimizer:
-    """Return the optimizer that an experiment chose, over some parameters.
+    """Return the optimizer that an experiment chose, over some parameters, with its full learning rate.
 
     Raises:
         ExperimentError: it refuses its options or the parameters, or is no optimizer.
@@ -158,6 +158,8 @@ def build_optimizer(selection: OptimizerSelection, parameters: Sequence[nn.Param
     if not isinstance(optimizer, Optimizer):
         message = f"its `build` returned {optimizer!r}, not a torch.optim.Optimizer"
         raise selection.refusal(ComponentError(message))
+    for group in optimizer.param_groups:
+        group["lr"] = selection.settings.learning_rate
     return optimizer
 
 
