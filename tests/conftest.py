@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import pty
 import signal
-from collections.abc import Iterator
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Before anything imports torch: tests run side by side on all cores, and tiny networks
@@ -48,3 +55,32 @@ def heard_signals() -> Iterator[None]:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep packed data and reference statistics of tests away from the user's cache."""
     os.environ["GANLAB_CACHE"] = str(tmp_path_factory.getbasetemp() / "cache")
+
+
+Terminal = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def terminal() -> Terminal:
+    """Run Python in a terminal; returns the exit code and what it wrote, as raw text with control codes."""
+
+    def run(*arguments: str, columns: int = 80, term: str = "xterm") -> tuple[int, str]:
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
+        with subprocess.Popen(
+            [sys.executable, *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**environment, "TERM": term},
+        ) as process:
+            os.close(theirs)
+            written = b""
+            with contextlib.suppress(OSError):  # Linux says EIO when the last who could write has gone
+                while piece := os.read(ours, 1 << 16):
+                    written += piece
+            os.close(ours)
+        return process.returncode, written.decode().replace("\r\n", "\n")
+
+    return run

@@ -35,11 +35,11 @@ from ganlab.config.experiment import Experiment
 from ganlab.data.convert import to_unit
 from ganlab.data.feed import Feed
 from ganlab.data.preparation import Data
-from ganlab.data.progress import counting
 from ganlab.engine.running_statistics import fresh_statistics
 from ganlab.engine.streams import derive_seed, isolated_randomness
 from ganlab.errors import GanlabError, UsageError
 from ganlab.files import explained, write_atomically
+from ganlab.progress import counting
 
 __all__ = ["FORMAT", "TrainedFeatures", "train_features"]
 
@@ -89,7 +89,7 @@ def train_features(
     *,
     epochs: int,
     device: torch.device,
-    progress: bool | None = None,
+    progress: bool = True,
 ) -> TrainedFeatures:
     """Train a component's network to tell the labels of an experiment's training samples.
 
@@ -103,7 +103,7 @@ def train_features(
         data: the experiment's samples; its held-out ones tell the accuracy.
         epochs: passes over the training samples.
         device: where to train.
-        progress: as in `ganlab.data.progress.counting`.
+        progress: as in `ganlab.progress.counting`.
 
     Raises:
         UsageError: the data has no labels, one class only, no images, or nothing held out.
@@ -163,7 +163,7 @@ def _learn(
     data: Data,
     epochs: int,
     device: torch.device,
-    progress: bool | None,
+    progress: bool,
 ) -> None:
     count = len(data.split.training)
     batch = min(BATCH, count)

@@ -21,8 +21,8 @@ import ganlab
 from ganlab.errors import ExperimentError, GanlabError, UsageError, printable, summarised
 from ganlab.files import reason
 from ganlab.memory import is_out_of_memory, out_of_memory
+from ganlab.outlet import Outlet, open_missing_streams
 from ganlab.processes import Processes
-from ganlab.tracking.outlet import Outlet, open_missing_streams
 
 __all__ = ["VERBS", "Session", "cli", "main", "run"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,6 @@ from ganlab.commands.measurements import (
     measurement_options,
     print_measurements,
     records,
-    shown_progress,
 )
 from ganlab.errors import UsageError
 
@@ -159,19 +159,20 @@ def _measure(
     from ganlab.engine.precision import choose_device
     from ganlab.evaluation.evaluation import Evaluation
     from ganlab.evaluation.reference import PERMUTATION_SEED, ReferenceData
+    from ganlab.progress import Display, Phases
 
     real, fake = stores
     if min(len(real), len(fake)) < 2:
         raise UsageError(f"there must be at least 2 images in each set, not {len(real)} and {len(fake)}")
     order = np.random.RandomState(PERMUTATION_SEED).permutation(len(fake))
-    with shown_progress() as progress:
+    with Display(sys.stderr) as display:
         evaluation = Evaluation(
             choices,
             spec,
             ReferenceData.of(Data(real, split(len(real), holdout, seed=0))),
             device=choose_device(device),
             cache=cache_directory() / "statistics",
-            progress=progress,
+            progress=Phases(display, "measuring"),
         )
         return evaluation.run(
             lambda rows: iter([to_unit(fake.gather(order[rows]))]), available=len(fake), show=show

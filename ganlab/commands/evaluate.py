@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,7 +15,6 @@ from ganlab.commands.measurements import (
     measurement_options,
     print_measurements,
     records,
-    shown_progress,
 )
 from ganlab.errors import InterruptedRunError
 
@@ -66,6 +66,7 @@ def command(
     from ganlab.after_training.checkpoint_evaluation import CheckpointEvaluation, chosen_steps
     from ganlab.data.preparation import prepare
     from ganlab.engine.precision import choose_device
+    from ganlab.progress import Display, Phases
     from ganlab.runs.evaluation_directory import EvaluationDirectory
     from ganlab.runs.reading import find_run
 
@@ -75,17 +76,16 @@ def command(
     experiment = load(found.resolved, own, plugins, disabled)
     choices = _choices(experiment, evaluators, theirs)
     chosen_device = choose_device(device)
-    data = prepare(experiment, progress=None)
+    data = prepare(experiment)
     later = CheckpointEvaluation(found, experiment, data, choices, chosen_device)
     if later.other_data:
         click.echo("warning: the data is not what the run was trained on", err=True)
     measured: list[tuple[int | None, Measurement]] = []
     with EvaluationDirectory.create(found.path) as directory:
         try:
-            with shown_progress() as progress:
-                for step, measurements in later.measure(
-                    steps, progress, keep_picture(directory.layout.pictures)
-                ):
+            with Display(sys.stderr) as display:
+                progress, show = Phases(display, "measuring"), keep_picture(directory.layout.pictures)
+                for step, measurements in later.measure(steps, progress, show):
                     directory.write(step, [each.to_json() for each in measurements])
                     measured += [(step, each) for each in measurements]
         except KeyboardInterrupt:

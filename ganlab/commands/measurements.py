@@ -1,10 +1,8 @@
-"""What several verbs do with measurements: choose evaluators, show how far they are, print them."""
+"""What several verbs do with measurements: choose evaluators, keep their pictures, print them."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ganlab.evaluation.evaluation import Show
-    from ganlab.evaluation.feature_pass import Progress
     from ganlab.evaluation.measurement import Measurement
 
 __all__ = [
@@ -25,7 +22,6 @@ __all__ = [
     "measurement_options",
     "print_measurements",
     "records",
-    "shown_progress",
 ]
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
@@ -51,30 +47,6 @@ def measurement_options(function: _Function) -> _Function:
         "--json", "as_json", is_flag=True, help="Print a JSON array, and nothing else, on standard output."
     )
     return override(device(as_json(function)))
-
-
-@contextmanager
-def shown_progress() -> Iterator[Progress]:
-    """Yield what shows on standard error how far a measurement is, if that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda what, done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("measuring", total=None)
-        shown = ""
-
-        def report(what: str, done: int, total: int) -> None:
-            nonlocal shown
-            if what != shown:
-                progress.reset(task, description=what, total=total)
-                shown = what
-            progress.update(task, completed=done, total=total)
-
-        yield report
 
 
 def records(measurements: Sequence[tuple[int | None, Measurement]]) -> list[dict[str, object]]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ganlab.components import SampleSpec
+    from ganlab.progress import Work
 
 __all__ = ["command"]
 
@@ -103,6 +104,7 @@ def command(
     target.refuse_what_is_there(force=force)
 
     from ganlab.after_training.trained_generator import restore_generator
+    from ganlab.progress import Display
     from ganlab.runs.reading import find_run
 
     trained = restore_generator(find_run(run, runs), which, ema=False if raw else None)
@@ -111,8 +113,10 @@ def command(
     batches = trained.generate(count, seed=seed, label=number, walk=chosen in ("gif", "webp"))
     with (
         _arriving_whole(target.path, is_file=target.is_file) as directory,
-        _progress(batches, count) as shown,
+        Display(sys.stderr) as display,
     ):
+        work = display.begin("sampling", count)
+        shown = _shown(batches, work)
         if chosen == "png":
             _write_images(directory, shown)
         else:
@@ -295,17 +299,8 @@ def _remove_earlier_pictures(directory: Path) -> None:
             file.unlink()
 
 
-@contextmanager
-def _progress(batches: Iterator[torch.Tensor], count: int) -> Iterator[Iterator[torch.Tensor]]:
-    """Yield the batches, with a progress bar on standard error if it is a terminal."""
-    if not sys.stderr.isatty():
-        yield batches
-        return
-    with click.progressbar(length=count, label="sampling", file=sys.stderr) as bar:
-
-        def shown() -> Iterator[torch.Tensor]:
-            for batch in batches:
-                yield batch
-                bar.update(len(batch))
-
-        yield shown()
+def _shown(batches: Iterator[torch.Tensor], work: Work) -> Iterator[torch.Tensor]:
+    """Yield the batches, and show how many samples are made."""
+    for batch in batches:
+        yield batch
+        work.advance(len(batch))

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ganlab.data.cache_directory import locked, remove_leftovers
-from ganlab.data.progress import counting, say
 from ganlab.errors import ComponentError
 from ganlab.files import explained, fsync_path
+from ganlab.progress import counting, say
 
 __all__ = ["download"]
 
@@ -45,7 +45,7 @@ def download(mirrors: Sequence[str], target: Path, sha256: str, *, option: str |
         directory.mkdir(parents=True, exist_ok=True)
         remove_leftovers(directory)
         with locked(
-            directory, key, lambda: say(f"another process downloads {target.name}; waiting", None)
+            directory, key, lambda: say(f"another process downloads {target.name}; waiting")
         ) as partial:
             if _is_whole(target, sha256):
                 return
@@ -71,7 +71,7 @@ def _from_any(mirrors: Sequence[str], file: Path, sha256: str, target: Path, opt
         if problem is None:
             return
         failures.append(f"{url}: {problem}")
-        say(f"{url}: {problem}", None)
+        say(f"{url}: {problem}")
     raise ComponentError(
         f"{target.name} could not be downloaded; fetch it by other means and put it at {target}: "
         f"{'; '.join(failures)}",
@@ -88,7 +88,7 @@ def _try(url: str, file: Path, sha256: str) -> str | None:
     with response, file.open("wb") as out:
         size = int(response.headers.get("Content-Length") or 0)
         digest, done = hashlib.sha256(), 0
-        with counting(f"downloading {url}, bytes", size, None) as advance:
+        with counting(f"downloading {url}, bytes", size) as advance:
             while True:
                 try:
                     piece = response.read(PIECE)

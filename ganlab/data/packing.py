@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from ganlab.components import ImageSpec, SampleSpec, VectorSpec
 from ganlab.data.cache_directory import cache_directory, locked, publish, remove_leftovers
 from ganlab.data.encoding import ImageEncoder, VectorEncoder
-from ganlab.data.progress import counting, say
 from ganlab.data.source import ImageSource, Source, VectorSource
 from ganlab.data.store import (
     LABELS,
@@ -38,6 +37,7 @@ from ganlab.data.store import (
 from ganlab.data.workers import Bad, RowWriter, available_cores, finished_chunks
 from ganlab.errors import ComponentError, GanlabError
 from ganlab.files import explained, fsync_path
+from ganlab.progress import counting, say
 
 if TYPE_CHECKING:
     from ganlab.data.images import Fit, Resample
@@ -63,7 +63,7 @@ def pack(
     max_pixels: int | None = None,
     cache: Path | None = None,
     workers: int | None = None,
-    progress: bool | None = None,
+    progress: bool = True,
     origin: PackedFrom | None = None,
 ) -> Store:
     """Return the packed store of a source, from the cache where it is there already.
@@ -83,8 +83,7 @@ def pack(
             decompression bombs.
         cache: where stores are kept; `cache_directory()` if left out.
         workers: processes; as many as there are cores if left out.
-        progress: `None` for a bar on a terminal and plain lines elsewhere, on stderr;
-            `True` for a bar in any case; `False` for silence.
+        progress: whether standard error shows how far it is, and hears of what is left out or enlarged.
         origin: what `ganlab cache` says the store was packed from.
 
     Raises:
@@ -214,7 +213,7 @@ def _write(
     keeping: _Keeping,
     on_bad_image: str,
     workers: int | None,
-    progress: bool | None,
+    progress: bool,
     origin: PackedFrom,
 ) -> str:
     """Write a whole store into a new directory, and return its key.
@@ -253,7 +252,7 @@ def _write(
 
 
 def _write_rows(
-    write: RowWriter, plan: _Plan, on_bad_image: str, workers: int | None, progress: bool | None
+    write: RowWriter, plan: _Plan, on_bad_image: str, workers: int | None, progress: bool
 ) -> tuple[list[Bad], Enlarged | None]:
     """Write all rows; return the bad ones in order, and what was smaller than asked for."""
     if workers is None:

@@ -57,7 +57,7 @@ class Unpacked:
     source: Source
     spec: SampleSpec
 
-    def pack(self, *, cache: Path | None = None, progress: bool | None = None) -> Data:
+    def pack(self, *, cache: Path | None = None, progress: bool = True) -> Data:
         """Pack the samples or find them packed, and split them with the dataset's `split_seed`.
 
         Args:
@@ -103,7 +103,7 @@ def find(experiment: Experiment) -> Unpacked:
         raise experiment.dataset.refusal(error) from error
 
 
-def prepare(experiment: Experiment, *, cache: Path | None = None, progress: bool | None = None) -> Data:
+def prepare(experiment: Experiment, *, cache: Path | None = None, progress: bool = True) -> Data:
     """Find the experiment's samples and pack them at once: `find`, then `Unpacked.pack`."""
     return find(experiment).pack(cache=cache, progress=progress)
 

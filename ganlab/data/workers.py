@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganlab.data.encoding import Row
-from ganlab.data.progress import say
 from ganlab.data.source import BadImageError
 from ganlab.errors import GanlabError
+from ganlab.progress import say
 
 __all__ = ["Bad", "Chunk", "RowWriter", "available_cores", "finished_chunks"]
 
@@ -105,13 +105,13 @@ def available_cores() -> int:
 
 @contextmanager
 def finished_chunks(
-    write: RowWriter, count: int, workers: int, progress: bool | None = None
+    write: RowWriter, count: int, workers: int, progress: bool = True
 ) -> Iterator[Iterator[Chunk]]:
     """Write rows 0 to `count` in `workers` processes; yields the chunks as they are done.
 
     Leaving early ends the workers at once, whatever they wait for. With one worker there is no
     other process, and neither where the system refuses to start any, which is said
-    (`progress` as in `ganlab.data.progress.say`).
+    (`progress` as in `ganlab.progress.say`).
     """
     size = max(_SMALLEST_CHUNK, min(_LARGEST_CHUNK, -(-count // (workers * _CHUNKS_PER_WORKER))))
     bounds = [(start, min(start + size, count)) for start in range(0, count, size)]

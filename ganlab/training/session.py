@@ -48,7 +48,7 @@ def run_experiment(experiment: Experiment, plan: Plan, *, quiet: bool = False) -
     # Before the data is packed, which is dear: what cannot be trained should say so at once.
     networks = make_networks(experiment, unpacked.spec, processes)
     estimate(experiment, unpacked, networks, processes).require_room()
-    data = unpacked.pack(progress=None if processes.local_rank == 0 else False)
+    data = unpacked.pack(progress=processes.local_rank == 0 and not quiet)
     with StopRequest(processes) as stop, processes.join(networks.device):
         require_same_data(data, processes)
         with find_start(experiment, plan, data, processes) as (start, directory):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ganlab.commands.cli import main
-from ganlab.tracking.outlet import Outlet
+from ganlab.outlet import Outlet
 
 PLUGIN = """
 from ganlab import LossComponent, hookimpl
@@ -111,6 +111,22 @@ def test_training_goes_on_without_an_output(
     assert json.loads(state.read_text())["status"] == "completed"
 
 
+def test_a_quiet_run_says_where_it_is_and_how_it_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANLAB_CACHE", str(tmp_path / "cache"))  # so that the data is packed
+    Path("x.toml").write_text(EXPERIMENT)
+    assert code_of("run", "x.toml", "--quiet") == 0
+    output = capsys.readouterr()
+    assert [line.split(":")[0] for line in output.out.splitlines()[:3]] == [
+        "run directory",
+        "finished",
+        "look at",
+    ]
+    assert output.err == ""
+
+
 @pytest.mark.parametrize("arguments", [("plugins",), ("plugins", "--plugin", "absent.py"), ("describe",)])
 def test_nowhere_to_write_to_changes_no_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
@@ -134,7 +150,7 @@ def test_a_reader_that_leaves_is_no_error() -> None:
 def test_no_file_takes_the_place_of_a_stream_that_was_closed(tmp_path: Path) -> None:
     script = (
         "import os\n"
-        "from ganlab.tracking.outlet import open_missing_streams\n"
+        "from ganlab.outlet import open_missing_streams\n"
         "open_missing_streams()\n"
         "with open('kept', 'w') as file:\n"
         "    assert file.fileno() > 2\n"

@@ -88,7 +88,7 @@ def test_an_interrupted_download_leaves_nothing(
 
 
 @contextmanager
-def interrupting(what: str, total: int, progress: bool | None) -> Iterator[Callable[[int], None]]:
+def interrupting(what: str, total: int, progress: bool = True) -> Iterator[Callable[[int], None]]:
     """Stand for Ctrl-C when the first bytes have come."""
 
     def advance(done: int) -> None:

@@ -62,14 +62,15 @@ def test_a_long_measurement_says_that_it_lives() -> None:
     for clock.now in (10, 31, 40, 62):
         console.working("generated samples", int(clock.now), 5000)
     assert output.getvalue().splitlines() == [
-        "measuring: generated samples, 31 of 5,000",
-        "measuring: generated samples, 62 of 5,000",
+        "measuring: generated samples, 31 of 5,000, 1:22:49 left",
+        "measuring: generated samples, 62 of 5,000, 1:22:18 left",
     ]
     live = Terminal()
     console = Console(100, output=live, clock=clock)
     console.working("generated samples", 4000, 5000)
+    time.sleep(0.4)  # the live lines are drawn by a thread, four times a second
     console.close()
-    assert "measuring: generated samples, 4,000 of 5,000" in live.getvalue()
+    assert "measuring: generated samples 4000/5000" in live.getvalue()
 
 
 def test_measurements_with_their_error_and_floor() -> None:
@@ -91,7 +92,11 @@ def test_measurements_with_their_error_and_floor() -> None:
 
 def test_quiet_says_only_messages() -> None:
     for output in (io.StringIO(), Terminal()):
-        console = Console(10, quiet=True, output=output)
+        clock = Clock()
+        console = Console(10, quiet=True, output=output, clock=clock)
+        clock.now = 100
+        console.advance(4)
+        console.working("generated samples", 10, 5000)
         console.log(5, VALUES)
         console.evaluation(5, [{"evaluator": "mmd", "metric": "mmd", "value": 1.0}])
         console.message("finished [in words]")
@@ -164,9 +169,11 @@ def test_a_pipe_without_a_reader_makes_it_quiet() -> None:
 def test_a_terminal_that_is_gone_makes_it_quiet() -> None:
     class Gone(Terminal):
         gone = False
+        attempts = 0
 
         def write(self, text: str) -> int:
             if self.gone:
+                self.attempts += 1
                 raise OSError(5, "Input/output error")
             return super().write(text)
 
@@ -178,6 +185,7 @@ def test_a_terminal_that_is_gone_makes_it_quiet() -> None:
     console.advance(101)
     time.sleep(0.4)  # the live line is drawn by a thread, four times a second
     console.close()
+    assert output.attempts == 1
 
 
 @pytest.mark.parametrize("closed", ["head -1", "exec 1>&-"])
