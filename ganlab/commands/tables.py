@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import textwrap
 from collections.abc import Sequence
 
 import click
 
+from ganlab.errors import printable
+
 __all__ = ["print_table"]
 
-_GAP = "  "
-_LEAST = 24
+_NO_EDGE = 1 << 20
+"""Width of a page that no line reaches the end of."""
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print aligned columns; on a terminal the last one wraps, in a pipe nothing is cut or wrapped."""
-    widths = [max(len(row[index]) for row in [header, *rows]) for index in range(len(header))]
-    before_last = sum(widths[:-1]) + len(_GAP) * (len(widths) - 1)
-    room = _terminal_width() - before_last if sys.stdout.isatty() else None
-    click.secho(_line(header, widths), bold=True)
+    """Print aligned columns, fitted to a terminal's width; in a pipe each row is one whole line."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    terminal = sys.stdout.isatty()
+    page = Console(file=sys.stdout, force_terminal=terminal, width=None if terminal else _NO_EDGE)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for title in header:
+        table.add_column(title, overflow="fold")
     for row in rows:
-        last = row[-1]
-        wrapped = [last] if room is None else textwrap.wrap(last, max(room, _LEAST)) or [""]
-        click.echo(_line([*row[:-1], wrapped[0]], widths))
-        for continuation in wrapped[1:]:
-            click.echo(" " * before_last + continuation)
-
-
-def _terminal_width() -> int:
-    return shutil.get_terminal_size().columns
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return _GAP.join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+        table.add_row(*(Text(printable(cell, len(cell))) for cell in row))
+    with page.capture() as printed:
+        page.print(table)
+    for line in printed.get().splitlines():
+        click.echo(line.rstrip())
