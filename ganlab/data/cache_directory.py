@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platformdirs import user_cache_dir
 
 from ganlab.errors import GanlabError
+from ganlab.files import fsync_path
 from ganlab.paths import parse_path
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 __all__ = ["cache_directory", "locked", "publish", "remove_leftovers"]
 
@@ -28,15 +34,9 @@ def cache_directory() -> Path:
     Raises:
         GanlabError: it lies in the home directory, and none is known.
     """
-    if sys.platform == "win32":
-        usual = f"{os.environ.get('LOCALAPPDATA') or '~/AppData/Local'}/ganlab/cache"
-    elif sys.platform == "darwin":
-        usual = "~/Library/Caches/ganlab"
-    else:
-        usual = f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/ganlab"
     try:
-        return parse_path(os.environ.get("GANLAB_CACHE") or usual)
-    except ValueError as error:
+        return parse_path(os.environ.get("GANLAB_CACHE") or user_cache_dir("ganlab"))
+    except (ValueError, RuntimeError) as error:  # the latter is of a newer platformdirs
         message = f"there is no place for the cache: {error}; GANLAB_CACHE can name a directory"
         raise GanlabError(message) from error
 
@@ -53,22 +53,29 @@ def locked(cache: Path, key: str, on_wait: Callable[[], None] = lambda: None) ->
         key: the entry's name.
         on_wait: called once if another process holds the lock.
     """
+    from filelock import Timeout
+
     partial = cache / f"{key}.{os.getpid()}{_PARTIAL}"
-    with (cache / f"{key}.lock").open("ab") as file:
-        if _try_lock(file.fileno()) is False:
-            on_wait()
-            _wait_for_lock(file.fileno())
-        try:
-            yield partial
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+    lock = _lock_of(cache, key)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        on_wait()
+        lock.acquire()
+    except OSError:
+        pass  # The file system has no locks; then whoever is first publishes.
+    try:
+        yield partial
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        lock.release()
 
 
 def publish(partial: Path, entry: Path) -> None:
     """Make a finished partial directory the entry, durably; a damaged older entry is replaced."""
     for file in partial.iterdir():
-        _sync(file)
-    _sync(partial)
+        fsync_path(file)
+    fsync_path(partial)
     if entry.exists():
         damaged = entry.with_name(f"{entry.name}.{os.getpid()}.damaged{_PARTIAL}")
         entry.rename(damaged)
@@ -79,47 +86,26 @@ def publish(partial: Path, entry: Path) -> None:
         # Where locks do not work, another process may have been faster with the same content.
         if not entry.exists():
             raise
-    _sync(entry.parent)
+    fsync_path(entry.parent)
 
 
 def remove_leftovers(cache: Path) -> None:
     """Remove partial directories whose writers are dead: those of keys that nobody holds."""
     for partial in cache.glob(f"*{_PARTIAL}"):
         key = partial.name.partition(".")[0]
-        with (cache / f"{key}.lock").open("ab") as file:
-            if _try_lock(file.fileno()):
-                shutil.rmtree(partial, ignore_errors=True)
+        with suppress(OSError), _lock_of(cache, key).acquire(blocking=False):
+            shutil.rmtree(partial, ignore_errors=True)
 
 
-def _sync(path: Path) -> None:
-    if sys.platform == "win32" and path.is_dir():
-        return  # Windows opens no directories.
-    descriptor = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _lock_of(cache: Path, key: str) -> FileLock:
+    """Return a key's lock, which nobody holds yet.
 
+    Raises:
+        OSError: its file cannot be written.
+    """
+    from filelock import FileLock  # which is slow to import
 
-if sys.platform == "win32":
-
-    def _try_lock(descriptor: int) -> bool | None:
-        return None
-
-    def _wait_for_lock(descriptor: int) -> None:
-        pass
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool | None:
-        """Return whether the lock was taken; `None` where the file system has no locks."""
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return None
-        return True
-
-    def _wait_for_lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    path = cache / f"{key}.lock"
+    path.touch()  # A directory that refuses it is another matter than a file system without locks.
+    # A lock that is there as long as its file would outlive a process that is killed.
+    return FileLock(path, fallback_to_soft=False)

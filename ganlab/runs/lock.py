@@ -1,4 +1,9 @@
-"""One writer at a time: a lock that the operating system drops when its holder dies."""
+"""One writer at a time: a lock that the operating system drops when its holder dies.
+
+By `flock` itself: who only looks whether a run is alive takes a shared lock, through a file that may
+be another user's to write, and so neither looks like a writer to others nor needs leave. `filelock` has
+exclusive locks alone, on files that it opens for writing.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ import weakref
 from pathlib import Path
 
 from ganlab.errors import GanlabError
-from ganlab.files import explained
+from ganlab.files import explained, reason
 
 __all__ = ["RunLock", "is_locked"]
 
@@ -20,7 +25,7 @@ class RunLock:
     """An exclusive lock on a run, held until `release`, or as long as this object lives.
 
     Raises:
-        GanlabError: another process holds it.
+        GanlabError: another process holds it, or it cannot be had, as on a file system without locks.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,12 +33,19 @@ class RunLock:
             self._file = path.open("ab")
         # `is_locked` takes a shared lock for an instant, so one refusal proves nothing.
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not _try_lock(self._file.fileno(), fcntl.LOCK_EX):
+        while not self._try():
             if time.monotonic() > deadline:
                 self._file.close()
                 raise GanlabError(f"the run {path.parent} is being written by another process")
             time.sleep(0.02)
         _held.add(self)
+
+    def _try(self) -> bool:
+        try:
+            return _try_lock(self._file.fileno(), fcntl.LOCK_EX)
+        except OSError as error:
+            self._file.close()
+            raise GanlabError(f"cannot lock {self._file.name}: {reason(error)}") from error
 
     def release(self) -> None:
         """Let others write."""
@@ -59,13 +71,15 @@ os.register_at_fork(after_in_child=_forget_all)
 
 
 def is_locked(path: Path) -> bool:
-    """Return whether a living process holds the lock."""
+    """Return whether a living process holds the lock; not where nobody can tell."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
         return False
     try:
         return not _try_lock(descriptor, fcntl.LOCK_SH)
+    except OSError:
+        return False
     finally:
         os.close(descriptor)
 

@@ -26,7 +26,6 @@ from ganlab import (
     VectorSpec,
     open_image,
 )
-from ganlab.data.cache_directory import cache_directory
 from ganlab.data.packing import pack
 from ganlab.data.store import Enlarged, Store
 from ganlab.errors import GanlabError
@@ -398,7 +397,7 @@ def test_a_killed_packer_leaves_nothing_that_looks_whole(tmp_path: Path) -> None
     process.wait()
     (leftover,) = tmp_path.glob("*.partial")
     assert not [path for path in tmp_path.iterdir() if path.suffix == ""]
-    # Orphaned workers end by themselves, and with the last of them its lock is let go.
+    # Its lock went with it; orphaned workers, which end by themselves, have none.
     while leftover.exists() and time.monotonic() < deadline:
         pack(Drawn(5), SPEC, cache=tmp_path, progress=False)  # Another key cleans up as well.
         for entry in tmp_path.glob("*/store.json"):
@@ -445,15 +444,6 @@ def test_progress_is_lines_on_stderr_where_there_is_no_terminal(
     assert end.startswith("packing 3×4×5 images: 1,200 in ")
     assert left_out == "left out 1 bad image, the first: /faces/3.jpg: cut off"
     assert output.out == ""
-
-
-def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("GANLAB_CACHE", str(tmp_path))
-    assert cache_directory() == tmp_path
-    monkeypatch.delenv("GANLAB_CACHE")
-    if sys.platform == "linux":
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-        assert cache_directory() == tmp_path / "xdg" / "ganlab"
 
 
 def test_the_note_of_a_store_can_be_read(tmp_path: Path) -> None:

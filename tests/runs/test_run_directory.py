@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import gc
 import json
 import os
@@ -211,6 +213,51 @@ def test_a_lock_lives_no_longer_than_its_holder(tmp_path: Path) -> None:
     del lock
     gc.collect()
     assert alive() is None
+
+
+def test_looking_whether_a_run_is_alive_needs_no_leave_and_disturbs_nobody(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    path.touch(mode=0o444)
+    with path.open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        assert not is_locked(path)
+
+
+def test_a_child_keeps_no_lock_of_its_parent(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    script = (
+        "import os, sys, time\n"
+        "from pathlib import Path\n"
+        "from ganlab.runs.lock import RunLock\n"
+        "lock = RunLock(Path(sys.argv[1]))\n"
+        "child = os.fork()\n"
+        "if child: print(child, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        child = int(holder.stdout.readline())
+        assert is_locked(path)
+        holder.kill()
+        holder.wait()
+        try:
+            assert not is_locked(path)
+            RunLock(path).release()
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
+def test_a_file_system_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    path = tmp_path / ".lock"
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(GanlabError, match=rf"^cannot lock {path}: No locks available$"):
+        RunLock(path)
+    assert not is_locked(path)
 
 
 def test_places_inside(run: RunDirectory) -> None:
