@@ -3,94 +3,32 @@
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
+from jsonschema import Draft202012Validator
 
-from ganlab.config import Experiment
+from ganlab.config import Experiment, load_experiment
 from ganlab.config.example import example_table
 from ganlab.config.schema import experiment_schema
+from ganlab.errors import ExperimentError
 from ganlab.kinds import KINDS
 from ganlab.registry import load_registry
 
 World = Callable[..., Experiment]
 
-_TYPES: dict[str, Callable[[Any], bool]] = {
-    "object": lambda value: isinstance(value, dict),
-    "array": lambda value: isinstance(value, list),
-    "string": lambda value: isinstance(value, str),
-    "boolean": lambda value: isinstance(value, bool),
-    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
-}
-_ANNOTATIONS = {"title", "description", "default", "format", "$schema", "$defs", "examples"}
+DOCUMENTED = sorted((Path(__file__).parents[2] / "docs" / "experiments").glob("*.toml"))
 
 
-def faults(value: Any, schema: Any, root: dict[str, Any], path: str = "") -> Iterator[str]:
-    """Yield where a value breaks a schema; knows the keywords that ganlab's schema uses, and no other."""
-    if isinstance(schema, bool):
-        if not schema:
-            yield path
-        return
-    for keyword, rule in schema.items():
-        if keyword in _ANNOTATIONS or keyword in ("items", "additionalProperties"):
-            continue
-        if keyword == "$ref":
-            yield from faults(value, root["$defs"][rule.removeprefix("#/$defs/")], root, path)
-        elif keyword == "type":
-            if not _TYPES[rule](value):
-                yield f"{path}: {rule}"
-        elif keyword in ("enum", "const"):
-            if value not in (rule if keyword == "enum" else [rule]):
-                yield f"{path}: {rule}"
-        elif keyword in ("oneOf", "anyOf"):
-            fitting = sum(not list(faults(value, choice, root)) for choice in rule)
-            if fitting == 0 or (keyword == "oneOf" and fitting > 1):
-                yield f"{path}: {fitting} of {keyword}"
-        elif keyword == "not":
-            if not list(faults(value, rule, root)):
-                yield path
-        elif keyword == "properties":
-            if isinstance(value, dict):
-                for key, inner in value.items():
-                    closed = schema.get("additionalProperties", True)
-                    yield from faults(inner, rule.get(key, closed), root, f"{path}.{key}")
-        elif keyword == "required":
-            yield from (f"{path}.{key}" for key in rule if isinstance(value, dict) and key not in value)
-        elif keyword == "if":
-            if not list(faults(value, rule, root)):
-                yield from faults(value, schema["then"], root, path)
-        elif keyword in ("prefixItems", "then"):
-            pass
-        elif keyword in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
-            if (
-                _TYPES["number"](value)
-                and not {
-                    "minimum": value >= rule,
-                    "maximum": value <= rule,
-                    "exclusiveMinimum": value > rule,
-                    "exclusiveMaximum": value < rule,
-                }[keyword]
-            ):
-                yield f"{path}: {keyword}"
-        elif keyword in ("minItems", "maxItems", "minLength", "maxLength"):
-            is_kind = isinstance(value, list if "Items" in keyword else str)
-            if is_kind and (len(value) < rule if keyword.startswith("min") else len(value) > rule):
-                yield f"{path}: {keyword}"
-        elif keyword == "pattern":
-            if isinstance(value, str) and not re.search(rule, value):
-                yield f"{path}: {rule}"
-        else:
-            raise AssertionError(f"the test does not know the keyword {keyword}")
-    if isinstance(value, list):
-        prefix = schema.get("prefixItems", [])
-        for index, item in enumerate(value):
-            rule = prefix[index] if index < len(prefix) else schema.get("items", True)
-            yield from faults(item, rule, root, f"{path}.{index}")
+def faults(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> list[str]:
+    """Return where a value breaks a schema, which may refer to the definitions of another."""
+    found = Draft202012Validator({**schema, "$defs": root["$defs"]}).iter_errors(value)
+    return [f"{error.json_path}: {error.message}" for error in found]
 
 
 @pytest.fixture
@@ -106,11 +44,11 @@ def parts(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_what_the_loader_takes_fits(schema: dict[str, Any], base: str, load: World) -> None:
-    assert list(faults(tomllib.loads(base), schema, schema)) == []
-    assert list(faults(json.loads(json.dumps(load(base).resolved)), schema, schema)) == []
+    assert faults(tomllib.loads(base), schema, schema) == []
+    assert faults(json.loads(json.dumps(load(base).resolved)), schema, schema) == []
     qualified = base.replace('"duel"', '"world/duel"')
     assert load(qualified)
-    assert list(faults(tomllib.loads(qualified), schema, schema)) == []
+    assert faults(tomllib.loads(qualified), schema, schema) == []
 
 
 @pytest.mark.parametrize(
@@ -136,7 +74,7 @@ def test_what_the_loader_refuses_does_not(
     text = base.replace(old, new)
     assert text != base
     assert refused(text)
-    assert list(faults(tomllib.loads(text), schema, schema)) != []
+    assert faults(tomllib.loads(text), schema, schema) != []
 
 
 def test_what_a_base_may_have_is_not_asked_for(schema: dict[str, Any], base: str) -> None:
@@ -146,27 +84,71 @@ def test_what_a_base_may_have_is_not_asked_for(schema: dict[str, Any], base: str
         "generator": {"width": 3},
         "training": {"batch_size": 8},
     }
-    assert list(faults(partial, schema, schema)) == []
-    assert list(faults({**partial, "training": {"step": 8}}, schema, schema)) != []
-    assert list(faults({**partial, "generator": {"name": "none"}}, schema, schema)) != []
+    assert faults(partial, schema, schema) == []
+    assert faults({**partial, "training": {"step": 8}}, schema, schema) != []
+    assert faults({**partial, "generator": {"name": "none"}}, schema, schema) != []
     del partial["extends"]
     assert set(faults(partial, schema, schema)) >= {
-        ".title",
-        ".losses",
-        ".generator.name",
-        ".training.steps",
+        "$: 'title' is a required property",
+        "$: 'losses' is a required property",
+        "$.generator: 'name' is a required property",
+        "$.training: 'steps' is a required property",
     }
 
 
-def test_the_experiments_of_the_documentation_fit() -> None:
-    schema = experiment_schema(load_registry())
-    files = sorted((Path(__file__).parents[2] / "docs" / "experiments").glob("*.toml"))
-    assert files
-    for file in files:
-        assert list(faults(tomllib.loads(file.read_text()), schema, schema)) == []
+@pytest.fixture(scope="module")
+def installed() -> dict[str, Any]:
+    return experiment_schema(load_registry())
+
+
+@pytest.mark.parametrize("file", DOCUMENTED, ids=lambda file: file.stem)
+def test_the_experiments_of_the_documentation_fit(installed: dict[str, Any], file: Path) -> None:
+    assert faults(tomllib.loads(file.read_text()), installed, installed) == []
+
+
+WHOLE = [file for file in DOCUMENTED if "extends" not in tomllib.loads(file.read_text())]
+
+
+def broken(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield documents that are each wrong in one place, and what was done there."""
+
+    def part() -> tuple[dict[str, Any], dict[str, Any]]:
+        copy = deepcopy(document)
+        return copy, list(parts(copy))[number]
+
+    for number, original in enumerate(parts(document)):
+        copy, table = part()
+        table["wieght"] = 1
+        yield f"a key that nobody knows in table {number}", copy
+        for key in original:
+            copy, table = part()
+            table[key] = {"of": "another type"}
+            yield f"a table for {key} in table {number}", copy
+        for key in {"name", "title", "losses", "steps"} & set(original):
+            copy, table = part()
+            del table[key]
+            yield f"no {key} in table {number}", copy
+        if "name" in original:
+            copy, table = part()
+            table["name"] = "nobodys"
+            yield f"a component that nobody has in table {number}", copy
+
+
+@pytest.mark.parametrize("file", WHOLE, ids=lambda file: file.stem)
+def test_what_is_broken_in_them_neither_the_schema_nor_the_loader_takes(
+    installed: dict[str, Any], tmp_path: Path, file: Path
+) -> None:
+    cases = list(broken(tomllib.loads(file.read_text())))
+    assert len(cases) > 20
+    for what, document in cases:
+        (tmp_path / file.name).write_text(tomli_w.dumps(document))
+        with pytest.raises(ExperimentError):
+            load_experiment(tmp_path / file.name)
+        assert faults(document, installed, installed), what
 
 
 def test_it_is_whole(schema: dict[str, Any]) -> None:
+    Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     references = {part["$ref"] for part in parts(schema) if isinstance(part.get("$ref"), str)}
     assert references == {f"#/$defs/{name}" for name in schema["$defs"]}
@@ -196,6 +178,6 @@ def test_the_example_of_every_installed_component_fits_the_schema_and_its_option
         table: Any = tables
         while "name" not in table:
             (table,) = table.values() if isinstance(table, dict) else table
-        assert list(faults(table, schema["$defs"][component.kind], schema)) == []
+        assert faults(table, schema["$defs"][component.kind], schema) == []
         options = {name: value for name, value in table.items() if name != "name"}
         component.options.model_validate_json(json.dumps(options))
