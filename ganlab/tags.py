@@ -24,6 +24,7 @@ __all__ = [
     "NETWORKS",
     "PROCESS_MEMORY_PEAK",
     "STANDARD_ERROR",
+    "evaluated_picture",
     "evaluation",
     "evaluator_and_metric",
     "gradient_norm",
@@ -143,6 +144,12 @@ def probability(kind: str) -> str:
 def samples(name: str) -> str:
     """Return the tag of a picture."""
     return f"samples/{name}"
+
+
+def evaluated_picture(evaluator: str, picture: str) -> str:
+    """Return the name of a picture that an evaluator shows, another for each pair of label and picture."""
+    # A hyphen of the label is doubled, so that the first single one, or the odd one, is what joins the two.
+    return f"{evaluator.replace('-', '--')}-{picture}"
 
 
 def health(name: str) -> str:

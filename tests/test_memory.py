@@ -320,6 +320,50 @@ def test_what_an_optimizer_of_ones_own_remembers_is_counted(tmp_path: Path, cach
     assert footprint.parts["the optimizers"] == 6 * sum(weight.numel() for weight in weights) + 4 * rows
 
 
+@pytest.mark.parametrize(("free", "told"), [(0, "and 0 bytes are free on cpu"), (None, "")])
+def test_no_room_is_refused_and_unknown_room_is_not(
+    tmp_path: Path,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    free: int | None,
+    told: str,
+) -> None:
+    for module in ("ganlab.engine.memory_estimate", "ganlab.data.feed"):
+        monkeypatch.setattr(f"{module}.free_memory", lambda _: free)
+    assert ganlab("validate", experiment(tmp_path)) == (2 if told else 0)
+    output = capsys.readouterr()
+    assert told in output.err
+    assert ("free" in output.out + output.err) is bool(told)
+
+
+def test_the_estimate_closes_every_feed_that_it_opens(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ganlab.data.feed import Feed
+    from ganlab.engine.assembly import make_networks
+    from ganlab.engine.memory_estimate import estimate
+
+    opened: list[Feed] = []
+    closed: list[Feed] = []
+    create, close = Feed.__init__, Feed.close
+
+    def creating(feed: Feed, *arguments: Any, **options: Any) -> None:
+        opened.append(feed)
+        create(feed, *arguments, **options)
+
+    def closing(feed: Feed) -> None:
+        closed.append(feed)
+        close(feed)
+
+    monkeypatch.setattr(Feed, "__init__", creating)
+    monkeypatch.setattr(Feed, "close", closing)
+    loaded = load_experiment(experiment(tmp_path))
+    networks = make_networks(loaded, find(loaded).spec, Processes())
+    estimate(loaded, find(loaded), networks)
+    assert opened and opened == closed
+
+
 LINEAR = """from torch import nn
 from ganlab import DiscriminatorComponent, GeneratorComponent, VectorSpec, hookimpl
 

@@ -98,14 +98,15 @@ def print_measurements(measurements: Sequence[tuple[int | None, Measurement]]) -
 
 
 def keep_picture(directory: Path) -> Show:
-    """Return what writes an evaluator's pictures into a directory, as `LABEL-NAME.png`."""
+    """Return what writes an evaluator's pictures into a directory, each a PNG."""
     from ganlab.files import explained
+    from ganlab.tags import evaluated_picture
     from ganlab.tracking.pictures import write_png
 
     def keep(label: str, name: str, picture: NDArray[np.uint8]) -> None:
         with explained(f"cannot write into {directory}"):
             directory.mkdir(parents=True, exist_ok=True)
-        write_png(directory / f"{label}-{name}.png", picture)
+        write_png(directory / f"{evaluated_picture(label, name)}.png", picture)
 
     return keep
 

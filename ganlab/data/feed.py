@@ -99,7 +99,7 @@ class Feed:
         self._ahead: deque[Future[_Gathered]] = deque()
         self._thread: ThreadPoolExecutor | None = None
         self._resident: Tensor | None = None
-        comfortable = self._bytes_of_samples() < COMFORTABLE_SHARE * free_memory(self._device)
+        comfortable = self._bytes_of_samples() < COMFORTABLE_SHARE * (free_memory(self._device) or 0)
         if comfortable and self._device.type == "cpu":
             _read_ahead(store)
         elif comfortable:

@@ -15,8 +15,8 @@ __all__ = ["control_group_memory", "free_memory"]
 _ROOT = Path("/")
 
 
-def free_memory(device: torch.device) -> int:
-    """Return the bytes of a device's memory that can still be had, or 0 where they are not known.
+def free_memory(device: torch.device) -> int | None:
+    """Return the bytes of a device's memory that can still be had; `None` where nobody knows.
 
     On the CPU that is what the machine has available, within the limits of the control groups
     (containers, Slurm jobs) and of `ulimit -v`.
@@ -29,7 +29,7 @@ def free_memory(device: torch.device) -> int:
         return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
     available = _kilobytes(_ROOT / "proc/meminfo", "MemAvailable:")
     if available is None:
-        return 0
+        return None
     return max(0, min([available, *control_group_memory(), *_address_space()]))
 
 

@@ -115,17 +115,17 @@ def finished_chunks(
     """
     size = max(_SMALLEST_CHUNK, min(_LARGEST_CHUNK, -(-count // (workers * _CHUNKS_PER_WORKER))))
     bounds = [(start, min(start + size, count)) for start in range(0, count, size)]
-    if workers == 1:
-        yield (write(*bound) for bound in bounds)
-        return
     with ExitStack() as cleanup:
         others = multiprocessing.active_children()
+        futures = None
         try:
-            futures = _submitted(write, bounds, workers, cleanup)
+            if workers > 1:
+                futures = _submitted(write, bounds, workers, cleanup)
         except (OSError, NotImplementedError) as error:  # the latter where there are no semaphores at all
             _kill_all_but(others)
             limits = "/dev/shm may be full or read-only, or the number of processes limited"
             say(f"packing in one process, since no others can be started: {error}; {limits}", progress)
+        if futures is None:
             yield (write(*bound) for bound in bounds)
             return
         try:

@@ -6,6 +6,7 @@ import copy
 import math
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,14 +44,14 @@ class Footprint:
 
     Attributes:
         parts: what -> bytes.
-        free: bytes that can still be had; 0 where they are not known.
+        free: bytes that can still be had; `None` where nobody knows.
         device: where.
         batch_size: samples of the whole batch.
         origin: where the experiment's keys stand.
     """
 
     parts: Mapping[str, int]
-    free: int
+    free: int | None
     device: torch.device
     batch_size: int
     origin: Origin
@@ -66,7 +67,7 @@ class Footprint:
         return ", ".join(f"{in_units(count)} for {what}" for what, count in self.parts.items() if count)
 
     def __str__(self) -> str:
-        free = f" of {in_units(self.free)} free" if self.free else ""
+        free = f" of {in_units(self.free)} free" if self.free is not None else ""
         return f"at least {in_units(self.total)}{free} on {self.device}: {self.figures}"
 
     def require_room(self) -> None:
@@ -75,7 +76,7 @@ class Footprint:
         Raises:
             ExperimentError: it cannot; the message has the figures.
         """
-        if not self.free or self.total <= self.free:
+        if self.free is None or self.total <= self.free:
             return
         message = (
             f"a step of {self.batch_size:,} samples needs at least {in_units(self.total)} of memory, and "
@@ -126,7 +127,7 @@ def estimate(
         torch.cuda.empty_cache()
     free = free_memory(device)
     packed = len(unpacked.source) * _row_bytes(spec)
-    if device.type == "cuda" and packed < COMFORTABLE_SHARE * free:
+    if device.type == "cuda" and packed < COMFORTABLE_SHARE * (free or 0):
         parts["the packed data"] = round(packed * (1 - experiment.settings.dataset.holdout))
     return Footprint(parts, free, device, training.batch_size, experiment.origin)
 
@@ -183,7 +184,7 @@ def _measured(experiment: Experiment, spec: SampleSpec, networks: Networks, coun
                 _with_batch(experiment, count, networks.device), _stand_in(spec, count), networks=copied
             )
             saved = _SavedTensors(copied)
-            with torch.autograd.graph.saved_tensors_hooks(saved.pack, saved.unpack):
+            with closing(engine.feed), torch.autograd.graph.saved_tensors_hooks(saved.pack, saved.unpack):
                 engine.rehearse()
     except Exception as error:
         if isinstance(error, OutOfMemoryError) or is_out_of_memory(error):

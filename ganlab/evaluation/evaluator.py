@@ -102,7 +102,8 @@ class Evaluator(ABC):
     def pictures(self, real: FeatureBank, fake: FeatureBank) -> Mapping[str, Sequence[Sequence[Shown]]]:
         """Return pictures worth looking at, by name: rows of samples, for the core to draw.
 
-        Called after `evaluate`, where samples are images.
+        Called after `evaluate`, where samples are images. A name is a word of letters, digits, `.`,
+        `_` and `-`, the first a letter or digit: it becomes a part of file names.
         """
         return {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from ganlab.evaluation.measurement import Measurement
 from ganlab.evaluation.standardise import Standardiser
 
 __all__ = ["Reals", "SingleEvaluation"]
+
+_PICTURE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -112,10 +115,21 @@ class SingleEvaluation:
             )
 
     def pictures(self, fakes: Collector) -> Mapping[str, Sequence[Sequence[Shown]]]:
-        """Return what the evaluator has to show of the samples that were just measured."""
+        """Return what the evaluator has to show of the samples that were just measured.
+
+        Raises:
+            GanlabError: a picture's name cannot be a part of file names.
+        """
         assert self._real is not None
         with self._working():
-            return self._evaluator.pictures(self._real, self._bank(fakes, self.selection.settings.samples))
+            pictures = self._evaluator.pictures(self._real, self._bank(fakes, self.selection.settings.samples))
+        for name in pictures:
+            if not _PICTURE_NAME.fullmatch(name):
+                raise GanlabError(
+                    f"evaluator `{self.selection.label}` calls a picture {name!r}; a name is a word "
+                    "of letters a to z, digits, `.`, `_` and `-`, the first a letter or digit"
+                )
+        return pictures
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is frozen; `{}` if nothing is yet."""

@@ -233,7 +233,7 @@ class Trainer:
                 self.record.warning(warning)
 
     def _show_evaluated(self, label: str, name: str, picture: NDArray[np.uint8]) -> None:
-        self.record.picture(f"{label}-{name}", self.engine.step, picture)
+        self.record.picture(tags.evaluated_picture(label, name), self.engine.step, picture)
 
     def _generate(self, rows: slice) -> Iterator[torch.Tensor]:
         """Yield generated samples for evaluation, some rows of what is always the same set.

@@ -23,6 +23,13 @@ _PARTS = {"train", "training", "val", "valid", "validation", "dev", "test", "tes
 """Folders that are no classes where folders lie in them."""
 
 
+_PUBLISHED = {
+    "celeba": re.compile(r"^img_align_celeba\.zip$"),
+    "mnist": re.compile(r"-images[-.]idx3-ubyte(\.gz)?$"),
+}
+"""Component -> what a file that it reads, and that is no image, is called."""
+
+
 class ImageFolder(ImageSource):
     """All image files below a folder or in a zip, sorted by name, whole.
 
@@ -105,6 +112,10 @@ class ImageFolder(ImageSource):
 
 
 def _advice(files: ImageFiles) -> str:
+    for file in sorted(files.root.rglob("*")):
+        for dataset, pattern in _PUBLISHED.items():
+            if pattern.search(file.name):
+                return f'name = "{dataset}" in [dataset] reads {file.name}'
     if pictures := files.pictures_left_out():
         return f"extensions = {json.dumps(pictures)} takes what is in it: {files.describe_left_out()}"
     return files.advice()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -497,6 +498,16 @@ def test_evaluators_are_handed_labels_names_and_held_out_samples(fakes: Fakes) -
         assert bank.labels.tolist() == labels[indices].tolist()
         assert torch.equal(bank.features, data.samples[indices][:, :, 0, 0].float())
     assert [each.notes for each in measured] == [("because",)]
+
+
+@pytest.mark.parametrize("name", ["", "../pairs", "a/b", "-pairs", "two words"])
+def test_a_picture_whose_name_could_be_no_files_is_refused(fakes: Fakes, name: str) -> None:
+    class Showing(Attentive):
+        def pictures(self, real: FeatureBank, fake: FeatureBank) -> Mapping[str, Sequence[Sequence[Shown]]]:
+            return {name: [[Shown("fake", 0)]]}
+
+    with pytest.raises(GanlabError, match=rf"calls a picture {re.escape(repr(name))}; a name is a word"):
+        evaluation(choice(component(Showing()), samples=30)).run(fakes, show=lambda *_: None)
 
 
 def test_an_evaluator_may_ask_for_every_training_sample(fakes: Fakes) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 from ganlab import ComponentError, ImageSource, ImageSpec
 from ganlab.data.packing import pack
 from ganlab.errors import GanlabError
+from ganlab.registry import load_registry
 from ganlab_image_folder import ImageFolderOptions, build, ganlab_datasets
 
 
@@ -189,6 +190,11 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     assert source(write(tmp_path / "tidy", "a.png")).notes == []
 
 
+def _read_by(component: str, file: str) -> str:
+    assert load_registry().get("dataset", component)
+    return f'name = "{component}" in [dataset] reads {file}'
+
+
 @pytest.mark.parametrize(
     ("files", "advice"),
     [
@@ -197,10 +203,15 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
         (["photos.zip"], "there is a .zip archive in it: give its own path"),
         (["photos.tar.gz"], "there is a .gz archive in it: unpack it"),
         (["a.txt"], "what is in it: 1 .txt"),
+        (["train-images-idx3-ubyte.gz", "a.zip"], _read_by("mnist", "train-images-idx3-ubyte.gz")),
+        (["MNIST/raw/t10k-images.idx3-ubyte"], _read_by("mnist", "t10k-images.idx3-ubyte")),
+        (["img_align_celeba.zip", "list_attr_celeba.txt"], _read_by("celeba", "img_align_celeba.zip")),
+        (["Img/img_align_celeba.zip"], _read_by("celeba", "img_align_celeba.zip")),
     ],
 )
 def test_a_near_miss_is_told_what_would_be_right(tmp_path: Path, files: list[str], advice: str) -> None:
     for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     with pytest.raises(ComponentError, match="holds no images") as caught:
         source(tmp_path)
