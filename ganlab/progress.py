@@ -208,7 +208,7 @@ def _live_line(work: Work, width: int) -> Table:
     from rich.text import Text
 
     count = Text(f"{work.what} {work.done}/{work.total or '?'}", overflow="ellipsis")
-    parts = filter(None, (work.detail, work.time_left))
+    parts = filter(None, (work.time_left, work.detail))
     detail = Text(" · ".join(parts), no_wrap=True, overflow="ellipsis")
     line = Table.grid(padding=(0, 1))
     line.add_column(no_wrap=True)

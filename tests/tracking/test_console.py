@@ -132,7 +132,7 @@ def test_a_narrow_terminal_keeps_the_step(monkeypatch: pytest.MonkeyPatch, colum
     console.close()
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output.getvalue())
     last = shown.replace("\r", "\n").strip().splitlines()[-1]
-    assert last.startswith("step 123456/200000 D loss 1.235")
+    assert last.startswith("step 123456/200000 41:20 left · D")
     assert last.endswith("…") and len(last) <= columns
 
 
