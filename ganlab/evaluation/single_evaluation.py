@@ -122,7 +122,9 @@ class SingleEvaluation:
         """
         assert self._real is not None
         with self._working():
-            pictures = self._evaluator.pictures(self._real, self._bank(fakes, self.selection.settings.samples))
+            pictures = self._evaluator.pictures(
+                self._real, self._bank(fakes, self.selection.settings.samples)
+            )
         for name in pictures:
             if not _PICTURE_NAME.fullmatch(name):
                 raise GanlabError(
