@@ -231,7 +231,7 @@ def test_a_child_keeps_no_lock_of_its_parent(tmp_path: Path) -> None:
         "from ganlab.runs.lock import RunLock\n"
         "lock = RunLock(Path(sys.argv[1]))\n"
         "child = os.fork()\n"
-        "if child: print(child, flush=True)\n"
+        "if not child: print(os.getpid(), flush=True)\n"
         "time.sleep(60)\n"
     )
     with subprocess.Popen(
