@@ -137,11 +137,11 @@ class InterruptedRunError(GanlabError):
 
 
 class OutOfMemoryError(GanlabError):
-    """Memory could not be had, on the CPU or an accelerator: a matter of sizes, and no bug."""
+    """Memory could not be allocated, on the CPU or an accelerator: a matter of sizes, not a bug."""
 
 
 class LostProcessError(GanlabError):
-    """Another process of the run is dead or stuck: those that are left cannot go on without it."""
+    """Another process of the run is dead or stuck: those that are left cannot continue without it."""
 
     exit_code = 1
 

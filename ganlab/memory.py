@@ -36,7 +36,7 @@ _UNITS = re.compile(r"allocate ([\d.]+ ?[KMGTPE]?i?B)\b")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an exception says that memory could not be had, on the CPU or an accelerator."""
+    """Return whether an exception says that memory could not be allocated, on the CPU or an accelerator."""
     if isinstance(error, GanlabError):
         return False
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
@@ -66,7 +66,7 @@ def out_of_memory(error: BaseException, doing: str, advice: str) -> OutOfMemoryE
         advice: what would help; empty where nothing is known.
     """
     asked = _asked_for(error)
-    message = f"out of memory {doing}".strip() + (f": {asked} more could not be had" if asked else "")
+    message = f"out of memory {doing}".strip() + (f": {asked} more could not be allocated" if asked else "")
     return OutOfMemoryError(message + (f"\n    {advice}" if advice else ""))
 
 
@@ -79,7 +79,7 @@ def memory_explained(doing: str, advice: str = SMALLER_BATCH) -> Iterator[None]:
         advice: what would help.
 
     Raises:
-        OutOfMemoryError: memory could not be had.
+        OutOfMemoryError: memory could not be allocated.
     """
     try:
         yield

@@ -95,7 +95,7 @@ class TrainedGenerator:
         if given not in known and not any(name.isdecimal() for name in known):
             known = tuple(map(str, range(len(known))))
         if given not in known:
-            raise UsageError(f"label {given} is none of the run's {len(known)} classes: {self._listed()}")
+            raise UsageError(f"unknown label {given}; the {len(known)} classes are {self._listed()}")
         label = known.index(given)
         if label not in self.trained_classes:
             raise UsageError(f"no training sample was of class {given!r}: the generator never learned it")
@@ -124,7 +124,7 @@ def restore_generator(
     """Build a run's generator and load a checkpoint into it.
 
     Where the checkpoint is of a ganlab that exported the running statistics as training left them,
-    they are taken afresh, as a run does now, and a warning says so.
+    they are re-estimated, as a run does now, and a warning says so.
 
     Args:
         run: the run.
@@ -160,7 +160,7 @@ def restore_generator(
         estimate_statistics(network, experiment, sampler if takes_labels else None)
         print_warning(
             f"{checkpoint.path} is of an earlier ganlab, which kept the running statistics that training "
-            f"left behind: they are taken afresh from {samples:,} samples{alike} as a run does now"
+            f"left behind: they are re-estimated from {samples:,} samples{alike} as a run does now"
         )
     names, trained = _classes(run, checkpoint.spec.classes if takes_labels else 0)
     return TrainedGenerator(

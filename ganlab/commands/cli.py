@@ -28,15 +28,15 @@ __all__ = ["VERBS", "Session", "cli", "main", "run"]
 
 VERBS: dict[str, tuple[str, str]] = {
     "run": ("ganlab.commands.run", "Train what an experiment file describes."),
-    "resume": ("ganlab.commands.resume", "Go on with a run, or fork it."),
+    "resume": ("ganlab.commands.resume", "Continue a run, or fork it."),
     "validate": ("ganlab.commands.validate", "Build everything and try one batch; train nothing."),
     "sample": ("ganlab.commands.sample", "Generate samples from a run."),
     "evaluate": ("ganlab.commands.evaluate", "Measure a run's checkpoints after training."),
     "compare-images": ("ganlab.commands.compare_images", "Measure one set of images against another."),
-    "runs": ("ganlab.commands.runs", "List runs and how they fared."),
+    "runs": ("ganlab.commands.runs", "List runs and their status."),
     "tensorboard": ("ganlab.commands.tensorboard", "Watch runs in TensorBoard."),
     "train-features": ("ganlab.commands.train_features", "Train a classifier whose features are compared."),
-    "slurm": ("ganlab.commands.slurm", "Print a Slurm script that goes on when time is up."),
+    "slurm": ("ganlab.commands.slurm", "Print a Slurm script that continues when time is up."),
     "plugins": ("ganlab.commands.plugins", "List plugins, their components and their failures."),
     "describe": ("ganlab.commands.describe", "Explain one component and its options."),
     "cache": ("ganlab.commands.cache", "List or clear what is kept for later runs."),
@@ -70,7 +70,7 @@ def _traceback_option() -> click.Option:
         expose_value=False,
         is_eager=True,
         callback=_remember_traceback,
-        help="Show where in the code an error arose.",
+        help="Show where in the code an error happened.",
     )
 
 
@@ -176,7 +176,7 @@ def _require_working_directory() -> None:
 
 
 def _tell_of_lost_output(error: OSError) -> None:
-    click.echo(f"warning: standard output is lost from here on: {reason(error)}", err=True)
+    click.echo(f"warning: standard output is lost from now on: {reason(error)}", err=True)
 
 
 def _shown(message: str) -> str:
@@ -195,10 +195,10 @@ def _tell(error: Exception, session: Session) -> int:
     if session.traceback and not isinstance(error, click.Abort):
         traceback.print_exception(error)
     if isinstance(error, click.Abort):
-        click.echo("interrupted; what was begun left nothing behind, and can be started again", err=True)
+        click.echo("interrupted; nothing was left behind, and it can be started again", err=True)
         return _INTERRUPTED
     if is_out_of_memory(error):
-        error = out_of_memory(error, "", "ask for less at once, or end what else holds memory")
+        error = out_of_memory(error, "", "ask for less at once, or end other programs that use memory")
     if isinstance(error, GanlabError):
         problems = error.problems if isinstance(error, ExperimentError) else [error]
         for problem in problems:
@@ -206,10 +206,10 @@ def _tell(error: Exception, session: Session) -> int:
         return error.exit_code
     refused = isinstance(error, OSError) and error.errno is not None
     if refused:
-        click.echo(f"error: the system refuses what is needed here: {_shown(str(error))}", err=True)
+        click.echo(f"error: the operating system refused: {_shown(str(error))}", err=True)
     else:
         what = _shown(summarised(error))
         click.echo(f"error: this is a bug in ganlab or in a plugin: {what}", err=True)
     if not session.traceback:
-        click.echo("    --traceback shows where it arose", err=True)
+        click.echo("    --traceback shows where it happened", err=True)
     return GanlabError.exit_code if refused else 1

@@ -75,10 +75,10 @@ def runs_option(function: _Function) -> _Function:
 def resume_options(function: _Function) -> _Function:
     """Add `--allow-change`, `--fork` and `--checkpoint`, for `make_plan`."""
     allow_change = click.option(
-        "--allow-change", is_flag=True, help="Go on although the experiment has changed; record how."
+        "--allow-change", is_flag=True, help="Continue although the experiment has changed, and record how."
     )
     fork = click.option(
-        "--fork", is_flag=True, help="Leave the run as it is, and go on from it in a new one."
+        "--fork", is_flag=True, help="Leave the run as it is, and continue from it in a new one."
     )
     checkpoint = click.option(
         "--checkpoint", metavar="best|last|STEP", help="Which one a fork starts from.  [default: last]"
@@ -99,7 +99,7 @@ def make_plan(
     which = parse_checkpoint(checkpoint)
     if which is not None and not fork:
         raise UsageError(
-            "--checkpoint goes with --fork: going on from an earlier one in the run itself would throw away "
+            "--checkpoint goes with --fork: continuing the run itself from an earlier one would throw away "
             "what came after it"
         )
     if resume is None and (allow_change or fork):
@@ -131,7 +131,7 @@ def tell_failures(registry: Registry) -> None:
     for failure in registry.failures:
         click.echo(f"warning: {printable(str(failure), 1000)}", err=True)
     if registry.failures:
-        click.echo("    `ganlab plugins --errors` shows the whole of it", err=True)
+        click.echo("    `ganlab plugins --errors` shows all of it", err=True)
 
 
 def load(

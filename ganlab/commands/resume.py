@@ -1,4 +1,4 @@
-"""`ganlab resume`: go on with a run, to the bytes that it would have had undisturbed."""
+"""`ganlab resume`: continue a run, to the bytes that it would have had undisturbed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def command(
     fork: bool,
     checkpoint: str | None,
 ) -> None:
-    """Go on with RUN (a path, an id or its beginning, or `latest`) from its last checkpoint.
+    """Continue RUN (a path, an id or its beginning, or `latest`) from its last checkpoint.
 
     On the same machine it ends in the same bytes as if it had never stopped. `--set
     training.steps=N` makes it longer; any other change needs --allow-change or --fork.

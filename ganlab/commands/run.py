@@ -23,7 +23,7 @@ __all__ = ["command", "tell_result"]
 @click.option(
     "--resume",
     metavar="auto|RUN",
-    help="Go on with this run of the experiment; auto: with the newest of its title, or start one.",
+    help="Continue this run of the experiment; auto: the newest of its title, or start one.",
 )
 @resume_options
 def command(
@@ -38,7 +38,7 @@ def command(
     fork: bool,
     checkpoint: str | None,
 ) -> None:
-    """Train and measure EXPERIMENT (a TOML file) in a new run directory, or go on with a run of it.
+    """Train and measure EXPERIMENT (a TOML file) in a new run directory, or continue a run of it.
 
     Several processes share a run under `torchrun --nproc-per-node=N -m ganlab run EXPERIMENT`.
     """

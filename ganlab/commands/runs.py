@@ -1,4 +1,4 @@
-"""`ganlab runs`: what has been run, and how it fares."""
+"""`ganlab runs`: what has been run, and its status."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def command(runs: Path, as_json: bool) -> None:
     elif found:
         _print_table(found)
     else:
-        click.echo(f"there are no runs in {runs}; `ganlab run` makes one, `--runs` looks elsewhere")
+        click.echo(f"there are no runs in {runs}; `ganlab run` makes one, `--runs` names another place")
 
 
 def _as_json(run: Run) -> dict[str, Any]:

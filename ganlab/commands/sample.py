@@ -189,7 +189,7 @@ def _understand(out: str, file_format: _Format | None) -> _Target:
 def _choose_format(target: _Target, spec: SampleSpec) -> _Format:
     images = len(spec.shape) == 3
     if not images and target.file_format not in (None, "npy"):
-        raise UsageError(f"this run makes {spec}, which are no pictures: use --format npy")
+        raise UsageError(f"this run makes {spec}, which are not images: use --format npy")
     return target.file_format or ("png" if images else "npy")
 
 

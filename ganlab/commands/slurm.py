@@ -40,7 +40,7 @@ def command(
 ) -> None:
     """Print an sbatch script for EXPERIMENT: `ganlab slurm EXPERIMENT > job.sh && sbatch job.sh`.
 
-    It goes on with the newest run of the experiment, or starts one; two minutes before its time
+    It continues the newest run of the experiment, or starts one; two minutes before its time
     is up the state is saved, and the job is queued again.
     """
     from ganlab.commands.common import load

@@ -43,7 +43,7 @@ def _root_logdir(runs: Path) -> list[str]:
     from ganlab.errors import UsageError
 
     if not runs.is_dir():
-        raise UsageError(f"there is no directory {runs}; `ganlab run` makes it, `--runs` looks elsewhere")
+        raise UsageError(f"there is no directory {runs}; `ganlab run` makes it, `--runs` names another")
     return [f"--logdir={runs}"]
 
 

@@ -87,7 +87,7 @@ def _text(file: Path) -> str:
     except UnicodeDecodeError:
         raise _UnreadableError("is not a text file in UTF-8") from None
     if len(text) > _LARGEST:
-        raise _UnreadableError(f"is no experiment file: it has more than {_LARGEST:,} characters")
+        raise _UnreadableError(f"is not an experiment file: it has more than {_LARGEST:,} characters")
     return text
 
 

@@ -1,4 +1,4 @@
-"""Resolved experiments of earlier versions, so that a run goes on as it was."""
+"""Resolved experiments of earlier versions, so that a run continues as it was."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Selection(Generic[ComponentT, SettingsT]):
             if error.__cause__ is None or not is_overflow(error.__cause__):
                 raise
             message = (
-                f"{self.who} cannot be built, its options ask for too much: {summarised(error.__cause__)}"
+                f"{self.who} cannot be built: its options ask for too much: {summarised(error.__cause__)}"
             )
             raise self.refusal(ComponentError(message)) from error.__cause__
 
@@ -90,7 +90,7 @@ class Selection(Generic[ComponentT, SettingsT]):
         Raises:
             ExperimentError: a `ComponentError`, with the file and line of the option at fault, or a file
                 that the system refuses.
-            OutOfMemoryError: memory could not be had.
+            OutOfMemoryError: memory could not be allocated.
             ComponentCrashError: any exception that is not meant for people.
         """
         try:
@@ -118,7 +118,7 @@ class Selection(Generic[ComponentT, SettingsT]):
         return OutOfMemoryError(str(self.origin.problem(self.path, str(told))))
 
     def crash(self, error: Exception) -> ComponentCrashError:
-        """Return an exception of the component's own with its name, and where it arose."""
+        """Return an exception of the component's own with its name, and where it happened."""
         frame = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{self.who} raised {summarised(error)} (at {frame.filename}:{frame.lineno})"
         hint = "this is a bug in its plugin; --traceback shows the way there"

@@ -165,7 +165,7 @@ class CheckpointSettings(Section):
 
 
 class HealthSettings(Section):
-    """`[health]`: when a run warns that it fares badly."""
+    """`[health]`: when a run warns that it goes badly."""
 
     patience: int = Field(10, ge=0)
     """Evaluations in a row without a new best until a warning; 0 for none."""

@@ -73,18 +73,18 @@ def _path(match: re.Match[str]) -> str:
 
 def _stray(match: re.Match[str]) -> str:
     character = ast.literal_eval(match[1])
-    return _OPEN_TEXT if character in "\r\n" else f"the character {match[1]} must not stand here"
+    return _OPEN_TEXT if character in "\r\n" else f"the character {match[1]} is not allowed here"
 
 
 _WORDS: dict[str, str | Callable[[re.Match[str]], str]] = {
     r"Cannot declare (\(.*\)) twice": lambda match: f"there is a table [{_path(match)}] already",
     r"Cannot redefine namespace (\(.*\))": lambda match: f"there is a table [{_path(match)}] already",
     r"Cannot mutate immutable namespace (\(.*\))": lambda match: (
-        f"`{_path(match)}` is whole where it was first written; nothing can be added to it here"
+        f"`{_path(match)}` was defined in full above; nothing can be added to it here"
     ),
-    r"Cannot overwrite a value": "this key is there already",
+    r"Cannot overwrite a value": "this key is defined twice",
     r"Duplicate inline table key ('.*'|\".*\")": lambda match: (
-        f"the key `{ast.literal_eval(match[1])}` is there already"
+        f"the key `{ast.literal_eval(match[1])}` is defined twice"
     ),
     r"Expected '=' after a key in a key/value pair": "there must be a `=` and a value after a key",
     r"Expected '\]' at the end of a table declaration": "`]` is missing after the table's name",
@@ -105,7 +105,7 @@ _WORDS: dict[str, str | Callable[[re.Match[str]], str]] = {
     r"Escaped character is not a Unicode scalar value": "no character has this number",
     r"Invalid date or datetime": "there is no such date or time",
     r"Invalid value": (
-        "a value is missing or cannot be read: text stands in quotes; true and false are written small"
+        "a value is missing or cannot be read: put text in quotes; true and false are lower case"
     ),
     r"Invalid initial character for a key part": (
         "a key is missing: letters, digits, `_` and `-`, or anything in quotes"

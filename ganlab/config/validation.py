@@ -31,7 +31,7 @@ def check_values(values: Any, origin: Origin) -> Iterator[Problem]:
     for path, value in leaves(values):
         if isinstance(value, date | time):  # a datetime is a date
             hint = f'as text: "{value.isoformat()}"'
-            yield origin.problem(path, "is a date, for which experiments have no use", hint)
+            yield origin.problem(path, "is a date, which no setting takes", hint)
         elif isinstance(value, int) and not -(2**63) <= value < 2**63:
             yield origin.problem(
                 path, f"is beyond the 64-bit numbers of TOML: {show(value)}", "write a smaller number"

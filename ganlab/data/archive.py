@@ -47,7 +47,7 @@ class Archive:
         option: the option that a refusal blames.
 
     Raises:
-        ComponentError: not a zip, encrypted, compressed by other means than deflate, or
+        ComponentError: not a zip, encrypted, compressed by a method other than deflate, or
             with a member whose name leads out of it (`../`, an absolute name).
     """
 
@@ -132,7 +132,7 @@ def _member(path: Path, info: zipfile.ZipInfo, option: str | None) -> Member:
     if info.flag_bits & 1:
         raise ComponentError(f"{path} is encrypted; {advice}", option=option)
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        message = f"{path}: {info.filename!r} is compressed by other means than deflate; {advice}"
+        message = f"{path}: {info.filename!r} is compressed by a method other than deflate; {advice}"
         raise ComponentError(message, option=option)
     deflated = info.compress_type == zipfile.ZIP_DEFLATED
     name_length = len(info.orig_filename.encode(errors="replace"))

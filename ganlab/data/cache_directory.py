@@ -37,7 +37,7 @@ def cache_directory() -> Path:
     try:
         return parse_path(os.environ.get("GANLAB_CACHE") or user_cache_dir("ganlab"))
     except (ValueError, RuntimeError) as error:  # the latter is of a newer platformdirs
-        message = f"there is no place for the cache: {error}; GANLAB_CACHE can name a directory"
+        message = f"no directory for the cache: {error}; set GANLAB_CACHE to one"
         raise GanlabError(message) from error
 
 

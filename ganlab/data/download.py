@@ -73,7 +73,7 @@ def _from_any(mirrors: Sequence[str], file: Path, sha256: str, target: Path, opt
         failures.append(f"{url}: {problem}")
         say(f"{url}: {problem}")
     raise ComponentError(
-        f"{target.name} could not be downloaded; fetch it by other means and put it at {target}: "
+        f"{target.name} could not be downloaded; fetch it another way and put it at {target}: "
         f"{'; '.join(failures)}",
         option=option,
     )
@@ -103,5 +103,5 @@ def _try(url: str, file: Path, sha256: str) -> str | None:
     if done < size:
         return f"broke off after {done:,} of {size:,} bytes"
     if digest.hexdigest() != sha256:
-        return f"is another file: its SHA-256 is {digest.hexdigest()}, not {sha256}"
+        return f"is a different file: its SHA-256 is {digest.hexdigest()}, not {sha256}"
     return None

@@ -125,7 +125,7 @@ class _Array(ImageSet):
             with explained(f"cannot read {self.path}"):
                 array: NDArray[np.uint8] = np.load(self.path, mmap_mode="r", allow_pickle=False)
         except ValueError as error:
-            raise UsageError(f"{self.path} is no array of NumPy's: {error}") from error
+            raise UsageError(f"{self.path} is not a NumPy array file: {error}") from error
         wanted = "it must be uint8 (N, H, W) or (N, H, W, C) with 1 to 4 channels"
         if array.dtype != np.uint8:
             raise UsageError(

@@ -131,7 +131,7 @@ def finished_chunks(
         try:
             yield (future.result() for future in as_completed(futures))
         except BrokenProcessPool as error:
-            message = "a packing process was killed, perhaps for want of memory; fewer cores need less of it"
+            message = "a packing process was killed, perhaps for lack of memory; fewer cores need less"
             raise GanlabError(message) from error
         except BaseException:
             _kill_all_but(others)

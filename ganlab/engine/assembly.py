@@ -86,7 +86,7 @@ def make_players(
         if speaks_to(term.loss, "discriminator") and networks.discriminator is None
     ]
     problems += [
-        experiment.origin.problem(name, f"no loss trains the {name}: it would stay as random as it starts")
+        experiment.origin.problem(name, f"no loss trains the {name}: its weights would never change")
         for name, player in players.items()
         if player is not None and name not in spoken_to
     ]

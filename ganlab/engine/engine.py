@@ -146,7 +146,7 @@ class Engine:
 
         Args:
             between_turns: called where the step may be left by an exception, and its state
-                saved and gone on from: as long as the generator has not moved, and where no
+                saved and continued from: as long as the generator has not moved, and where no
                 two turns share a graph.
 
         Raises:
@@ -244,7 +244,7 @@ class Engine:
         return report
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that decides how training goes on from here."""
+        """Return all that decides how training continues from here."""
         return {
             "step": self.step,
             "turn": self.turn,
@@ -258,9 +258,9 @@ class Engine:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from where `state_dict` was taken.
+        """Continue from where `state_dict` was taken.
 
-        What the state does not know, since the experiment has been changed, starts afresh.
+        What the state does not know, since the experiment has been changed, starts anew.
 
         Raises:
             RuntimeError: the weights are not those of these networks.

@@ -63,7 +63,7 @@ class EvaluationGenerator:
 
 
 def estimate_statistics(network: nn.Module, experiment: Experiment, labels: LabelSampler | None) -> None:
-    """Take a generator's running statistics afresh, from the experiment's number of samples.
+    """Re-estimate a generator's running statistics, from the experiment's number of samples.
 
     Whole batches are made, since each counts alike; in one process alone, and so the same in all.
 

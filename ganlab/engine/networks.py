@@ -173,7 +173,7 @@ def _check_networks(networks: Networks, experiment: Experiment, spec: SampleSpec
 
 def _require(tensor: torch.Tensor, shape: tuple[int, ...], what: str) -> None:
     if tuple(tensor.shape) != shape:
-        raise ComponentError(f"it returns shape {tuple(tensor.shape)} where {shape} is due: {what}")
+        raise ComponentError(f"it returns shape {tuple(tensor.shape)} instead of {shape}: {what}")
 
 
 @contextmanager

@@ -83,7 +83,7 @@ def _require_scalars(value: object, player: str) -> None:
             )
         if not part.requires_grad:
             raise ComponentError(
-                f"its `{player}` returned a tensor that no weight of the {player} has a part in: "
+                f"its `{player}` returned a tensor that depends on no weight of the {player}: "
                 "there is nothing to learn from (was it detached?)"
             )
     if not parts:

@@ -122,7 +122,7 @@ class Evaluation:
         """Measure generated samples.
 
         Args:
-            generate: called for block after block of as many samples as the greediest evaluator wants.
+            generate: called for block after block of as many samples as the evaluator that needs most takes.
             due: labels of the evaluators that are due; all if left out.
             available: generated samples that there are, where no more can be made.
             show: called with the evaluator's label, a name and a picture, `(H, W, 1 or 3)` uint8, for
@@ -155,7 +155,7 @@ class Evaluation:
         return {label: {**state, "of": self._frozen_for(label)} for label, state in states.items() if state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what was frozen; an evaluator that was another then starts afresh.
+        """Restore what was frozen; an evaluator that was another then starts anew.
 
         Raises:
             GanlabError: its features have changed though its options have not.

@@ -189,7 +189,7 @@ class SingleEvaluation:
         if self._n_heldout == 0:
             yield "no floor: fewer than 2 real samples are held out"
         elif self._n_heldout < fake.n:
-            yield f"the floor stands on {self._n_heldout} held-out samples, the value on {fake.n} generated"
+            yield f"the floor is of {self._n_heldout} held-out samples, the value of {fake.n} generated ones"
 
     @contextmanager
     def _floor_refused(self, n: int) -> Iterator[None]:

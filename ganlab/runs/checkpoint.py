@@ -35,7 +35,7 @@ class Checkpoint:
         step: the step after which this was the state.
         spec: what the generator makes; `None` where it was not recorded.
         has_ema: whether there are averaged weights.
-        own_statistics: whether its generators' running statistics were taken afresh for their weights;
+        own_statistics: whether its generators' running statistics were re-estimated for their weights;
             in checkpoints of earlier versions of ganlab they are what training left behind.
         regular: whether it was due; otherwise it is there for being the best alone.
     """

@@ -149,7 +149,7 @@ class RunDirectory:
         Args:
             step: the checkpoint's; 0 where the run starts again.
             record: what `state_dict` returned when it was written; `None` is the very beginning.
-            experiment: what goes on; it replaces `resolved.toml`, where anything was changed.
+            experiment: what continues; it replaces `resolved.toml`, where anything was changed.
             best: the best checkpoint by then, as `Best` has it.
             device: where the run computes; the machine replaces `environment.json` alike.
             processes: how many share the run.
@@ -323,7 +323,7 @@ def _remove_leftovers(layout: RunLayout) -> None:
 
 
 def _replace_experiment(layout: RunLayout, experiment: Experiment, device: str, sessions: int) -> None:
-    """Let a run's files say what goes on from here, and where; what they said is kept in `logs/`."""
+    """Let a run's files say what continues from here, and where; what they said is kept in `logs/`."""
     before = layout.before_session(sessions + 1)
     if not before.root.is_dir():
         before.root.mkdir(parents=True)

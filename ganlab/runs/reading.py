@@ -145,7 +145,7 @@ def find_run(wanted: str, root: Path = Path("runs")) -> Run:
     wanted = title.name if title.parent.resolve() == root.resolve() else wanted.rstrip("/")
     runs = list_runs(root)
     if not runs:
-        raise UsageError(f"there are no runs in {root}; `ganlab run` makes one, `--runs` looks elsewhere")
+        raise UsageError(f"there are no runs in {root}; `ganlab run` makes one, `--runs` names another place")
     if wanted == "latest":
         return runs[0]
     named = [run for run in runs if wanted in (run.state.id, run.name, run.path.parent.name)]
@@ -177,7 +177,7 @@ def _read_tables(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise GanlabError(f"{path} cannot be read: {error}") from error
     if not isinstance(content, dict):
-        raise GanlabError(f"{path} is damaged: it is no table of names and values")
+        raise GanlabError(f"{path} is damaged: it is not a table of names and values")
     return content
 
 

@@ -73,7 +73,7 @@ class Session:
         started: when it began.
         host: where.
         pid: which process; the first, where several share the run.
-        start_step: the step that it went on from.
+        start_step: the step that it continued from.
         ended: when it ended; `None` while it runs, and where it was killed.
         processes: how many shared the run.
         changes: what differs from the session before: the experiment's keys, and the machine.
@@ -163,7 +163,7 @@ def read_state(path: Path) -> RunState:
     try:
         return _parse(json.loads(content))
     except json.JSONDecodeError as error:
-        what = f"it is no JSON at line {error.lineno}" if content.strip() else "it is empty"
+        what = f"it is not valid JSON at line {error.lineno}" if content.strip() else "it is empty"
         raise GanlabError(f"{path} is damaged: {what}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise GanlabError(f"{path} is damaged: it does not hold what ganlab writes into it") from error

@@ -28,7 +28,7 @@ def check_record(component: Component, options: Mapping[str, Any]) -> Options:
     if fault := record_fault(component):
         _fail(component, fault)
     if "\n" in component.summary:
-        _fail(component, "`summary` has several lines; `ganlab plugins` has room for one")
+        _fail(component, "`summary` has several lines; `ganlab plugins` has room for one line")
     undocumented = set(component.options.model_fields) - set(option_descriptions(component.options))
     if undocumented:
         _fail(

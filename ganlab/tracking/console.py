@@ -14,7 +14,7 @@ __all__ = ["Console"]
 
 
 class Console:
-    """Shows how far a run got and how it fares.
+    """Shows how far a run got and how it is doing.
 
     On a terminal one line is kept up to date, and everything else scrolls by above it.
     Where the output is a file or a pipe, each log point is a line of its own.
@@ -91,7 +91,7 @@ class Console:
 
 
 def _summary(values: Mapping[str, float]) -> list[str]:
-    """Return the few scalars that tell how a run fares."""
+    """Return the few scalars that tell how a run is doing."""
     shown = {
         tags.total_loss("discriminator"): "D loss {:.4g}",
         tags.total_loss("generator"): "G loss {:.4g}",

@@ -49,7 +49,7 @@ class TrackerHub:
                 if isinstance(error, GanlabError) and not isinstance(error, ComponentCrashError):
                     hub.close("failed", {})
                     raise
-                report(f"tracker {label!r} cannot be built and is left out: {type(error).__name__}: {error}")
+                report(f"tracker {label!r} cannot be built and is disabled: {type(error).__name__}: {error}")
         return hub
 
     @property
@@ -101,10 +101,10 @@ class TrackerHub:
         for label, tracker in list(self._trackers.items()):
             try:
                 action(label, tracker)
-            except Exception as error:  # third-party code: whatever it raises, the run goes on
+            except Exception as error:  # third-party code: whatever it raises, the run continues
                 del self._trackers[label]
                 self._report(
-                    f"tracker {label!r} failed and is left out from here on: {type(error).__name__}: {error}"
+                    f"tracker {label!r} failed; the run continues without it: {type(error).__name__}: {error}"
                 )
 
 

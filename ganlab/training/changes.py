@@ -1,4 +1,4 @@
-"""What is not as it was when a run goes on: its experiment, its data, its machine, ganlab itself."""
+"""What has changed when a run continues: its experiment, its data, its machine, ganlab itself."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def changes_of_experiment(
     """Return how an experiment differs from what a run was.
 
     Args:
-        run: what goes on.
+        run: what continues.
         state: of its checkpoint; `None` where there is none.
         experiment: what it is to be.
         data: the experiment's.
     """
     changes = [str(difference) for difference in differences(run.experiment(), experiment)]
     if state is not None and state["data"] != data.store.fingerprint:
-        changes.append("the data: its content is another, or it is prepared otherwise")
+        changes.append("the data: its content or its preparation differs")
     return changes
 
 
 def changes_of_machine(run: Run, processes: Processes) -> list[str]:
-    """Return what keeps a run from going on to the same bytes."""
+    """Return what keeps a run from continuing to the same bytes."""
     now = describe_environment()
     before = run.environment()
     changes = [
@@ -57,14 +57,14 @@ def changes_since_earlier_versions(state: Mapping[str, Any], engine: Engine) -> 
 
     Args:
         state: of a checkpoint.
-        engine: what goes on from it.
+        engine: what continues from it.
     """
     if "statistics_samples" in state["trainer"]:
         return []
     changes = []
     if engine.statistics_samples:
         changes.append(
-            "the generator's running statistics: those that training left behind -> taken afresh from "
+            "the generator's running statistics: those that training left behind -> re-estimated from "
             f"{engine.statistics_samples:,} samples, so measurements before and after do not compare"
         )
     if engine.average is not None and engine.images_per_step != engine.batch_size:

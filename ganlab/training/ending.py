@@ -32,7 +32,7 @@ def with_what_is_kept(error: BaseException, run: RunDirectory, step: int) -> Bas
         return DivergedError(f"{error}; {_kept(run)}{left}", step=error.step, values=error.values)
     if isinstance(error, InterruptedRunError):
         return InterruptedRunError(
-            f"{error}; saved at step {step} in {run.path}\n    go on with: ganlab resume {run.path}"
+            f"{error}; saved at step {step} in {run.path}\n    continue with: ganlab resume {run.path}"
         )
     if isinstance(error, OutOfMemoryError):
         return OutOfMemoryError(f"{error}\n    {_kept(run)}")

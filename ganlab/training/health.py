@@ -1,4 +1,4 @@
-"""Warnings while a GAN trains: what fares badly, and what to try."""
+"""Warnings while a GAN trains: what goes wrong, and what to try."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ganlab.runs.state import HealthWarning
 __all__ = ["Health", "diversity"]
 
 WINDOW = 5
-"""Log points that a judgement on the discriminator stands on."""
+"""Log points that a judgement on the discriminator is based on."""
 
 SATURATED, RECOVERED = 0.99, 0.97
 """Accuracy of a discriminator that is hardly ever wrong, and of one that is again."""
@@ -53,7 +53,7 @@ def diversity(samples: torch.Tensor, real: torch.Tensor) -> float:
 
 
 class Health:
-    """Judges how a run fares by what it measures anyway.
+    """Judges how a run is doing by what it measures anyway.
 
     Each warning is raised once, and again only after what it warned of has clearly ended.
 
@@ -131,8 +131,8 @@ class Health:
             step,
             "no-progress",
             f"the last {self._without_progress} evaluations brought no new best. The best checkpoint is "
-            "kept; to go on from it with a lower learning rate: `ganlab resume RUN --fork --checkpoint best "
-            "--set optimizer.generator.learning_rate=…`",
+            "kept; to continue from it with a lower learning rate: `ganlab resume RUN --fork "
+            "--checkpoint best --set optimizer.generator.learning_rate=…`",
         )
 
     def state_dict(self) -> dict[str, Any]:

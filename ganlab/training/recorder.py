@@ -48,7 +48,7 @@ class Recorder:
 
         Args:
             engine: what trains.
-            state: all that decides how the run goes on, but for this record's own part.
+            state: all that decides how the run continues, but for this record's own part.
             regular: whether it is there for more than being the best.
         """
 

@@ -1,4 +1,4 @@
-"""From an experiment to a finished run: a new one, one that goes on, or a fork of one."""
+"""From an experiment to a finished run: a new one, one that continues, or a fork of one."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Session:
         """Train to the last step.
 
         Args:
-            directory: the leader's hold of a run that goes on; `None` makes a new one.
+            directory: the leader's hold of a run that continues; `None` makes a new one.
 
         Returns:
             The run's directory; `None` in processes that only help.
@@ -108,7 +108,7 @@ class Session:
 
     def _begin(self, directory: RunDirectory | None) -> RunDirectory:
         """Return the run's directory, ready for the session, and say what is begun."""
-        run = self._new_directory() if directory is None else self._go_on_in(directory)
+        run = self._new_directory() if directory is None else self._continue_in(directory)
         for change in self.start.changes:
             self.console.message(f"    changed: {change}")
         if self.processes.world > 1:
@@ -132,7 +132,7 @@ class Session:
         self.console.message(f"run directory: {run.path}{forked}")
         return run
 
-    def _go_on_in(self, run: RunDirectory) -> RunDirectory:
+    def _continue_in(self, run: RunDirectory) -> RunDirectory:
         state = self.start.state
         run.begin(
             self.start.step,
@@ -143,7 +143,7 @@ class Session:
             processes=self.processes.world,
             changes=self.start.changes,
         )
-        self.console.message(f"run directory: {run.path}, going on from step {self.start.step}")
+        self.console.message(f"run directory: {run.path}, continuing from step {self.start.step}")
         return run
 
     def _train_and_write(self, run: RunDirectory) -> None:
@@ -167,8 +167,8 @@ class Session:
     def _train(self, record: Recorder) -> None:
         trainer = Trainer(self.engine, self.data, self.evaluation, record, self.stop, self.processes)
         if self.start.state is not None:
-            go_on = trainer.start_from if self.start.fork else trainer.load_state_dict
-            go_on(self.start.state["trainer"])
+            begin = trainer.start_from if self.start.fork else trainer.load_state_dict
+            begin(self.start.state["trainer"])
         trainer.train()
 
     def _progress(self, what: str, done: int, total: int) -> None:

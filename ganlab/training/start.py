@@ -1,4 +1,4 @@
-"""Where a session starts: a new run, a run that goes on, or a fork of one."""
+"""Where a session starts: a new run, a run that continues, or a fork of one."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Plan:
 
     Attributes:
         runs: the directory of all runs.
-        resume: what is gone on with: a run as `find_run` takes it; `auto` for the newest of this
+        resume: what is continued: a run as `find_run` takes it; `auto` for the newest of this
             title, if there is one; `None` for a new run.
-        fork: leave that run as it is, and go on from it in a new one.
+        fork: leave that run as it is, and continue from it in a new one.
         checkpoint: which of its checkpoints a fork starts from.
-        allow_change: go on although the experiment has changed, and record how.
+        allow_change: continue although the experiment has changed, and record how.
     """
 
     runs: Path
@@ -50,7 +50,7 @@ class Start:
     """What the leader found to start from, for all processes to know.
 
     Attributes:
-        run: id and directory of the run that is gone on with, or forked; `None` for a new one.
+        run: id and directory of the run that is continued or forked; `None` for a new one.
         fork: whether it is forked.
         state: of its checkpoint; `None` where there is none.
         changes: what differs from it.
@@ -70,7 +70,7 @@ class Start:
 
     @property
     def resumes(self) -> bool:
-        """Whether a run goes on in its own directory."""
+        """Whether a run continues in its own directory."""
         return self.run is not None and not self.fork
 
     @property
@@ -91,7 +91,7 @@ class Start:
         except (RuntimeError, KeyError, ValueError) as error:
             raise GanlabError(
                 f"the checkpoint does not fit the experiment as it is now: {summarised(error)}\n"
-                "    networks keep their shapes when a run goes on, or is forked; for others, start a new run"
+                "    a continued or forked run keeps the shapes of its networks; for others, start a new run"
             ) from error
         since = changes_since_earlier_versions(self.state, engine)
         return replace(self, changes=(*self.changes, *since))
@@ -101,7 +101,7 @@ class Start:
 def find_start(
     experiment: Experiment, plan: Plan, data: Data, processes: Processes
 ) -> Iterator[tuple[Start, RunDirectory | None]]:
-    """Yield where to start, and to the leader the run that is gone on with, under its lock.
+    """Yield where to start, and to the leader the run that is continued, under its lock.
 
     Raises:
         UsageError: there is no such run, the experiment differs from it and that is not allowed, or
@@ -140,14 +140,14 @@ def _start_from(run: Run, experiment: Experiment, plan: Plan, data: Data, proces
     if changes and not (plan.allow_change or plan.fork):
         listing = "\n".join(f"    {change}" for change in changes)
         raise UsageError(
-            f"the experiment is not what {run.path} was:\n{listing}\n"
-            "`--allow-change` goes on with it all the same and records the change; `--fork` leaves the run "
-            "as it is and goes on in a new one; a key that is set to what it was is no change"
+            f"the experiment differs from that of {run.path}:\n{listing}\n"
+            "`--allow-change` continues with the change and records it; `--fork` leaves the run "
+            "as it is and continues in a new one; a key set to its old value is not a change"
         )
     steps = experiment.settings.training.steps
     start = Start((run.state.id, run.path), plan.fork, state)
     if start.step > steps:
-        raise UsageError(f"{run.path} has {start.step} steps behind it, and training.steps is {steps}")
+        raise UsageError(f"{run.path} has completed {start.step} steps, and training.steps is {steps}")
     if steps != run.state.steps:
         changes.append(f"training.steps: {run.state.steps} -> {steps}")
     changes += changes_of_machine(run, processes)

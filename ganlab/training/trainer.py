@@ -123,7 +123,7 @@ class Trainer:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from where `state_dict` was taken."""
+        """Continue from where `state_dict` was taken."""
         self._logged, self._drawn, self._evaluated = (
             state[name] for name in ("logged", "drawn", "evaluated")
         )
@@ -238,7 +238,7 @@ class Trainer:
     def _generate(self, rows: slice) -> Iterator[torch.Tensor]:
         """Yield generated samples for evaluation, some rows of what is always the same set.
 
-        Their latents are drawn for the greediest evaluator, so that none sees others when it is
+        Their latents are drawn for the evaluator that needs most, so that none sees others when it is
         due alone.
         """
         engine = self.engine

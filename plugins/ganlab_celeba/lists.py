@@ -118,5 +118,5 @@ def _lines(path: Path) -> list[tuple[int, str]]:
     except OSError as error:
         raise ComponentError(f"{path} cannot be read: {error.strerror}", option="root") from error
     except UnicodeDecodeError as error:
-        raise ComponentError(f"{path} is no text in UTF-8; save it as such", option="root") from error
+        raise ComponentError(f"{path} is not UTF-8 text; save it as UTF-8", option="root") from error
     return [(number, line) for number, line in enumerate(lines, start=1) if _fields(line)]

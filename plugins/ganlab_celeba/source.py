@@ -198,9 +198,9 @@ def _notes(files: ImageFiles, attributes: AttributeList | None, absent: int, unu
     if absent:
         yield f"left out, as they are listed but not in {files.root}: {absent:,} images"
     if unused:
-        yield f"left out of {files.root}, as they are in no list: {unused:,} images"
+        yield f"left out of {files.root}, as no list names them: {unused:,} images"
     if left_out := files.describe_left_out():
-        yield f"left out of {files.root}, as they are no .jpg or .png: {left_out}"
+        yield f"left out of {files.root}, as they are not .jpg or .png: {left_out}"
 
 
 def _some(names: Sequence[str]) -> str:

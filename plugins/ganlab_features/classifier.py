@@ -46,7 +46,7 @@ class Classifier(FeatureExtractor):
         try:
             self.network.load_state_dict(load(content))
         except RuntimeError as error:
-            raise _refusal(weights, f"its network is another one than this version's; {HOW}") from error
+            raise _refusal(weights, f"its network differs from this version's; {HOW}") from error
         self.network.eval()
 
     def extract(self, samples: torch.Tensor) -> torch.Tensor:
@@ -103,7 +103,7 @@ def _note(content: bytes, path: Path) -> Mapping[str, Any]:
         header = json.loads(content[8 : 8 + size])
         note: Mapping[str, Any] = json.loads(header.get("__metadata__", {}).get("ganlab", "{}"))
     except (SafetensorError, ValueError) as error:
-        raise _refusal(path, f"it is no whole safetensors file ({error}); {HOW}") from error
+        raise _refusal(path, f"it is not a complete safetensors file ({error}); {HOW}") from error
     if note.get("format") != FORMAT or note.get("features") != "classifier":
         raise _refusal(path, f"ganlab did not write it for features `classifier`; {HOW}")
     return note

@@ -28,7 +28,7 @@ def block_mmd2(kernel: Kernel, x: torch.Tensor, y: torch.Tensor) -> tuple[float,
     count = math.isqrt(min(len(x), len(y)))
     values = torch.empty(count, dtype=torch.float64)
     for block in range(count):
-        # Every count-th sample, lest an order among them become a difference between blocks.
+        # Every count-th sample, so that an order among them does not become a difference between blocks.
         one, other = x[block::count], y[block::count]
         sums = within_sums(kernel, one), within_sums(kernel, other), cross_sums(kernel, one, other)
         values[block] = mmd2(*sums)[0]

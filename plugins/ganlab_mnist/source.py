@@ -155,5 +155,5 @@ def _advice(root: Path) -> str:
         if any(_find(folder, part, _IMAGES) for part in _PREFIXES):
             return f'root = "{folder}" does'
     if arrays := sorted([*root.glob("*.npz"), *root.glob("*.npy")]):
-        return f"{arrays[0].name} is an array of NumPy's, and IDX files are wanted; {_WHERE}"
+        return f"{arrays[0].name} is a NumPy array; IDX files are needed; {_WHERE}"
     return _WHERE

@@ -94,7 +94,7 @@ def test_a_full_disk_is_told_and_is_no_error(
     with Path("/dev/full").open("w", encoding="utf-8") as output:
         monkeypatch.setattr("sys.stdout", output)
         assert code_of("plugins", "--plugin", plugin) == 0
-    assert capsys.readouterr().err == "warning: standard output is lost from here on: the disk is full\n"
+    assert capsys.readouterr().err == "warning: standard output is lost from now on: the disk is full\n"
 
 
 @pytest.mark.parametrize("where", ["/dev/full", None])

@@ -282,7 +282,7 @@ def test_what_the_system_refuses_is_no_bug(
     monkeypatch.setattr("ganlab.commands.plugins.load_registry", refused)
     code, out, err = shell("plugins")
     assert (code, out) == (2, "")
-    assert err.startswith(f"error: the system refuses what is needed here: {error}\n")
+    assert err.startswith(f"error: the operating system refused: {error}\n")
 
 
 def test_an_explained_error_is_traced_on_request(shell: Shell) -> None:

@@ -54,7 +54,7 @@ def changed(base: str, old: str, new: str) -> str:
         ('name = "pictures"', 'name = "pictures"\nroot = 3', 5, "dataset.root", "must be a path, not 3", ""),
         ('name = "pictures"', 'name = "pictures"\nwords = ["a", 1]', 5, "dataset.words.1", "must be text, not 1", ""),
         ('name = "pictures"', 'name = "pictures"\nholdout = 1.5', 5, "dataset.holdout", "must be a number ≥ 0 and < 1, not 1.5", ""),
-        ('name = "pictures"', 'name = "pictures"\nlimit = 2020-01-01', 5, "dataset.limit", "is a date, for which experiments have no use", 'as text: "2020-01-01"'),
+        ('name = "pictures"', 'name = "pictures"\nlimit = 2020-01-01', 5, "dataset.limit", "is a date, which no setting takes", 'as text: "2020-01-01"'),
         ('[generator]\nname = "net"', '[generator]\nname = "deep"', 5, "generator.depth", "is missing", "add `depth = …` to `generator`: a whole number"),
         ('name = "judge"', 'name = "judge"\nfeatures = 5', 15, "evaluators.0.features", "must be text or a table, not 5", ""),
         ('name = "judge"', 'name = "judge"\nfeatures = { width = 5 }', 15, "evaluators.0.features.name", "is missing", "feature extractors: eyes, hands"),

@@ -57,7 +57,7 @@ DEEP = "tables and arrays are nested more than 32 deep"
         ("a = 1\nb = " + "9" * 5000, "not valid TOML: a number has too many digits"),
         ("a = 1\nb = -" + "1_" * 4999 + "1", "not valid TOML: a number has too many digits"),
         ("[a]\nb = [1, 0x" + "f" * 5000 + "]", "a.b.1: a number has too many digits"),
-        ("#" * (1 << 20) + "\n", "is no experiment file: it has more than 1,048,576 characters"),
+        ("#" * (1 << 20) + "\n", "is not an experiment file: it has more than 1,048,576 characters"),
     ],
 )
 def test_what_no_experiment_needs_is_refused_unread(world: Path, text: str, message: str) -> None:

@@ -16,7 +16,7 @@ LINE_ENDS = "the line must end here: each `key = value` has a line of its own, a
 BACKSLASH = (
     "in double quotes a backslash must be written twice; in single quotes once will do, as in 'C:\\data'"
 )
-VALUE = "a value is missing or cannot be read: text stands in quotes; true and false are written small"
+VALUE = "a value is missing or cannot be read: put text in quotes; true and false are lower case"
 
 
 @pytest.mark.parametrize(
@@ -24,11 +24,11 @@ VALUE = "a value is missing or cannot be read: text stands in quotes; true and f
     [
         ("[training]\na = 1\n[training]", "there is a table [training] already", 3),
         ("[a.b]\nc = 1\n[a.b]", "there is a table [a.b] already", 3),
-        ("a = 1\na = 2\n", "this key is there already", 2),
-        ("a = { b = 1, b = 2 }", "the key `b` is there already", 1),
+        ("a = 1\na = 2\n", "this key is defined twice", 2),
+        ("a = { b = 1, b = 2 }", "the key `b` is defined twice", 1),
         (
             "a = { b = 1 }\na.c = 2\n",
-            "`a` is whole where it was first written; nothing can be added to it here",
+            "`a` was defined in full above; nothing can be added to it here",
             2,
         ),
         ("a 1", "there must be a `=` and a value after a key", 1),
@@ -51,7 +51,7 @@ VALUE = "a value is missing or cannot be read: text stands in quotes; true and f
         ("a = \n", VALUE, 1),
         ("[]", "a key is missing: letters, digits, `_` and `-`, or anything in quotes", 1),
         ("*", "this is neither a `key = value` nor a `[table]`", 1),
-        ('a = "\x01"', r"the character '\x01' must not stand here", 1),
+        ('a = "\x01"', r"the character '\x01' is not allowed here", 1),
         ("a = " + "[" * 9999, "arrays or tables are nested too deeply", None),
         ("a = " + "9" * 5000, "a number has too many digits", None),
     ],

@@ -136,7 +136,7 @@ def test_a_measurement_carries_all_that_belongs_beside_it(fakes: Fakes) -> None:
         "protocol": "",
         "fingerprint": PIXELS.build(PIXELS.options(), IMAGE).fingerprint(),
         "batch_size": 32,
-        "warnings": ["the floor stands on 40 held-out samples, the value on 100 generated"],
+        "warnings": ["the floor is of 40 held-out samples, the value of 100 generated ones"],
         "notes": [],
     }
     assert json.loads(json.dumps(measured.to_json())) == measured.to_json()

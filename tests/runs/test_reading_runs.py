@@ -107,7 +107,7 @@ def test_a_damaged_run_is_reported_wherever_runs_are_looked_for(
     ("content", "reason"),
     [
         ("", "it is empty"),
-        ('{"id":\n1', "it is no JSON at line 2"),
+        ('{"id":\n1', "it is not valid JSON at line 2"),
         ("{}", "it does not hold what ganlab writes into it"),
         ("[]", "it does not hold what ganlab writes into it"),
     ],
@@ -319,7 +319,7 @@ def test_labels_take_turns_or_are_chosen(make_experiment: object, tmp_path: Path
 
     assert first_pixels("a") == [0, 1, 2, 0]
     assert first_pixels("b", "--label", 2) == [2, 2, 2, 2]
-    with pytest.raises(UsageError, match="label 3 is none of the run's 3"):
+    with pytest.raises(UsageError, match="unknown label 3; the 3 classes"):
         first_pixels("c", "--label", 3)
 
 

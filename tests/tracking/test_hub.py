@@ -64,7 +64,7 @@ def test_a_failing_tracker_is_reported_once_and_dropped(broken: str) -> None:
     assert good.calls == ALL
     assert bad.calls == ALL[: ALL.index(broken) + 1]
     assert hub.labels == ["good"]
-    assert reports == ["tracker 'bad' failed and is left out from here on: RuntimeError: the server is gone"]
+    assert reports == ["tracker 'bad' failed; the run continues without it: RuntimeError: the server is gone"]
 
 
 def test_an_interrupt_is_not_swallowed() -> None:
@@ -89,8 +89,8 @@ def test_a_tracker_that_cannot_be_built_is_reported_and_left_out() -> None:
     tell_all(hub)
     assert hub.labels == ["good"] and good.calls == ALL
     assert reports == [
-        "tracker 'bad' cannot be built and is left out: ImportError: no module named server",
-        "tracker 'wrong' cannot be built and is left out: "
+        "tracker 'bad' cannot be built and is disabled: ImportError: no module named server",
+        "tracker 'wrong' cannot be built and is disabled: "
         "TypeError: `build` returned a str, not a ganlab.Tracker",
     ]
 

@@ -158,7 +158,7 @@ def test_what_the_leader_refuses_is_told_once(tmp_path: Path) -> None:
     )
     assert refused.returncode != 0
     (error,) = [line for line in refused.stderr.splitlines() if line.startswith("error: ")]
-    assert "the experiment is not what" in error
+    assert "the experiment differs from that of" in error
     assert "training.batch_size: 15 -> 8" in refused.stderr
 
 

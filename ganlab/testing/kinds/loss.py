@@ -14,9 +14,9 @@ from ganlab.engine.player import PlayerName
 from ganlab.engine.turn import speaks_to
 from ganlab.errors import ComponentError, summarised
 from ganlab.testing.networks import require_finite
+from ganlab.testing.stand_in_game import BATCH, StandInGame
 from ganlab.testing.state import same_state, saved
 from ganlab.testing.subject import Subject
-from ganlab.testing.table import BATCH, Table
 
 __all__ = ["PROMISES", "check"]
 
@@ -34,12 +34,12 @@ def check(subject: Subject[LossComponent]) -> None:
     """Check a loss in every turn that it speaks in, on all samples that it accepts."""
     loss = _build(subject)
     players = [player for player in PLAYERS if speaks_to(loss, player)]
-    subject.require(bool(players), "it speaks to no player; override discriminator(), generator() or both")
+    subject.require(bool(players), "it is a loss for neither player; override discriminator() or generator()")
     for spec in subject.labelled_specs:
         for verdicts in VERDICTS if "discriminator" in subject.component.needs else VERDICTS[:1]:
-            table = Table(spec, subject.latent, verdicts)
+            stand_ins = StandInGame(spec, subject.latent, verdicts)
             for player in players:
-                _Turn(subject, spec, table, player).check()
+                _Turn(subject, spec, stand_ins, player).check()
 
 
 def _build(subject: Subject[LossComponent]) -> Loss:
@@ -55,11 +55,11 @@ def _build(subject: Subject[LossComponent]) -> Loss:
 
 @dataclass(frozen=True)
 class _Turn:
-    """One player's turn at one table."""
+    """One player's turn among one set of stand-ins."""
 
     subject: Subject[LossComponent]
     spec: SampleSpec
-    table: Table
+    stand_ins: StandInGame
     player: PlayerName
 
     def check(self) -> None:
@@ -81,7 +81,7 @@ class _Turn:
 
     def _total(self, loss: Loss, rows: slice = slice(0, BATCH), seed: int = 0) -> torch.Tensor:
         """Return the sum of what the loss returns, after a look at each part."""
-        game = self.table.game(self.player, self.subject.component.needs, loss.differentiates, rows, seed)
+        game = self.stand_ins.game(self.player, self.subject.component.needs, loss.differentiates, rows, seed)
         try:
             value = getattr(loss, self.player)(game)
         except Exception as error:
@@ -121,13 +121,13 @@ class _Turn:
 
     def _playable(self, present: Collection[str], leaves: Collection[str]) -> bool:
         try:
-            getattr(self._loss(), self.player)(self.table.game(self.player, present, leaves))
+            getattr(self._loss(), self.player)(self.stand_ins.game(self.player, present, leaves))
         except Exception:
             return False
         return True
 
     def _check_gradients(self, total: torch.Tensor) -> None:
-        parameters = self.table.parameters(self.player)
+        parameters = self.stand_ins.parameters(self.player)
         self.subject.require(
             all(parameter.grad is None for parameter in parameters),
             f"{self.player}() calls backward(); return the loss and leave that to the engine",

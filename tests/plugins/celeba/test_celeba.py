@@ -305,7 +305,7 @@ def test_a_list_that_is_cut_off_is_told(root: Path) -> None:
     assert len(faces) == 3
     assert faces.notes == (
         f"warning: {root}/list_attr_celeba.txt announces 5 images and lists 3: is it cut off?",
-        f"left out of {root}/img_align_celeba, as they are in no list: 2 images",
+        f"left out of {root}/img_align_celeba, as no list names them: 2 images",
     )
 
 
@@ -324,8 +324,8 @@ def test_what_is_left_out_is_told(root: Path) -> None:
     images = root / "img_align_celeba"
     assert source(root, missing="skip").notes == (
         f"left out, as they are listed but not in {images}: 1 images",
-        f"left out of {images}, as they are in no list: 1 images",
-        f"left out of {images}, as they are no .jpg or .png: 1 .txt",
+        f"left out of {images}, as no list names them: 1 images",
+        f"left out of {images}, as they are not .jpg or .png: 1 .txt",
     )
 
 

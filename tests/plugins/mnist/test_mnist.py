@@ -145,7 +145,7 @@ def test_near_misses_are_told_what_would_be_right(
         source(raw / "train-images-idx3-ubyte")
     (data / "arrays").mkdir()
     (data / "arrays" / "mnist.npz").touch()
-    with pytest.raises(ComponentError, match=r"mnist\.npz is an array of NumPy's, and IDX files are wanted"):
+    with pytest.raises(ComponentError, match=r"mnist\.npz is a NumPy array; IDX files are needed"):
         source(data / "arrays")
 
 

@@ -1,4 +1,4 @@
-"""A table for one loss to play at: the real game with small stand-ins for the networks."""
+"""The real game with small stand-ins for the networks, for one loss to play."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ganlab.engine.networks import Networks
 from ganlab.engine.player import NETWORKS_OF, PlayerName
 from ganlab.testing.networks import draw_labels, draw_samples
 
-__all__ = ["BATCH", "Table"]
+__all__ = ["BATCH", "StandInGame"]
 
 BATCH = 8
 HIDDEN = 8
 
 
-class Table:
+class StandInGame:
     """Networks and one batch, on which a loss can be tried again and again.
 
     The networks are smooth and treat every sample by itself, so that whatever is not so
