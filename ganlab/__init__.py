@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ganlab.data.download import download
     from ganlab.data.files import ImageFiles
     from ganlab.data.images import open_image
-    from ganlab.data.source import BadImageError, ImageSource, VectorSource
+    from ganlab.data.source import ArraySource, BadImageError, ImageSource, VectorSource
     from ganlab.engine.game import Game
     from ganlab.engine.loss import Loss, LossValue, Verdict
     from ganlab.evaluation.banks import FeatureBank
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ArraySource",
     "BadImageError",
     "ComponentError",
     "DatasetComponent",
@@ -87,6 +88,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "ArraySource": "ganlab.data.source",
     "BadImageError": "ganlab.data.source",
     "cache_directory": "ganlab.data.cache_directory",
     "download": "ganlab.data.download",

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 from ganlab.paths import parse_path
+from ganlab.samples import ImageSpec, SampleSpec, VectorSpec
 
 __all__ = [
     "Component",
@@ -64,57 +65,6 @@ class Options(BaseModel):
 
 
 @dataclass(frozen=True)
-class ImageSpec:
-    """What an image is in this experiment.
-
-    Attributes:
-        channels: 1 (grayscale), 2 (with alpha), 3 (RGB) or 4 (RGBA).
-        height: pixels.
-        width: pixels.
-        classes: number of labels; 0 where the data has none.
-    """
-
-    channels: int
-    height: int
-    width: int
-    classes: int = 0
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one sample, `(channels, height, width)`."""
-        return (self.channels, self.height, self.width)
-
-    def __str__(self) -> str:
-        labels = f", {self.classes} classes" if self.classes else ""
-        return f"{self.channels}×{self.height}×{self.width} images{labels}"
-
-
-@dataclass(frozen=True)
-class VectorSpec:
-    """What a sample is where samples are plain float32 vectors.
-
-    Attributes:
-        dimension: elements of a vector.
-        classes: number of labels; 0 where the data has none.
-    """
-
-    dimension: int
-    classes: int = 0
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one sample, `(dimension,)`."""
-        return (self.dimension,)
-
-    def __str__(self) -> str:
-        labels = f", {self.classes} classes" if self.classes else ""
-        return f"{self.dimension}-dimensional vectors{labels}"
-
-
-SampleSpec: TypeAlias = ImageSpec | VectorSpec
-
-
-@dataclass(frozen=True)
 class LatentSpec:
     """The noise that a generator is fed.
 
@@ -152,7 +102,7 @@ class Component:
         build: makes the thing; each kind's docstring says from what. Imports of torch
             belong inside it.
         options: the options that an experiment may give, validated before `build`.
-        accepts: the sample specs that it can work with.
+        accepts: the sample specs that it can work with; `SampleSpec` stands for all.
     """
 
     kind: ClassVar[str]
@@ -161,7 +111,7 @@ class Component:
     summary: str
     build: Callable[..., Any]
     options: type[Options] = Options
-    accepts: tuple[type[ImageSpec] | type[VectorSpec], ...] = (ImageSpec,)
+    accepts: tuple[type[SampleSpec], ...] = (ImageSpec,)
 
 
 @dataclass(frozen=True)
@@ -229,7 +179,7 @@ class LossComponent(Component):
 
     kind: ClassVar[str] = "loss"
     needs: frozenset[Literal["discriminator", "encoder"]] = frozenset()
-    accepts: tuple[type[ImageSpec] | type[VectorSpec], ...] = (ImageSpec, VectorSpec)
+    accepts: tuple[type[SampleSpec], ...] = (SampleSpec,)
 
 
 @dataclass(frozen=True)
@@ -240,7 +190,7 @@ class OptimizerComponent(Component):
     """
 
     kind: ClassVar[str] = "optimizer"
-    accepts: tuple[type[ImageSpec] | type[VectorSpec], ...] = (ImageSpec, VectorSpec)
+    accepts: tuple[type[SampleSpec], ...] = (SampleSpec,)
 
 
 @dataclass(frozen=True)
@@ -268,7 +218,7 @@ class EvaluatorComponent(Component):
     features_of: Callable[[Any], Mapping[str, Any]] | None = None
     needs: Literal["features", "moments"] = "features"
     reference: Literal["samples", "all"] = "samples"
-    accepts: tuple[type[ImageSpec] | type[VectorSpec], ...] = (ImageSpec, VectorSpec)
+    accepts: tuple[type[SampleSpec], ...] = (SampleSpec,)
 
 
 @dataclass(frozen=True)
@@ -276,15 +226,15 @@ class FeaturesComponent(Component):
     """`build(options, image) -> ganlab.FeatureExtractor`.
 
     Attributes:
-        network: for features that are learned from labels: maps an `ImageSpec` with classes to
-            an untrained `nn.Module`, called as `(images) -> logits`, `(N, C, H, W)` in [-1, 1]
-            to `(N, classes)`. `ganlab train-features` trains it and writes its state as a
+        network: for features that are learned from labels: maps a spec with classes to an
+            untrained `nn.Module`, called as `(samples) -> logits`, images `(N, C, H, W)` in
+            [-1, 1] to `(N, classes)`. `ganlab train-features` trains it and writes its state as a
             safetensors file (`ganlab.after_training.feature_training`), which `build` reads from its option
             `weights`.
     """
 
     kind: ClassVar[str] = "features"
-    network: Callable[[ImageSpec], Any] | None = None
+    network: Callable[..., Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -292,4 +242,4 @@ class TrackerComponent(Component):
     """`build(options, run) -> ganlab.Tracker`; `run` is a `ganlab.RunInfo`."""
 
     kind: ClassVar[str] = "tracker"
-    accepts: tuple[type[ImageSpec] | type[VectorSpec], ...] = (ImageSpec, VectorSpec)
+    accepts: tuple[type[SampleSpec], ...] = (SampleSpec,)

@@ -515,7 +515,10 @@ def dataset(source: Any, *accepts: Any) -> Component:
 
 DATASETS: dict[str, Case] = {
     "two specs": (dataset(Points, ImageSpec, VectorSpec), "`accepts` must have one member"),
-    "no source": (dataset(list), "`build` returned a list, not a ganlab.VectorSource"),
+    "no source": (
+        dataset(list),
+        "`build` returned a list, not a ganlab.VectorSource or another ganlab.ArraySource",
+    ),
     "empty": (dataset(Empty), "it is empty"),
     "random": (dataset(Random), "is another one when read a second time"),
     "doubles": (dataset(Doubles), r"must return a float32 array of shape \(2,\), not float64"),

@@ -7,7 +7,7 @@ order, and equal networks in unequal files) these facts as JSON:
 
 - `format`: `ganlab features 1`
 - `features`: name of the component
-- `spec`: the `ImageSpec`, classes included; `class_names`, in order of the labels
+- `spec`: the fields of the sample spec, classes included; `class_names`, in order of the labels
 - `accuracy` on `held_out` samples that were not trained on
 - `data`: fingerprint of the prepared data; `holdout` and `split_seed`, with which it was split
 - `seed`, with which the network was trained
@@ -30,9 +30,8 @@ from safetensors.torch import save
 from torch import nn
 
 import ganlab
-from ganlab.components import FeaturesComponent, ImageSpec
+from ganlab.components import FeaturesComponent, SampleSpec
 from ganlab.config.experiment import Experiment
-from ganlab.data.convert import to_unit
 from ganlab.data.feed import Feed
 from ganlab.data.preparation import Data
 from ganlab.engine.running_statistics import fresh_statistics
@@ -40,6 +39,7 @@ from ganlab.engine.streams import derive_seed, isolated_randomness
 from ganlab.errors import GanlabError, UsageError
 from ganlab.files import explained, write_atomically
 from ganlab.progress import counting
+from ganlab.samples import accepted_kinds
 
 __all__ = ["FORMAT", "TrainedFeatures", "train_features"]
 
@@ -99,17 +99,18 @@ def train_features(
 
     Args:
         component: one that has a `network`.
-        experiment: gives the seed, and whether images are mirrored.
+        experiment: gives the seed, and whether samples are mirrored.
         data: the experiment's samples; its held-out ones tell the accuracy.
         epochs: passes over the training samples.
         device: where to train.
         progress: as in `ganlab.progress.counting`.
 
     Raises:
-        UsageError: the data has no labels, one class only, no images, or nothing held out.
+        UsageError: the data has no labels, one class only, samples that the component does not
+            accept, or nothing held out.
         GanlabError: the loss is not finite.
     """
-    spec, labels = _checked(data, experiment)
+    spec, labels = _checked(component, data, experiment)
     assert component.network is not None
     settings = experiment.settings
     with isolated_randomness(derive_seed(settings.seed, "train-features")):
@@ -138,11 +139,16 @@ def train_features(
     return TrainedFeatures(network.cpu(), accuracy, len(truth), guessing, facts)
 
 
-def _checked(data: Data, experiment: Experiment) -> tuple[ImageSpec, NDArray[np.int64]]:
-    """Return what images are, and all labels."""
+def _checked(
+    component: FeaturesComponent, data: Data, experiment: Experiment
+) -> tuple[SampleSpec, NDArray[np.int64]]:
+    """Return what samples are, and all labels."""
     store, name = data.store, experiment.dataset.component.name
-    if not isinstance(store.spec, ImageSpec):
-        raise UsageError(f"features are learned from images; the dataset {name!r} has {store.spec}")
+    if not isinstance(store.spec, component.accepts):
+        words = " or ".join(kind.word for kind in accepted_kinds(component.accepts))
+        raise UsageError(
+            f"the features {component.name!r} are learned from {words}; the dataset {name!r} has {store.spec}"
+        )
     if store.labels is None:
         raise UsageError(
             f"the dataset {name!r} has no labels as this experiment asks for it, and features are learned "
@@ -180,7 +186,7 @@ def _learn(
     )
     network.train()
     try:
-        with counting("training on images", epochs * steps * batch, progress) as advance:
+        with counting(f"training on {data.store.spec.word}", epochs * steps * batch, progress) as advance:
             for _ in range(epochs * steps):
                 shown = feed.next()
                 assert shown.labels is not None
@@ -205,4 +211,4 @@ def _logits(network: nn.Module, data: Data, device: torch.device) -> Iterator[to
     indices = data.split.holdout
     for start in range(0, len(indices), BATCH):
         samples = data.store.gather(indices[start : start + BATCH]).to(device)
-        yield network(to_unit(samples))
+        yield network(data.store.spec.dequantise(samples))

@@ -14,7 +14,6 @@ from ganlab.config import Experiment, load_experiment
 from ganlab.engine.evaluation_generator import estimate_statistics
 from ganlab.engine.labels import LabelSampler
 from ganlab.engine.latents import walk_around
-from ganlab.engine.networks import lay_out
 from ganlab.engine.running_statistics import has_running_state
 from ganlab.engine.sampling import generate
 from ganlab.engine.streams import isolated_randomness
@@ -68,13 +67,15 @@ class TrainedGenerator:
                 first, each leg in one class.
         """
         if not walk:
-            return generate(self.network, self.latent, count, seed=seed, labels=self._labels(count, label))
+            labels = self._labels(count, label)
+            return generate(self.network, self.latent, self.spec, count, seed=seed, labels=labels)
         stops = max(1, count // _LEG)
         latents, legs = walk_around(self.latent, count, stops, torch.Generator().manual_seed(seed))
         labels = self._labels(stops, label)
         return generate(
             self.network,
             self.latent,
+            self.spec,
             count,
             seed=seed,
             labels=None if labels is None else labels[legs],
@@ -138,13 +139,14 @@ def restore_generator(
     """
     if which is None:
         which = "last" if run.checkpoints.best is None else "best"
+    # First, since the run's own plugins may define the kind of its samples.
+    experiment = experiment or load_experiment(run.resolved)
     checkpoint = run.checkpoints.load(which)
     if checkpoint.spec is None:
         raise GanlabError(f"{checkpoint.path} does not say what its generator makes")
-    experiment = experiment or load_experiment(run.resolved)
     with isolated_randomness(0):
         network: nn.Module = experiment.generator.build(checkpoint.spec, experiment.latent)
-    network = lay_out(network, checkpoint.spec)  # as in the run: the last bits depend on it
+    network = checkpoint.spec.lay_out(network)  # as in the run: the last bits depend on it
     try:
         network.load_state_dict(checkpoint.generator(ema=ema))
     except RuntimeError as error:

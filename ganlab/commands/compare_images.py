@@ -153,7 +153,6 @@ def _measure(
     import numpy as np
 
     from ganlab.data.cache_directory import cache_directory
-    from ganlab.data.convert import to_unit
     from ganlab.data.preparation import Data
     from ganlab.data.split import split
     from ganlab.engine.precision import choose_device
@@ -175,5 +174,5 @@ def _measure(
             progress=Phases(display, "measuring"),
         )
         return evaluation.run(
-            lambda rows: iter([to_unit(fake.gather(order[rows]))]), available=len(fake), show=show
+            lambda rows: iter([spec.dequantise(fake.gather(order[rows]))]), available=len(fake), show=show
         )

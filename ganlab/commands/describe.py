@@ -10,9 +10,10 @@ import click
 
 from ganlab.commands.common import plugin_options, tell_failures
 from ganlab.commands.tables import print_table
-from ganlab.components import Component, EvaluatorComponent, ImageSpec, LossComponent
+from ganlab.components import Component, EvaluatorComponent, LossComponent
 from ganlab.kinds import KINDS
 from ganlab.registry import Offer
+from ganlab.samples import accepted_kinds
 
 __all__ = ["command"]
 
@@ -58,7 +59,7 @@ def _facts(offer: Offer) -> Iterator[tuple[str, str]]:
     component = offer.component
     yield "from", f"{offer.provenance} ({offer.provenance.plugin})"
     word = "yields" if component.kind == "dataset" else "works on"
-    yield word, " and ".join("images" if spec is ImageSpec else "vectors" for spec in component.accepts)
+    yield word, " and ".join(kind.word for kind in accepted_kinds(component.accepts))
     if isinstance(component, LossComponent) and component.needs:
         yield "needs", ", ".join(f"[{network}]" for network in sorted(component.needs))
     if isinstance(component, EvaluatorComponent):
@@ -119,7 +120,7 @@ def _as_json(offer: Offer, name: str) -> dict[str, Any]:
         "version": provenance.version,
         "plugin": provenance.plugin,
         "files": [str(file.path) for file in provenance.files],
-        "accepts": ["images" if spec is ImageSpec else "vectors" for spec in component.accepts],
+        "accepts": [kind.word for kind in accepted_kinds(component.accepts)],
         "options": [
             {("default" if key == "default_text" else key): value for key, value in option.items()}
             for option in _options(component)

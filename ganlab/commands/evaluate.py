@@ -119,7 +119,6 @@ def _choices(
     experiment: Experiment, wanted: Sequence[str], overrides: Sequence[str]
 ) -> tuple[EvaluatorSelection, ...]:
     """Return the run's own evaluators or those that are asked for, with their options set."""
-    from ganlab.components import ImageSpec, VectorSpec
     from ganlab.config.evaluators import choose_evaluators
     from ganlab.errors import UsageError
 
@@ -128,7 +127,7 @@ def _choices(
         tables = {name: tables.get(name, {"name": name}) for name in wanted}
     if not tables:
         raise UsageError("the run has no evaluators of its own; name some with --evaluator")
-    samples = VectorSpec if experiment.image is None else ImageSpec
+    samples = experiment.dataset.component.accepts[0]
     return choose_evaluators(tables, samples, experiment.registry, overrides)
 
 

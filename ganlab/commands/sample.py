@@ -73,7 +73,7 @@ _NAME_IN_DIRECTORY = {
     "file_format",
     type=click.Choice(["png", *_NAME_IN_DIRECTORY]),
     help="What to make in a directory: a PNG each, or one samples.npy (N, H, W, C), grid.png, …  "
-    "[default: png; npy for vectors]",
+    "[default: png; npy for what is no picture]",
 )
 @click.option(
     "--label",
@@ -187,10 +187,9 @@ def _understand(out: str, file_format: _Format | None) -> _Target:
 
 
 def _choose_format(target: _Target, spec: SampleSpec) -> _Format:
-    images = len(spec.shape) == 3
-    if not images and target.file_format not in (None, "npy"):
+    if not spec.is_picture and target.file_format not in (None, "npy"):
         raise UsageError(f"this run makes {spec}, which are not images: use --format npy")
-    return target.file_format or ("png" if images else "npy")
+    return target.file_format or ("png" if spec.is_picture else "npy")
 
 
 def _write_file(
@@ -237,15 +236,11 @@ def _numbered(number: int) -> str:
 def _write_array(path: Path, batches: Iterable[torch.Tensor], count: int, spec: SampleSpec) -> None:
     import numpy as np
 
-    images = len(spec.shape) == 3
-    shape = (*spec.shape[1:], spec.shape[0]) if images else spec.shape
     # Written batch by batch, so that memory does not grow with the count.
-    array = np.lib.format.open_memmap(
-        path, mode="w+", dtype=np.uint8 if images else np.float32, shape=(count, *shape)
-    )
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=spec.row_dtype, shape=(count, *spec.row_shape))
     start = 0
     for batch in batches:
-        array[start : start + len(batch)] = (batch.permute(0, 2, 3, 1) if images else batch).numpy()
+        array[start : start + len(batch)] = spec.to_rows(batch).numpy()
         start += len(batch)
     array.flush()
 

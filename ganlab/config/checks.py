@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ganlab.components import EvaluatorComponent, ImageSpec, LossComponent, VectorSpec
+from ganlab.components import EvaluatorComponent, LossComponent
 from ganlab.config.draft import Draft
 from ganlab.config.experiment import BestMetric
 from ganlab.config.settings import TrainingSettings
@@ -12,6 +12,7 @@ from ganlab.errors import Problem
 from ganlab.kinds import KINDS
 from ganlab.registry import Offer
 from ganlab.registry.suggest import did_you_mean, listing
+from ganlab.samples import accepted_kinds
 
 __all__ = ["best_metric", "check_together"]
 
@@ -55,30 +56,26 @@ def _samples_fit(draft: Draft) -> Iterator[Problem]:
     if spec is None or dataset is None:
         return
     for path, offer in draft.offers.items():
-        if offer is None or path == "dataset" or spec in offer.component.accepts:
+        if offer is None or path == "dataset" or issubclass(spec, offer.component.accepts):
             continue
         component = offer.component
-        takes = " or ".join(_samples(accepted) for accepted in component.accepts)
+        takes = " or ".join(kind.word for kind in accepted_kinds(component.accepts))
         message = (
             f"`{component.name}` works on {takes}, "
-            f"but the dataset `{dataset.component.name}` yields {_samples(spec)}"
+            f"but the dataset `{dataset.component.name}` yields {spec.word}"
         )
         fitting = [
             offer.component.name
             for offer in draft.registry.components(component.kind)
-            if spec in offer.component.accepts
+            if issubclass(spec, offer.component.accepts)
         ]
-        yield draft.origin.problem(f"{path}.name", message, f"for {_samples(spec)}: {listing(fitting)}")
-
-
-def _samples(spec: type[ImageSpec] | type[VectorSpec]) -> str:
-    return "images" if spec is ImageSpec else "vectors"
+        yield draft.origin.problem(f"{path}.name", message, f"for {spec.word}: {listing(fitting)}")
 
 
 def _image_has_images(draft: Draft) -> Iterator[Problem]:
-    dataset = draft.offers.get("dataset")
-    if draft.samples is VectorSpec and dataset and "image" in draft.values:
-        message = f"the dataset `{dataset.component.name}` yields vectors, not images"
+    spec, dataset = draft.samples, draft.offers.get("dataset")
+    if spec and not spec.sized_by_image_table and dataset and "image" in draft.values:
+        message = f"the dataset `{dataset.component.name}` yields {spec.word}, not images"
         yield draft.origin.problem("image", message, "remove the table")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ganlab.components import EvaluatorComponent, ImageSpec, Options, VectorSpec
+from ganlab.components import EvaluatorComponent, Options, SampleSpec
 from ganlab.config.document import Document
 from ganlab.config.draft import Draft
 from ganlab.config.origin import Origin
@@ -33,7 +33,7 @@ def choose(
     origin: Origin,
     *,
     kinds: Collection[str] = KINDS.keys(),
-    samples: type[ImageSpec] | type[VectorSpec] | None = None,
+    samples: type[SampleSpec] | None = None,
 ) -> tuple[Draft, list[Problem]]:
     """Find every table's component and check what the table says of it.
 
@@ -60,7 +60,7 @@ class _Chooser:
         document: Document,
         registry: Registry,
         origin: Origin,
-        samples: type[ImageSpec] | type[VectorSpec] | None,
+        samples: type[SampleSpec] | None,
     ) -> None:
         self._given = document.values
         self._values = {**_default_sections(), **document.values}
@@ -191,20 +191,20 @@ class _Chooser:
     def _default_features(self, evaluator: Offer, path: str) -> None:
         """Choose the first extractor of the evaluator's own choice that fits the samples."""
         component, provenance = evaluator
-        assert isinstance(component, EvaluatorComponent)
+        assert isinstance(component, EvaluatorComponent) and self._samples is not None
         prefer = self._recorded.get(path, provenance.distribution)
         for name in component.features:
             try:
                 offer = self._registry.get(_FEATURES.word, name, prefer=prefer)
             except UnknownComponentError:
                 continue
-            if self._samples in offer.component.accepts:
+            if issubclass(self._samples, offer.component.accepts):
                 self._one(_FEATURES, path, {"name": name}, prefer=provenance.distribution)
                 return
         fitting = listing(
             offer.component.name
             for offer in self._registry.components(_FEATURES.word)
-            if self._samples in offer.component.accepts
+            if issubclass(self._samples, offer.component.accepts)
         )
         wanted = ", ".join(component.features) or "none"
         message = (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ganlab.components import ImageSpec, VectorSpec
+from ganlab.components import SampleSpec
 from ganlab.config.origin import Origin
 from ganlab.config.selection import Selection
 from ganlab.registry import Offer, Registry
@@ -31,7 +31,7 @@ class Draft:
     values: Mapping[str, Any]
     registry: Registry
     origin: Origin
-    samples: type[ImageSpec] | type[VectorSpec] | None
+    samples: type[SampleSpec] | None
     offers: Mapping[str, Offer | None]
     selections: Mapping[str, Selection[Any, Any]]
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ganlab.components import ImageSpec, VectorSpec
+from ganlab.components import SampleSpec
 from ganlab.config.choosing import choose
 from ganlab.config.document import Document
 from ganlab.config.origin import Origin
@@ -22,7 +22,7 @@ __all__ = ["choose_evaluators"]
 
 def choose_evaluators(
     tables: Mapping[str, Mapping[str, Any]],
-    samples: type[ImageSpec] | type[VectorSpec],
+    samples: type[SampleSpec],
     registry: Registry,
     overrides: Sequence[str] = (),
 ) -> tuple[EvaluatorSelection, ...]:
@@ -47,9 +47,8 @@ def choose_evaluators(
     draft, found = choose(document, registry, Origin({}), kinds=("evaluator",), samples=samples)
     problems += [_relabelled(problem, labels) for problem in found]
     for path, offer in draft.of("evaluators").items():
-        if offer and samples not in offer.component.accepts:
-            what = "images" if samples is ImageSpec else "vectors"
-            message = f"`{offer.component.name}` does not work on {what}"
+        if offer and not issubclass(samples, offer.component.accepts):
+            message = f"`{offer.component.name}` does not work on {samples.word}"
             problems.append(Problem(draft.label(path, offer), message))
     if problems:
         raise ExperimentError(problems)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from ganlab.components import DatasetComponent, ImageSpec, LatentSpec
+from ganlab.components import DatasetComponent, LatentSpec
 from ganlab.config.checks import best_metric, check_together
 from ganlab.config.choosing import choose
 from ganlab.config.document import Document, read_document
@@ -112,7 +112,8 @@ def _in_order(problems: list[Problem], document: Document) -> list[Problem]:
 def _experiment(document: Document, settings: Settings, draft: Draft) -> Experiment:
     dataset = draft.selections["dataset"].component
     assert isinstance(dataset, DatasetComponent)
-    image = image_spec(settings.image, dataset.image) if draft.samples is ImageSpec else None
+    sized = draft.samples is not None and draft.samples.sized_by_image_table
+    image = image_spec(settings.image, dataset.image) if sized else None
     resolved = resolve(settings, draft, image)
     final, problems = check_settings(resolved, draft.origin)
     if final is None:

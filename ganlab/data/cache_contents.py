@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ganlab.components import ImageSpec, VectorSpec
+from ganlab.components import SampleSpec
 from ganlab.config.writing import toml_value
 from ganlab.data.cache_directory import locked
 from ganlab.data.store import NOTE, PackedFrom
 from ganlab.errors import UsageError
 from ganlab.files import explained, reason
 from ganlab.paths import parse_path
+from ganlab.samples import UnknownKindError
 
 __all__ = ["CacheEntry", "cache_entries", "remove", "select"]
 
@@ -125,7 +126,7 @@ def _packed(entry: Path) -> tuple[str, tuple[str, ...]]:
     """Return what packed data is, and where its files lie."""
     try:
         note = json.loads((entry / NOTE).read_text(encoding="utf-8"))
-        spec = (ImageSpec if note["kind"] == "image" else VectorSpec)(**note["spec"])
+        spec = SampleSpec.from_json({"kind": note["kind"], **note["spec"]})
         text = f"{note['count']:,} {spec}"
         if note["skipped"]:
             text += f", {len(note['skipped']):,} left out as bad"
@@ -136,6 +137,8 @@ def _packed(entry: Path) -> tuple[str, tuple[str, ...]]:
         return f"{text}, of {origin.what}{options}", tuple(origin.paths)
     except OSError as error:
         return f"cannot be read: {reason(error)}", ()
+    except UnknownKindError as error:
+        return f"samples of the kind {str(error)!r}, which a plugin defines", ()
     except (ValueError, KeyError, TypeError):
         return "damaged; it will be packed again", ()
 

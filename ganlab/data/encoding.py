@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ganlab.components import ImageSpec
-from ganlab.data.source import BadImageError, ImageSource, VectorSource
+from ganlab.components import ImageSpec, SampleSpec
+from ganlab.data.source import ArraySource, BadImageError, ImageSource
 from ganlab.errors import ComponentError
 
 if TYPE_CHECKING:
     from ganlab.data.images import Fit, Resample
 
-__all__ = ["ImageEncoder", "Row", "VectorEncoder"]
+__all__ = ["ArrayEncoder", "ImageEncoder", "Row"]
 
 
 class Row(NamedTuple):
@@ -64,24 +64,25 @@ class ImageEncoder:
 
 
 @dataclass(frozen=True)
-class VectorEncoder:
-    """Index -> little-endian float32 `(dimension,)`."""
+class ArrayEncoder:
+    """Index -> the spec's `row_dtype`, `row_shape`."""
 
-    source: VectorSource
+    source: ArraySource
+    spec: SampleSpec
 
     def __call__(self, index: int) -> Row:
-        """Encode vector `index`.
+        """Encode sample `index`.
 
         Raises:
             ComponentError: it cannot be read, has another shape than the source declares, or is not finite.
         """
+        what = f"{self.spec.kind} {index}"
         try:
-            vector = np.asarray(self.source.read(index), dtype="<f4")
+            row = np.asarray(self.source.read(index), dtype=self.spec.row_dtype)
         except OSError as error:
-            raise ComponentError(f"vector {index} cannot be read: {error}") from error
-        if vector.shape != (self.source.dimension,):
-            message = f"vector {index} has shape {vector.shape}, not ({self.source.dimension},)"
-            raise ComponentError(message)
-        if not np.isfinite(vector).all():
-            raise ComponentError(f"vector {index} has elements that are not finite")
-        return Row(vector.tobytes())
+            raise ComponentError(f"{what} cannot be read: {error}") from error
+        if row.shape != self.spec.row_shape:
+            raise ComponentError(f"{what} has shape {row.shape}, not {self.spec.row_shape}")
+        if not np.isfinite(row).all():
+            raise ComponentError(f"{what} has elements that are not finite")
+        return Row(row.tobytes())

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ganlab.components import ImageSpec
-from ganlab.data.convert import to_unit
 from ganlab.data.free_memory import free_memory
 from ganlab.data.order import coins, permutation
 from ganlab.data.store import Store
@@ -35,8 +33,8 @@ class Batch:
     """What is fed to one turn.
 
     Attributes:
-        samples: float32 `(n, C, H, W)` in [-1, 1] in channels-last memory, or vectors
-            `(n, dimension)` as they are.
+        samples: as networks see them: float32 `(n, C, H, W)` in [-1, 1] in channels-last
+            memory, or vectors `(n, dimension)` as they are.
         labels: int64 `(n,)`, or `None`.
     """
 
@@ -63,7 +61,7 @@ class Feed:
         seed: the experiment's seed.
         device: where batches are wanted.
         mirror: flip each image left to right half of the time, a pure function of seed
-            and position.
+            and position; samples that have no mirror image stay as they are.
         rank: this process.
         world: number of processes.
 
@@ -93,7 +91,7 @@ class Feed:
         self._store, self._indices, self._seed = store, indices, seed
         self._batch_size, self._rank, self._world = batch_size, rank, world
         self._device = torch.device(device)
-        self._mirror = mirror and isinstance(store.spec, ImageSpec)
+        self._mirror = mirror and store.spec.mirror_dim is not None
         self._position = 0
         self._epoch: tuple[int, NDArray[np.int64]] | None = None
         self._ahead: deque[Future[_Gathered]] = deque()
@@ -175,7 +173,7 @@ class Feed:
             samples = self._pinned(self._store.gather(indices))
         else:
             rows = self._resident.index_select(0, self._to_device(self._pinned(torch.from_numpy(places))))
-            samples = rows.permute(0, 3, 1, 2) if rows.ndim == 4 else rows
+            samples = self._store.spec.from_rows(rows)
         return _Gathered(samples, labels, flips)
 
     def _prefetched(self) -> _Gathered:
@@ -191,14 +189,14 @@ class Feed:
                 future.exception()  # The thread owns the cached permutation until it is done.
 
     def _finish(self, gathered: _Gathered) -> Batch:
+        spec = self._store.spec
         samples = self._to_device(gathered.samples)
-        if gathered.flips is not None:
+        if gathered.flips is not None and spec.mirror_dim is not None:
             flips = self._to_device(gathered.flips)
             # In place: a gathered batch is nobody else's, and keeps its memory format.
-            samples.index_copy_(0, flips, samples.index_select(0, flips).flip(3))
-        if isinstance(self._store.spec, ImageSpec):
-            samples = to_unit(samples)
-        return Batch(samples, None if gathered.labels is None else self._to_device(gathered.labels))
+            samples.index_copy_(0, flips, samples.index_select(0, flips).flip(spec.mirror_dim))
+        labels = None if gathered.labels is None else self._to_device(gathered.labels)
+        return Batch(spec.dequantise(samples), labels)
 
     def _to_device(self, tensor: Tensor) -> Tensor:
         return tensor.to(self._device, non_blocking=True)
@@ -212,14 +210,11 @@ class Feed:
 
     def _upload(self) -> Tensor:
         """Copy the samples that are shown to the device, in rows as they lie at rest."""
-        import torch
-
-        shape = (len(self._indices), *self._store.samples.shape[1:])
-        dtype = torch.uint8 if isinstance(self._store.spec, ImageSpec) else torch.float32
-        resident = torch.empty(shape, dtype=dtype, device=self._device)
+        none, row_shape = self._store.rows(self._indices[:0]), self._store.spec.row_shape
+        resident = none.new_empty((len(self._indices), *row_shape), device=self._device)
         for start in range(0, len(self._indices), _UPLOAD_ROWS):
-            rows = self._store.gather(self._indices[start : start + _UPLOAD_ROWS])
-            resident[start : start + len(rows)] = rows.permute(0, 2, 3, 1) if rows.ndim == 4 else rows
+            rows = self._store.rows(self._indices[start : start + _UPLOAD_ROWS])
+            resident[start : start + len(rows)] = rows
         return resident
 
 

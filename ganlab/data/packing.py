@@ -10,7 +10,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from errno import ENOSPC
 from functools import partial
 from pathlib import Path
@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ganlab.components import ImageSpec, SampleSpec, VectorSpec
+from ganlab.components import ImageSpec, SampleSpec
 from ganlab.data.cache_directory import cache_directory, locked, publish, remove_leftovers
-from ganlab.data.encoding import ImageEncoder, VectorEncoder
-from ganlab.data.source import ImageSource, Source, VectorSource
+from ganlab.data.encoding import ArrayEncoder, ImageEncoder
+from ganlab.data.source import ArraySource, ImageSource, Source
 from ganlab.data.store import (
     LABELS,
     NOTE,
@@ -32,7 +32,6 @@ from ganlab.data.store import (
     PackedFrom,
     Store,
     describe,
-    row_layout,
 )
 from ganlab.data.workers import Bad, RowWriter, available_cores, finished_chunks
 from ganlab.errors import ComponentError, GanlabError
@@ -73,8 +72,8 @@ def pack(
     has a store's name, and a store that was damaged since is packed again.
 
     Args:
-        source: an `ImageSource` or a `VectorSource`.
-        image: what every image becomes; `None` for vectors.
+        source: an `ImageSource` or an `ArraySource`, such as a `VectorSource`.
+        image: what every image becomes; `None` for other samples.
         fit: what happens where the aspect ratio differs (`ganlab.data.images.render`).
         resample: Pillow's filter.
         on_bad_image: whether an image that cannot be decoded is an error, or is left out
@@ -98,7 +97,7 @@ def pack(
     entry = cache / plan.key
     store = _reusable(entry)
     if store is None:
-        needed = plan.count * plan.row_bytes / 1e6
+        needed = plan.count * plan.spec.row_bytes / 1e6
         size = f"{needed:,.1f}" if needed >= 0.1 else f"{needed:.1g}"
         action = f"cannot keep {size} MB of packed data in the cache directory {cache}"
         keeping = partial(explained, action, "GANLAB_CACHE can name another directory")
@@ -135,25 +134,20 @@ class _Plan:
     """What is to be packed, and how."""
 
     source: Source
-    encode: ImageEncoder | VectorEncoder
+    encode: ImageEncoder | ArrayEncoder
     spec: SampleSpec
     count: int
     labels: NDArray[np.int64] | None
     class_names: tuple[str, ...]
     key: str
 
-    @property
-    def row_bytes(self) -> int:
-        shape, dtype = row_layout(self.spec)
-        return int(np.prod(shape)) * dtype.itemsize
-
 
 def packed_spec(source: Source, image: ImageSpec | None) -> SampleSpec:
     """Return what the samples of a source are once they are packed; none is read.
 
     Args:
-        source: an `ImageSource` or a `VectorSource`.
-        image: what every image becomes; `None` for vectors.
+        source: an `ImageSource` or an `ArraySource`, such as a `VectorSource`.
+        image: what every image becomes; `None` for other samples.
 
     Raises:
         ComponentError: the source is neither, or an image's size is not known.
@@ -162,9 +156,9 @@ def packed_spec(source: Source, image: ImageSpec | None) -> SampleSpec:
     if isinstance(source, ImageSource):
         if image is None:
             raise ComponentError("the dataset yields images, but no image size is known")
-        return ImageSpec(image.channels, image.height, image.width, classes)
-    if isinstance(source, VectorSource):
-        return VectorSpec(source.dimension, classes)
+        return image.with_classes(classes)
+    if isinstance(source, ArraySource):
+        return source.spec.with_classes(classes)
     raise ComponentError("the dataset is neither a ganlab.ImageSource nor a ganlab.VectorSource")
 
 
@@ -182,18 +176,19 @@ def _plan(
                 f"the labels must be {count} numbers below {len(class_names)}, the number of class names"
             )
             raise ComponentError(message)
-    spec = replace(packed_spec(source, image), classes=0)
-    encode: ImageEncoder | VectorEncoder
+    spec = packed_spec(source, image).with_classes(0)
+    fields = [value for name, value in asdict(spec).items() if name != "classes"]
+    treatment: dict[str, Any] = {spec.kind: fields}
+    encode: ImageEncoder | ArrayEncoder
     if isinstance(source, ImageSource):
-        assert isinstance(spec, ImageSpec)
-        encode = ImageEncoder(source, spec, fit, resample, max_pixels)
-        treatment: dict[str, Any] = {"image": spec.shape, "fit": fit, "resample": resample}
+        assert image is not None, "the packed spec of images is made from it"
+        encode = ImageEncoder(source, image, fit, resample, max_pixels)
+        treatment |= {"fit": fit, "resample": resample}
         if max_pixels is not None:
             treatment["max_pixels"] = max_pixels
     else:
-        assert isinstance(source, VectorSource)
-        encode = VectorEncoder(source)
-        treatment = {"vector": spec.shape}
+        assert isinstance(source, ArraySource), "no other source has a packed spec"
+        encode = ArrayEncoder(source, spec)
     content = [_FORMAT, source.fingerprint(), count, class_names, labels is not None, treatment]
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return _Plan(source, encode, spec, count, labels, class_names, key)
@@ -221,7 +216,7 @@ def _write(
     That is the plan's, unless images are left out for a reason that may pass: such a store is
     none that anybody finds again.
     """
-    path, needed = directory / SAMPLES, plan.count * plan.row_bytes
+    path, needed = directory / SAMPLES, plan.count * plan.spec.row_bytes
     header = _header(plan.spec, plan.count)
     with keeping():
         directory.mkdir()
@@ -230,7 +225,7 @@ def _write(
         with path.open("wb") as file:
             file.write(header)
             file.truncate(len(header) + needed)
-    write = RowWriter(plan.encode, path, len(header), plan.row_bytes, keeping)
+    write = RowWriter(plan.encode, path, len(header), plan.spec.row_bytes, keeping)
     bad, enlarged = _write_rows(write, plan, on_bad_image, workers, progress)
     count, labels = plan.count - len(bad), plan.labels
     if count == 0:
@@ -284,11 +279,11 @@ def _write_rows(
 
 
 def _warning_of(enlarged: Enlarged, store: Store) -> str:
-    assert isinstance(store.spec, ImageSpec)
+    _, height, width = store.spec.shape
     subject = "image is" if enlarged.count == 1 else "images are"
     return (
-        f"warning: {enlarged.count:,} of {len(store):,} {subject} smaller than {store.spec.width}×"
-        f"{store.spec.height} pixels and enlarged, which adds blur and no detail; the smallest is "
+        f"warning: {enlarged.count:,} of {len(store):,} {subject} smaller than {width}×{height} "
+        "pixels and enlarged, which adds blur and no detail; the smallest is "
         f"{enlarged.width}×{enlarged.height} as cropped"
     )
 
@@ -301,10 +296,9 @@ def _bad_images(reasons: Sequence[str], scope: str) -> BadImagesError:
 
 def _header(spec: SampleSpec, count: int) -> bytes:
     """Return the head of a `.npy` file."""
-    shape, dtype = row_layout(spec)
     head = io.BytesIO()
-    description = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False}
-    np.lib.format.write_array_header_1_0(head, {**description, "shape": (count, *shape)})
+    description = {"descr": spec.row_dtype, "fortran_order": False, "shape": (count, *spec.row_shape)}
+    np.lib.format.write_array_header_1_0(head, description)
     return head.getvalue()
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ganlab.components import SampleSpec, VectorSpec
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-__all__ = ["BadImageError", "ImageSource", "Source", "VectorSource"]
+__all__ = ["ArraySource", "BadImageError", "ImageSource", "Source", "VectorSource"]
 
 
 class BadImageError(Exception):
@@ -89,13 +91,31 @@ class ImageSource(Source):
         return f"number {index}"
 
 
-class VectorSource(Source):
+class ArraySource(Source):
+    """A source of arrays that are kept as they are read: samples of any kind that needs no decoding."""
+
+    @property
+    @abstractmethod
+    def spec(self) -> SampleSpec:
+        """What a sample is; how many classes there are, `class_names` tells."""
+
+    @abstractmethod
+    def read(self, index: int) -> NDArray[Any]:
+        """Return sample `index` as it is kept: of the spec's `row_shape` and `row_dtype`."""
+
+
+class VectorSource(ArraySource):
     """A source of float32 vectors of one dimension."""
 
     @property
     @abstractmethod
     def dimension(self) -> int:
         """Elements of a vector."""
+
+    @property
+    def spec(self) -> SampleSpec:
+        """Vectors of that dimension."""
+        return VectorSpec(self.dimension)
 
     @abstractmethod
     def read(self, index: int) -> NDArray[np.float32]:

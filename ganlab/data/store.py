@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ganlab.components import ImageSpec, SampleSpec, VectorSpec
+from ganlab.components import SampleSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +25,6 @@ __all__ = [
     "PackedFrom",
     "Store",
     "describe",
-    "row_layout",
 ]
 
 SAMPLES, LABELS, NOTE = "samples.npy", "labels.npy", "store.json"
@@ -72,7 +71,7 @@ class Store:
 
     Attributes:
         spec: what a sample is; `classes` is the number of `class_names`.
-        samples: read-only memory map, uint8 `(N, H, W, C)` or float32 `(N, dimension)`.
+        samples: read-only memory map of rows, uint8 `(N, H, W, C)` or float32 `(N, dimension)`.
         labels: int64 `(N,)`, or `None`.
         class_names: names of the labels; empty where there are none.
         fingerprint: hex digest of the source's content and of all that was done to it.
@@ -98,7 +97,7 @@ class Store:
         """
         try:
             note = json.loads((directory / NOTE).read_text(encoding="utf-8"))
-            spec: SampleSpec = (ImageSpec if note["kind"] == "image" else VectorSpec)(**note["spec"])
+            spec = SampleSpec.from_json({"kind": note["kind"], **note["spec"]})
             samples = np.load(directory / SAMPLES, mmap_mode="r")
             labels = np.load(directory / LABELS) if note["labeled"] else None
             class_names, skipped = tuple(note["class_names"]), tuple(note["skipped"])
@@ -106,8 +105,7 @@ class Store:
             enlarged = Enlarged(**note["enlarged"]) if note.get("enlarged") else None
         except (FileNotFoundError, ValueError, KeyError, TypeError, EOFError) as error:
             raise DamagedStoreError(f"{directory}: {error}") from error
-        row, dtype = row_layout(spec)
-        if samples.shape != (count, *row) or samples.dtype != dtype:
+        if samples.shape != (count, *spec.row_shape) or samples.dtype != spec.row_dtype:
             raise DamagedStoreError(f"{directory}: {samples.dtype} {samples.shape} is not what was packed")
         if labels is not None and (labels.shape != (count,) or labels.dtype != np.int64):
             raise DamagedStoreError(f"{directory}: the labels are not what was packed")
@@ -118,24 +116,20 @@ class Store:
         return int(self.samples.shape[0])
 
     def gather(self, indices: NDArray[np.int64] | Sequence[int]) -> Tensor:
-        """Return samples by index, on the CPU.
+        """Return quantised samples by index, on the CPU.
 
         Returns:
             uint8 `(n, C, H, W)` in channels-last memory, or float32 `(n, dimension)`.
         """
+        return self.spec.from_rows(self.rows(indices))
+
+    def rows(self, indices: NDArray[np.int64] | Sequence[int]) -> Tensor:
+        """Return samples by index as they are kept, on the CPU: uint8 `(n, H, W, C)`, or as `gather`."""
         import torch
 
         # A plain array: each operation on a memmap object pays for its subclass.
         plain = self.samples.view(np.ndarray)
-        rows = torch.from_numpy(plain.take(np.asarray(indices, dtype=np.int64), axis=0))
-        return rows.permute(0, 3, 1, 2) if isinstance(self.spec, ImageSpec) else rows
-
-
-def row_layout(spec: SampleSpec) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Return shape and type of one sample at rest."""
-    if isinstance(spec, ImageSpec):
-        return (spec.height, spec.width, spec.channels), np.dtype(np.uint8)
-    return (spec.dimension,), np.dtype("<f4")
+        return torch.from_numpy(plain.take(np.asarray(indices, dtype=np.int64), axis=0))
 
 
 def describe(
@@ -149,10 +143,9 @@ def describe(
     origin: PackedFrom,
 ) -> str:
     """Return the content of a store's note."""
-    spec = replace(spec, classes=len(class_names))
     note = {
-        "kind": "image" if isinstance(spec, ImageSpec) else "vector",
-        "spec": asdict(spec),
+        "kind": spec.kind,
+        "spec": asdict(spec.with_classes(len(class_names))),
         "count": count,
         "labeled": labeled,
         "class_names": list(class_names),

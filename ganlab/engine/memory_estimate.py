@@ -20,7 +20,7 @@ from ganlab.data.feed import COMFORTABLE_SHARE
 from ganlab.data.free_memory import free_memory
 from ganlab.data.preparation import Data, Unpacked
 from ganlab.data.split import Split
-from ganlab.data.store import Store, row_layout
+from ganlab.data.store import Store
 from ganlab.engine.engine import Engine
 from ganlab.engine.network_summary import count_parameters
 from ganlab.engine.networks import Networks
@@ -126,15 +126,10 @@ def estimate(
     if device.type == "cuda":
         torch.cuda.empty_cache()
     free = free_memory(device)
-    packed = len(unpacked.source) * _row_bytes(spec)
+    packed = len(unpacked.source) * spec.row_bytes
     if device.type == "cuda" and packed < COMFORTABLE_SHARE * (free or 0):
         parts["the packed data"] = round(packed * (1 - experiment.settings.dataset.holdout))
     return Footprint(parts, free, device, training.batch_size, experiment.origin)
-
-
-def _row_bytes(spec: SampleSpec) -> int:
-    shape, dtype = row_layout(spec)
-    return math.prod(shape) * dtype.itemsize
 
 
 def _remembered(experiment: Experiment, networks: Networks, player: PlayerName) -> int:
@@ -204,14 +199,10 @@ def _with_batch(experiment: Experiment, count: int, device: torch.device) -> Exp
 
 def _stand_in(spec: SampleSpec, count: int) -> Data:
     """Return a few random samples in the place of data."""
-    shape, dtype = row_layout(spec)
-    draw = np.random.default_rng(0)
-    samples = (
-        draw.integers(0, 256, (count, *shape)) if dtype == np.uint8 else draw.normal(size=(count, *shape))
-    )
+    rows = spec.to_rows(spec.quantise(spec.noise(count))).numpy()
     labels = np.arange(count, dtype=np.int64) % spec.classes if spec.classes else None
     names = tuple(map(str, range(spec.classes)))
-    store = Store(spec, samples.astype(dtype), labels, names, "stand-in")
+    store = Store(spec, np.ascontiguousarray(rows), labels, names, "stand-in")
     return Data(store, Split(np.arange(count, dtype=np.int64), np.arange(0, dtype=np.int64)))
 
 

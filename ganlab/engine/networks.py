@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from ganlab.components import Component, ImageSpec, SampleSpec
+from ganlab.components import Component, SampleSpec
 from ganlab.config.experiment import Experiment
 from ganlab.config.selection import Selection
 from ganlab.engine.latents import draw_latents
@@ -21,7 +21,7 @@ from ganlab.engine.streams import derive_seed, isolated_randomness
 from ganlab.errors import ComponentError, summarised
 from ganlab.memory import is_out_of_memory
 
-__all__ = ["Networks", "build_networks", "evaluation_mode", "freeze", "lay_out"]
+__all__ = ["Networks", "build_networks", "evaluation_mode", "freeze"]
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def build_networks(
     """Build, initialise and place every network of an experiment, and check what each returns.
 
     Each network is initialised from a seed of its own, so that adding one does not
-    change another. Image networks are laid out channels-last.
+    change another. Networks are laid out in memory as their samples are.
 
     Args:
         experiment: which networks.
@@ -115,7 +115,7 @@ def build_networks(
             raise selection.refusal(ComponentError(message))
         if synchronise and device.type == "cuda":
             network = synchronised(network)
-        return lay_out(network.to(device), spec)
+        return spec.lay_out(network.to(device))
 
     discriminator = experiment.discriminator
     generator = build(experiment.generator, spec, experiment.latent)
@@ -135,13 +135,6 @@ def build_networks(
     return networks
 
 
-def lay_out(network: nn.Module, spec: SampleSpec) -> nn.Module:
-    """Return a network in the memory layout in which its samples pass it: images channels-last."""
-    if isinstance(spec, ImageSpec):
-        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network
-
-
 def _check_networks(networks: Networks, experiment: Experiment, spec: SampleSpec) -> None:
     """Pass a few samples through every network and compare what comes out with the contracts."""
     count = 4
@@ -159,8 +152,8 @@ def _check_networks(networks: Networks, experiment: Experiment, spec: SampleSpec
             _require(fake, (count, *spec.shape), f"samples for {spec}")
             if not torch.isfinite(fake).all():
                 raise ComponentError("its samples are not finite from the start")
-            if isinstance(spec, ImageSpec) and not fake.abs().max() <= 1 + 1e-3:
-                raise ComponentError("its images leave [-1, 1]; end the network with tanh")
+            if spec.bounded and not fake.abs().max() <= 1 + 1e-3:
+                raise ComponentError(f"its {spec.word} leave [-1, 1]; end the network with tanh")
         if experiment.discriminator is not None:
             with _blaming(experiment.discriminator, "samples", samples):
                 logits = networks.discriminate(samples, labels).logits

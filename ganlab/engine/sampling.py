@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from ganlab.components import LatentSpec
+from ganlab.components import LatentSpec, SampleSpec
 from ganlab.config import Experiment
-from ganlab.data.convert import quantise
 from ganlab.engine.labels import LabelSampler
 from ganlab.engine.latents import draw_latents
 from ganlab.engine.networks import evaluation_mode
@@ -78,17 +77,18 @@ def run_for_evaluation(
 def generate(
     network: nn.Module,
     latent: LatentSpec,
+    spec: SampleSpec,
     count: int,
     *,
     seed: int,
     labels: torch.Tensor | None = None,
     latents: torch.Tensor | None = None,
 ) -> Iterator[torch.Tensor]:
-    """Yield `count` samples as they are at rest: uint8 images `(n, C, H, W)`, float32 vectors `(n, d)`.
+    """Yield `count` quantised samples on the CPU: uint8 images `(n, C, H, W)`, float32 vectors `(n, d)`.
 
     The latents are drawn from the seed unless they are given.
     """
     if latents is None:
         latents = draw_latents(latent, count, torch.Generator().manual_seed(seed))
     for samples in run_generator(network, latents, labels, seed=seed):
-        yield quantise(samples) if samples.dim() == 4 else samples.cpu()
+        yield spec.quantise(samples).cpu()

@@ -10,9 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ganlab.components import ImageSpec, SampleSpec
+from ganlab.components import SampleSpec
 from ganlab.config.selection import EvaluatorSelection
-from ganlab.data.convert import quantise
 from ganlab.errors import GanlabError
 from ganlab.evaluation.collector import Collector
 from ganlab.evaluation.evaluator import Evaluator, Shown
@@ -144,7 +143,7 @@ class Evaluation:
         measurements: list[Measurement] = []
         for label in wanted:
             measurements += self._evaluations[label].measure(fakes[label])
-            if show is not None and isinstance(self._spec, ImageSpec):
+            if show is not None and self._spec.is_picture:
                 for name, rows in self._evaluations[label].pictures(fakes[label]).items():
                     show(label, name, self._draw(rows, self._evaluations[label].indices, generate))
         return measurements
@@ -242,8 +241,7 @@ class Evaluation:
             )
         if not bool(torch.isfinite(samples).all()):
             raise GanlabError("the generator made samples that are not finite; nothing can be measured")
-        samples = samples.detach().float()
-        return quantise(samples) if isinstance(self._spec, ImageSpec) else samples
+        return self._spec.quantise(samples.detach())
 
 
 def _built_evaluator(selection: EvaluatorSelection, spec: SampleSpec) -> Evaluator:

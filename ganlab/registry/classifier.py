@@ -12,7 +12,7 @@ from typing import Any
 import pluggy
 
 from ganlab import hookspecs
-from ganlab.components import Component, ImageSpec, LossComponent, Options, VectorSpec
+from ganlab.components import Component, LossComponent, Options, SampleSpec
 from ganlab.errors import GanlabError
 from ganlab.hookspecs import PROJECT
 from ganlab.kinds import KINDS
@@ -143,10 +143,13 @@ def _content_fault(record: Component) -> str:
         return f"`{record.name}` needs a `summary` of one line"
     if not callable(record.build):
         return f"`build` of `{record.name}` must be a function, not {_what(record.build)}"
-    allowed = (ImageSpec, VectorSpec)
-    if not isinstance(record.accepts, tuple) or not record.accepts or not set(record.accepts) <= {*allowed}:
-        return f"`accepts` of `{record.name}` must be a tuple of ImageSpec, VectorSpec or both"
+    if not isinstance(record.accepts, tuple) or not record.accepts or not all(map(_is_kind, record.accepts)):
+        return f"`accepts` of `{record.name}` must be a tuple of sample specs, as in (ImageSpec,)"
     return _needs_fault(record) if isinstance(record, LossComponent) else ""
+
+
+def _is_kind(accepted: object) -> bool:
+    return isinstance(accepted, type) and issubclass(accepted, SampleSpec)
 
 
 def _needs_fault(record: LossComponent) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganlab.components import ImageSpec, SampleSpec, VectorSpec
+from ganlab.components import SampleSpec
 from ganlab.errors import GanlabError
 from ganlab.files import explained, fsync_path
 from ganlab.runs.encoding import to_json
@@ -116,7 +116,7 @@ def write_checkpoint(
         "ganlab": __version__,
         "torch": str(torch.__version__),
         "own_statistics": True,
-        "spec": None if spec is None else {"kind": _kind_of(spec), **asdict(spec)},
+        "spec": None if spec is None else spec.to_json(),
         "files": {
             path.name: {"sha256": _sha256(path), "bytes": path.stat().st_size}
             for path in sorted(layout.root.iterdir())
@@ -142,7 +142,8 @@ def _checked(layout: CheckpointLayout) -> Checkpoint:
     directory = layout.root
     try:
         meta = json.loads(layout.meta.read_bytes())
-        files, step, spec = meta["files"], int(meta["step"]), _parse_spec(meta["spec"])
+        files, step = meta["files"], int(meta["step"])
+        spec = None if meta["spec"] is None else SampleSpec.from_json(meta["spec"])
         regular = bool(meta.get("regular", True))
         own_statistics = bool(meta.get("own_statistics", False))
     except (FileNotFoundError, ValueError, TypeError, KeyError) as error:
@@ -207,14 +208,3 @@ def _write_weights(path: Path, weights: Mapping[str, torch.Tensor]) -> None:
 def _sha256(path: Path) -> str:
     with explained(f"cannot read {path}"), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _kind_of(spec: SampleSpec) -> str:
-    return "image" if isinstance(spec, ImageSpec) else "vector"
-
-
-def _parse_spec(values: dict[str, Any] | None) -> SampleSpec | None:
-    if values is None:
-        return None
-    fields = {name: value for name, value in values.items() if name != "kind"}
-    return ImageSpec(**fields) if values["kind"] == "image" else VectorSpec(**fields)

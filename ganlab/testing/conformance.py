@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from ganlab.components import Component, DatasetComponent, ImageSpec, LatentSpec, SampleSpec
+from ganlab.components import Component, DatasetComponent, LatentSpec, SampleSpec
 from ganlab.config.selection import Selection
 from ganlab.kinds import KINDS
+from ganlab.samples import accepted_kinds
 from ganlab.testing.component_record import check_record
-from ganlab.testing.subject import SMALL, ConformanceError, Subject
+from ganlab.testing.subject import ConformanceError, Subject
 
 __all__ = ["check_component", "check_selection"]
 
@@ -88,6 +89,7 @@ def check_selection(selection: Selection[Component], spec: SampleSpec, latent: L
 def _specs(component: Component, spec: SampleSpec | None) -> tuple[SampleSpec, ...]:
     if spec is not None:
         return (spec,)
-    if isinstance(component, DatasetComponent) and component.accepts == (ImageSpec,):
+    kinds = accepted_kinds(component.accepts)
+    if isinstance(component, DatasetComponent) and all(kind.sized_by_image_table for kind in kinds):
         return (component.image,)
-    return tuple(SMALL[accepted] for accepted in component.accepts)
+    return tuple(kind.small() for kind in kinds)

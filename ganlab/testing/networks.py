@@ -43,8 +43,7 @@ def build_network(subject: Subject[Component], *context: Any) -> nn.Module:
 
 def draw_samples(spec: SampleSpec, count: int) -> torch.Tensor:
     """Return float32 samples: images uniform on [-1, 1], vectors normal."""
-    shape = (count, *spec.shape)
-    return torch.rand(shape) * 2 - 1 if len(spec.shape) == 3 else torch.randn(shape)
+    return spec.noise(count)
 
 
 def draw_labels(spec: SampleSpec, count: int) -> torch.Tensor | None:

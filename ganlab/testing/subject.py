@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic, NoReturn, TypeVar
 
-from ganlab.components import Component, ImageSpec, LatentSpec, Options, SampleSpec, VectorSpec
+from ganlab.components import Component, LatentSpec, Options, SampleSpec
 from ganlab.errors import ComponentError, summarised
 from ganlab.memory import is_out_of_memory
 
@@ -16,10 +16,6 @@ __all__ = ["CLASSES", "ConformanceError", "Subject"]
 ComponentT = TypeVar("ComponentT", bound=Component, covariant=True)
 
 CLASSES = 3
-SMALL: dict[type[SampleSpec], SampleSpec] = {
-    ImageSpec: ImageSpec(channels=3, height=32, width=32),
-    VectorSpec: VectorSpec(dimension=2),
-}
 
 
 class ConformanceError(AssertionError):
@@ -49,7 +45,7 @@ class Subject(Generic[ComponentT]):
         """`specs`, and each that has no classes a second time with some, where that is wanted."""
         if not self.invent_classes:
             return self.specs
-        more = [replace(spec, classes=CLASSES) for spec in self.specs if not spec.classes]
+        more = [spec.with_classes(CLASSES) for spec in self.specs if not spec.classes]
         return (*self.specs, *more)
 
     def build(self, *context: Any) -> Any:

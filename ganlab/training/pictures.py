@@ -9,8 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ganlab.components import ImageSpec
-from ganlab.data.convert import quantise
 from ganlab.data.preparation import Data
 from ganlab.engine.engine import Engine
 from ganlab.engine.latents import draw_latents, interpolate
@@ -22,10 +20,10 @@ from ganlab.training.health import diversity
 __all__ = ["Drawn", "Pictures"]
 
 WALK = 8
-"""Images from one end of an interpolation to the other."""
+"""Pictures from one end of an interpolation to the other."""
 
 POINTS = 2000
-"""Vectors in a scatter, where one for each sample of a grid would show nothing."""
+"""Samples in a scatter, where one for each sample of a grid would show nothing."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +45,13 @@ class Pictures:
     Args:
         engine: what trains.
         data: what it trains on.
-        count: samples in a picture of images.
+        count: samples in a grid.
     """
 
     def __init__(self, engine: Engine, data: Data, count: int) -> None:
         self._engine = engine
-        self._store = data.store
-        self._images = isinstance(engine.spec, ImageSpec)
-        count = count if self._images else max(count, POINTS)
+        self._store, self._spec = data.store, engine.spec
+        count = count if self._spec.is_picture else max(count, POINTS)
         generator = Streams(engine.experiment.settings.seed)["pictures"]
         latent = engine.experiment.latent
         self._latents = draw_latents(latent, count, generator)
@@ -81,7 +78,7 @@ class Pictures:
         if averaged is not None:
             samples = self._make(averaged, self._latents, self._labels)
             pictures["fixed_ema"] = self._draw(samples)
-        if self._images:
+        if self._spec.is_picture:
             walks = self._make(engine.generator, self._walks, self._walk_labels)
             pictures["interpolation"] = grid(walks, columns=WALK)
         return Drawn(pictures, diversity(samples, self._real))
@@ -89,7 +86,9 @@ class Pictures:
     def _make(self, network: nn.Module, latents: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
         labels = labels if self._engine.networks.generator_takes_labels else None
         samples = torch.cat(list(run_generator(network, latents, labels)))
-        return quantise(samples).cpu() if self._images else samples.cpu()
+        return self._spec.quantise(samples).cpu()
 
     def _draw(self, samples: torch.Tensor) -> NDArray[np.uint8]:
-        return grid(samples) if self._images else scatter(samples, self._real)
+        if self._spec.is_picture:
+            return grid(samples)
+        return scatter(samples.flatten(1), self._real.flatten(1))

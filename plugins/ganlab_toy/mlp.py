@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlab import ImageSpec, SampleSpec
+from ganlab import SampleSpec
 
 __all__ = ["MlpDiscriminator", "MlpGenerator"]
 
@@ -74,7 +74,7 @@ class MlpGenerator(nn.Module):
         super().__init__()
         self.shape = samples.shape
         self.classes = samples.classes
-        self.bounded = isinstance(samples, ImageSpec)
+        self.bounded = samples.bounded
         self.body = _perceptron(
             latent + self.classes, math.prod(self.shape), width, layers, activation, normalisation
         )

@@ -21,7 +21,6 @@ import torch
 
 from ganlab.config import load_experiment
 from ganlab.data.cache_directory import cache_directory
-from ganlab.data.convert import quantise
 from ganlab.data.preparation import prepare
 from ganlab.engine.evaluation_generator import estimate_statistics
 from ganlab.engine.labels import LabelSampler
@@ -83,8 +82,8 @@ def main() -> None:
                 arguments.grids.mkdir(parents=True, exist_ok=True)
                 latents = draw_latents(experiment.latent, 64, torch.Generator().manual_seed(0))
                 shown = None if labels is None else labels.cycle(64)
-                samples = quantise(torch.cat(list(run_generator(network, latents, shown))))
-                write_png(arguments.grids / f"{which}-{count}.png", grid(samples))
+                samples = torch.cat(list(run_generator(network, latents, shown)))
+                write_png(arguments.grids / f"{which}-{count}.png", grid(data.store.spec.quantise(samples)))
 
 
 if __name__ == "__main__":

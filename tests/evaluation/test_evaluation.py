@@ -35,7 +35,6 @@ from ganlab import (
 )
 from ganlab.component_settings import ComponentSettings, EvaluatorSettings
 from ganlab.config import EvaluatorSelection, Origin, Selection
-from ganlab.data.convert import to_unit
 from ganlab.errors import ExperimentError, GanlabError
 from ganlab.evaluation.evaluation import Evaluation
 from ganlab.evaluation.reference import ReferenceData
@@ -114,7 +113,7 @@ def evaluation(
 
 @pytest.fixture
 def fakes() -> Fakes:
-    return Fakes(to_unit(images(300, seed=1, brightness=200)))
+    return Fakes(IMAGE.dequantise(images(300, seed=1, brightness=200)))
 
 
 def test_a_measurement_carries_all_that_belongs_beside_it(fakes: Fakes) -> None:
@@ -161,7 +160,7 @@ def test_what_is_no_evaluator_is_refused_by_name() -> None:
 
 def test_real_samples_as_fakes_measure_as_none_apart(fakes: Fakes) -> None:
     data = Data(images(140), held_out=40)
-    same = Fakes(to_unit(data.samples[torch.from_numpy(data.reference.reference(100))]))
+    same = Fakes(IMAGE.dequantise(data.samples[torch.from_numpy(data.reference.reference(100))]))
     many = choice(FRECHET, WAVELET), choice(FRECHET, label="pixels")
     biased = choice(options=ganlab_mmd.MmdEvaluatorOptions(estimator="biased"), label="biased")
     *distances, discrepancy, p = evaluation(*many, biased, data=data).run(same)
@@ -175,7 +174,7 @@ def test_metrics_see_what_a_png_would_hold(fakes: Fakes) -> None:
     quantised, disturbed = fakes, Fakes(fakes.samples + 0.4 / 127.5)
     one = evaluation(choice()).run(quantised)
     assert evaluation(choice()).run(disturbed)[0].value == one[0].value
-    beyond = Fakes(to_unit(images(100)) * 9)
+    beyond = Fakes(IMAGE.dequantise(images(100)) * 9)
     clamped = Fakes(beyond.samples.clamp(-1, 1))
     assert evaluation(choice()).run(beyond)[0].value == evaluation(choice()).run(clamped)[0].value
 

@@ -102,7 +102,7 @@ def load(tmp_path: Path, source: str) -> tuple[Registry, list[PluginFailure]]:
         (
             HOOK + "yield GeneratorComponent(name='x', summary='X.', build=build, accepts=())",
             "components",
-            "ganlab_generators(): `accepts` of `x` must be a tuple of ImageSpec, VectorSpec or both",
+            "ganlab_generators(): `accepts` of `x` must be a tuple of sample specs, as in (ImageSpec,)",
         ),
         (
             "class Bad(Options):\n    name: str = ''\n"

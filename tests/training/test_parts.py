@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.optim import Adam, RMSprop
 
-from ganlab import LatentSpec
+from ganlab import ImageSpec, LatentSpec
 from ganlab.component_settings import OptimizerSettings
 from ganlab.config.settings import EmaSettings
 from ganlab.engine.ema import MovingAverage
@@ -205,9 +205,10 @@ def test_evaluation_mode_restores_each_module() -> None:
 def test_generation_is_a_function_of_the_seed_and_leaves_no_trace() -> None:
     network = nn.Sequential(nn.Linear(4, 8), nn.Dropout(), nn.Unflatten(1, (2, 2, 2)), nn.Tanh()).train()
     state = torch.get_rng_state()
-    first = torch.cat(list(generate(network, LatentSpec(4), 70, seed=5)))
-    again = torch.cat(list(generate(network, LatentSpec(4), 70, seed=5)))
-    prefix = torch.cat(list(generate(network, LatentSpec(4), 64, seed=6)))
+    image = ImageSpec(2, 2, 2)
+    first = torch.cat(list(generate(network, LatentSpec(4), image, 70, seed=5)))
+    again = torch.cat(list(generate(network, LatentSpec(4), image, 70, seed=5)))
+    prefix = torch.cat(list(generate(network, LatentSpec(4), image, 64, seed=6)))
     assert first.shape == (70, 2, 2, 2)
     assert first.dtype == torch.uint8
     assert torch.equal(first, again)

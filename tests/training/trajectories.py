@@ -27,9 +27,9 @@ from unittest import mock
 import torch
 from torch import nn
 
+from ganlab import ImageSpec
 from ganlab.config import load_experiment
 from ganlab.config.experiment import Experiment
-from ganlab.data import feed
 from ganlab.data.preparation import Data, prepare
 from ganlab.engine.engine import Engine
 from ganlab.processes import Processes
@@ -44,12 +44,12 @@ Losses = list[dict[str, float]]
 @contextmanager
 def float64() -> Iterator[None]:
     """Let everything compute in float64 that ganlab computes in float32."""
-    unit = feed.to_unit
+    unit = ImageSpec.dequantise
     torch.set_default_dtype(torch.float64)
     try:
         with (
             mock.patch.object(torch.Tensor, "float", torch.Tensor.double),
-            mock.patch.object(feed, "to_unit", lambda samples: unit(samples).double()),
+            mock.patch.object(ImageSpec, "dequantise", lambda spec, samples: unit(spec, samples).double()),
         ):
             yield
     finally:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganlab.components import DatasetComponent, VectorSpec
-from ganlab.data.source import ImageSource, Source, VectorSource
+from ganlab.components import DatasetComponent
+from ganlab.data.source import ArraySource, ImageSource, Source
 from ganlab.testing.subject import Subject
 
 __all__ = ["check"]
@@ -42,13 +42,20 @@ def check(subject: Subject[DatasetComponent]) -> None:
 
 def _build(subject: Subject[DatasetComponent]) -> Source:
     (spec,) = subject.specs
-    vectors = isinstance(spec, VectorSpec)
-    source = subject.build(None if vectors else spec)
-    due = VectorSource if vectors else ImageSource
+    source = subject.build(spec if spec.sized_by_image_table else None)
+    due: type[Source] = ImageSource if spec.sized_by_image_table else ArraySource
+    name = "ImageSource" if spec.sized_by_image_table else "VectorSource or another ganlab.ArraySource"
     subject.require(
-        isinstance(source, due), f"`build` returned a {type(source).__name__}, not a ganlab.{due.__name__}"
+        isinstance(source, due), f"`build` returned a {type(source).__name__}, not a ganlab.{name}"
     )
     built: Source = source
+    if isinstance(built, ArraySource):
+        with subject.during("spec"):
+            yielded = built.spec
+        subject.require(
+            isinstance(yielded, subject.component.accepts),
+            f"its source yields {yielded.word}, and `accepts` has {spec.word}; both must say the same",
+        )
     with subject.during("len()"):
         subject.require(len(built) > 0, "it is empty; a dataset has at least one sample")
     return built
@@ -69,15 +76,15 @@ def _sample(subject: Subject[DatasetComponent], source: Any, index: int) -> NDAr
             f"read({index}) returned a {type(sample).__name__}, not a PIL image; the core converts it",
         )
         return np.asarray(sample)
-    due = (source.dimension,)
+    due, dtype = source.spec.row_shape, np.dtype(source.spec.row_dtype)
     subject.require(
-        isinstance(sample, np.ndarray) and sample.dtype == np.float32 and sample.shape == due,
-        f"read({index}) must return a float32 array of shape {due}, not "
+        isinstance(sample, np.ndarray) and sample.dtype == dtype and sample.shape == due,
+        f"read({index}) must return a {dtype} array of shape {due}, not "
         f"{getattr(sample, 'dtype', type(sample).__name__)} of shape {getattr(sample, 'shape', '?')}",
     )
-    subject.require(bool(np.isfinite(sample).all()), f"vector {index} is not finite")
-    vector: NDArray[Any] = sample
-    return vector
+    subject.require(bool(np.isfinite(sample).all()), f"{source.spec.kind} {index} is not finite")
+    row: NDArray[Any] = sample
+    return row
 
 
 def _require_same(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 
-from ganlab.components import FeaturesComponent, ImageSpec, SampleSpec
+from ganlab.components import FeaturesComponent, SampleSpec
 from ganlab.engine.streams import isolated_randomness
 from ganlab.evaluation.evaluator import FeatureExtractor
 from ganlab.evaluation.extraction import exact_arithmetic
@@ -27,7 +25,7 @@ def check(subject: Subject[FeaturesComponent]) -> None:
 
 def _check_on(subject: Subject[FeaturesComponent], spec: SampleSpec) -> None:
     extractor = _build(subject, spec)
-    samples = _draw(spec)
+    samples = spec.quantise(spec.noise(COUNT))
     features = _extract(subject, extractor, samples)
     subject.require(
         torch.equal(features, _extract(subject, extractor, samples, seed=1)),
@@ -63,15 +61,15 @@ def _check_on(subject: Subject[FeaturesComponent], spec: SampleSpec) -> None:
 def _check_network(subject: Subject[FeaturesComponent], spec: SampleSpec) -> None:
     """Check the untrained network of features that are learned from labels."""
     network = subject.component.network
-    if network is None or not isinstance(spec, ImageSpec):
+    if network is None:
         return
-    with isolated_randomness(0), subject.during("`network` on images in [-1, 1]"):
-        built = network(replace(spec, classes=CLASSES))
-        logits = built(torch.rand(COUNT, *spec.shape) * 2 - 1)
+    labelled = spec.with_classes(CLASSES)
+    with isolated_randomness(0), subject.during(f"`network` on {labelled}"):
+        logits = network(labelled)(spec.noise(COUNT))
     subject.require(
         isinstance(logits, torch.Tensor) and tuple(logits.shape) == (COUNT, CLASSES),
-        f"`network` gives {tuple(getattr(logits, 'shape', ()))} for {COUNT} images of {CLASSES} classes; it "
-        f"must give logits ({COUNT}, {CLASSES})",
+        f"`network` gives {tuple(getattr(logits, 'shape', ()))} for {COUNT} {spec.word} of {CLASSES} "
+        f"classes; it must give logits ({COUNT}, {CLASSES})",
     )
 
 
@@ -88,13 +86,6 @@ def _build(subject: Subject[FeaturesComponent], spec: SampleSpec) -> FeatureExtr
         isinstance(fingerprint, str) and bool(fingerprint), "fingerprint() must return a hex digest, a string"
     )
     return built
-
-
-def _draw(spec: SampleSpec) -> torch.Tensor:
-    shape = (COUNT, *spec.shape)
-    if isinstance(spec, ImageSpec):
-        return torch.randint(0, 256, shape, dtype=torch.uint8)
-    return torch.randn(shape)
 
 
 def _extract(

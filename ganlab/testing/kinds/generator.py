@@ -38,13 +38,13 @@ def _check_on(subject: Subject[GeneratorComponent], spec: SampleSpec) -> None:
     for count in COUNTS:
         with evaluation_mode(network), torch.no_grad():
             _require_samples(subject, _generate(subject, network, spec, count), spec, count)
-    if len(spec.shape) == 3:
+    if spec.bounded:
         with evaluation_mode(network), torch.no_grad():
             largest = _generate(subject, network, spec, COUNTS[-1], scale=EXTREME).abs().max()
         subject.require(
             not largest > 1 + 1e-3,
-            f"its images leave [-1, 1] (they reach {largest:.3g} for latents {EXTREME:g} times as long); "
-            "end the network with tanh",
+            f"its {spec.word} leave [-1, 1] (they reach {largest:.3g} for latents {EXTREME:g} times as "
+            "long); end the network with tanh",
         )
     check_gradients(subject, network, lambda each: (_generate(subject, each, spec, COUNTS[-1]),))
     latents, labels = draw_latents(subject.latent, 3, torch.default_generator), draw_labels(spec, 3)
