@@ -163,9 +163,84 @@ def imported_plugins(project: Path) -> list[str]:
     ]
 
 
+def kinds_of_sample(project: Path) -> tuple[set[str], set[str], set[str]]:
+    """Return the classes of all kinds of sample, what files call the kinds, and the fields they have."""
+    classes, words, fields = set(), set(), set()
+    for node in ast.walk(ast.parse((project / "ganlab" / "samples.py").read_text())):
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "SampleSpec" for base in node.bases):
+            classes.add(node.name)
+            for field in node.body:
+                if isinstance(field, ast.AnnAssign) and ast.unparse(field.target) == "kind":
+                    words.add(ast.literal_eval(ast.unparse(field.value or field)))
+                elif isinstance(field, ast.AnnAssign) and "ClassVar" not in ast.unparse(field.annotation):
+                    fields.add(ast.unparse(field.target))
+    return classes, words, fields - {"classes"}
+
+
+ARRAYS_OF_FILES = ("ganlab/data/image_set.py", "ganlab/tracking/pictures.py")
+"""They read and write files of pictures, where the shape of an array is the file's own affair."""
+
+RANK = re.compile(r"(?<!\bfeatures)\.(ndim|dim\(\))$|^len\(.*(?<!\bfeatures\.)shape\)$")
+"""The number of dimensions of something that may be samples."""
+
+
+def branches_on_samples(project: Path) -> list[str]:
+    """Return where the core tells kinds of sample apart by itself, instead of asking the spec.
+
+    A branch on the class of a spec, on the kind that a file gives, on a field that one kind has, on the
+    rank or type of an array of samples, or a list of the kinds, which lacks the next one.
+    """
+    classes, words, fields = kinds_of_sample(project)
+
+    def named(node: ast.AST) -> set[str]:
+        return {getattr(part, "id", getattr(part, "attr", "")) for part in ast.walk(node)} & classes
+
+    def on_class(node: ast.AST) -> bool:
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass"):
+            return bool(named(node.args[1]))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "hasattr":
+            return ast.unparse(node.args[1])[1:-1] in fields
+        if isinstance(node, ast.Compare):
+            return any(map(named, sides(node))) or (
+                any(isinstance(side, ast.Constant) and side.value in words for side in sides(node))
+                and any(re.search(r"\bkind\W*$", ast.unparse(side)) for side in sides(node))
+            )
+        if isinstance(node, ast.MatchClass):
+            return bool(named(node.cls))
+        listing = (ast.BinOp, ast.Dict, ast.IfExp, ast.List, ast.Set, ast.Tuple)
+        return isinstance(node, listing) and len(named(node)) > 1
+
+    def on_array(node: ast.AST) -> bool:
+        if not isinstance(node, ast.Compare):
+            return False
+        numbers = [side.value for side in sides(node) if isinstance(side, ast.Constant)]
+        ranked = any(RANK.search(ast.unparse(side)) for side in sides(node))
+        return (ranked and numbers != [0]) or any("uint8" in ast.unparse(side) for side in sides(node))
+
+    found: dict[str, str] = {}
+    for path in python_files("ganlab", project=project):
+        place = path.relative_to(project).as_posix()
+        if place == "ganlab/samples.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if on_class(node) or (place not in ARRAYS_OF_FILES and on_array(node)):
+                found.setdefault(f"{path}:{node.lineno}", ast.unparse(node))  # type: ignore[attr-defined]
+    return [f"{where}: {branch}" for where, branch in found.items()]
+
+
+def sides(node: ast.Compare) -> list[ast.expr]:
+    return [node.left, *node.comparators]
+
+
 Check = Callable[[Path], list[str]]
 
-CHECKS: list[Check] = [broken_contracts, imported_plugins, spelled_tags, spelled_run_names]
+CHECKS: list[Check] = [
+    broken_contracts,
+    imported_plugins,
+    spelled_tags,
+    spelled_run_names,
+    branches_on_samples,
+]
 
 VIOLATIONS: dict[str, tuple[Check, str, str]] = {
     "the core imports a built-in plugin": (
@@ -241,6 +316,76 @@ VIOLATIONS: dict[str, tuple[Check, str, str]] = {
         "ganlab/commands/evaluate.py",
         'later = lambda run: f"{run}/evaluate/x"',
     ),
+    "a branch on the class of a spec": (
+        branches_on_samples,
+        "ganlab/engine/networks.py",
+        "bounded = lambda spec: isinstance(spec, ImageSpec)",
+    ),
+    "a branch on one of two classes": (
+        branches_on_samples,
+        "ganlab/data/feed.py",
+        "kept = lambda spec: isinstance(spec, (int, components.VectorSpec))",
+    ),
+    "a class that is compared": (
+        branches_on_samples,
+        "ganlab/commands/describe.py",
+        "word = lambda kind: 'images' if kind is ImageSpec else 'vectors'",
+    ),
+    "a class among those that are accepted": (
+        branches_on_samples,
+        "ganlab/config/checks.py",
+        "drawn = lambda component: ImageSpec in component.accepts",
+    ),
+    "a table of the classes": (
+        branches_on_samples,
+        "ganlab/testing/subject.py",
+        "small = lambda spec: {ImageSpec: 32, VectorSpec: 2}[type(spec)]",
+    ),
+    "a choice between the classes": (
+        branches_on_samples,
+        "ganlab/commands/evaluate.py",
+        "samples = lambda experiment: VectorSpec if experiment.image is None else ImageSpec",
+    ),
+    "a type that knows two kinds": (
+        branches_on_samples,
+        "ganlab/config/draft.py",
+        "Kinds = type[ImageSpec] | type[VectorSpec]",
+    ),
+    "a match of the classes": (
+        branches_on_samples,
+        "ganlab/evaluation/extraction.py",
+        "match 1:\n    case VectorSpec(dimension=2):\n        pass",
+    ),
+    "a kind in a file": (
+        branches_on_samples,
+        "ganlab/data/store.py",
+        "spec = lambda note: dict if note['kind'] == 'image' else list",
+    ),
+    "a field that one kind has": (
+        branches_on_samples,
+        "ganlab/engine/memory_estimate.py",
+        "pixels = lambda spec: hasattr(spec, 'height')",
+    ),
+    "the rank of a batch": (
+        branches_on_samples,
+        "ganlab/engine/sampling.py",
+        "drawn = lambda samples: samples.ndim == 4",
+    ),
+    "the rank of a batch by another name": (
+        branches_on_samples,
+        "ganlab/training/pictures.py",
+        "drawn = lambda samples: 2 < samples.dim()",
+    ),
+    "the length of a shape": (
+        branches_on_samples,
+        "ganlab/commands/sample.py",
+        "drawn = lambda spec: len(spec.shape) == 3",
+    ),
+    "the type of a batch": (
+        branches_on_samples,
+        "ganlab/evaluation/extraction.py",
+        "drawn = lambda samples: samples.dtype == torch.uint8",
+    ),
 }
 
 ORDINARY: dict[str, tuple[Check, str]] = {
@@ -252,6 +397,14 @@ ORDINARY: dict[str, tuple[Check, str]] = {
     "a file that is spoken of": (spelled_run_names, '"""It writes `run.json`."""'),
     "a suffix": (spelled_run_names, 'locks = [".lock"]'),
     "a number": (spelled_run_names, "samples = 1\nhalf = samples / 2"),
+    "what is said of one kind": (
+        branches_on_samples,
+        "small = ImageSpec(3, 8, 8) or isinstance(1, SampleSpec)",
+    ),
+    "a kind of component": (branches_on_samples, 'fed = lambda component: component.kind == "dataset"'),
+    "a table of an experiment": (branches_on_samples, 'sized = lambda path: path == "image"'),
+    "a scalar": (branches_on_samples, "scalar = lambda part: part.ndim == 0 or part.dim() > 0"),
+    "a table of features": (branches_on_samples, "table = lambda features: features.ndim == 2"),
 }
 
 
