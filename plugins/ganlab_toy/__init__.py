@@ -11,7 +11,6 @@ from ganlab import (
     DatasetComponent,
     DiscriminatorComponent,
     GeneratorComponent,
-    ImageSpec,
     LatentSpec,
     Options,
     SampleSpec,
@@ -129,7 +128,7 @@ def ganlab_generators() -> Iterator[GeneratorComponent]:
         summary="Multilayer perceptron for vectors and small images (Goodfellow et al., 2014)",
         options=MlpGeneratorOptions,
         build=build_generator,
-        accepts=(ImageSpec, VectorSpec),
+        accepts=(SampleSpec,),
         takes_labels=True,
     )
 
@@ -142,6 +141,6 @@ def ganlab_discriminators() -> Iterator[DiscriminatorComponent]:
         summary="Multilayer perceptron for vectors and small images (Goodfellow et al., 2014)",
         options=MlpDiscriminatorOptions,
         build=build_discriminator,
-        accepts=(ImageSpec, VectorSpec),
+        accepts=(SampleSpec,),
         takes_labels=True,
     )

@@ -57,7 +57,7 @@ def _with_labels(inputs: Tensor, labels: Tensor | None, classes: int) -> Tensor:
 class MlpGenerator(nn.Module):
     """Latents `(N, latent)`, labels `(N,)` where the data has them → samples.
 
-    Images `(N, C, H, W)` end in tanh, in [-1, 1]; vectors `(N, dimension)` are unbounded.
+    Samples that are bounded, as images are, end in tanh, in [-1, 1]; vectors `(N, dimension)` are unbounded.
 
     Args:
         samples: what a sample is.
