@@ -116,10 +116,10 @@ class Component:
 
 @dataclass(frozen=True)
 class DatasetComponent(Component):
-    """`build(options, image) -> ImageSource | VectorSource` (`ganlab.data.source`).
+    """`build(options, image) -> ImageSource | ArraySource` (`ganlab.data.source`); a `VectorSource` is one.
 
-    `image` is the `ImageSpec` that the experiment asks for. What the data is comes
-    from `image` below and from the source; `accepts` has one member, the kind of
+    `image` is the `ImageSpec` that the experiment asks for; `None` for other samples. What the data
+    is comes from `image` below and from the source; `accepts` has one member, the kind of
     sample it yields.
 
     Attributes:
@@ -134,7 +134,7 @@ class DatasetComponent(Component):
 class GeneratorComponent(Component):
     """`build(options, image, latent) -> nn.Module`, called as `(latents[, labels]) -> samples`.
 
-    Latents `(N, latent.dim)`; images `(N, C, H, W)` in [-1, 1], or vectors `(N, dimension)`.
+    Latents `(N, latent.dim)`; samples `(N, *image.shape)`, in [-1, 1] where they are bounded, as images are.
 
     Attributes:
         takes_labels: whether `forward` wants labels `(N,)` int64 where the data has them.

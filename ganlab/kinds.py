@@ -130,7 +130,7 @@ KINDS: Mapping[str, Kind] = {
             places=("dataset",),
             settings=DatasetSettings,
             build_gets=("image",),
-            makes="`ImageSource` or `VectorSource`",
+            makes="`ImageSource`, `VectorSource` or another `ArraySource`",
         ),
         Kind(
             GeneratorComponent,

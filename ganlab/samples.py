@@ -52,6 +52,20 @@ class SampleSpec(ABC):
     is_picture: ClassVar[bool] = False
     sized_by_image_table: ClassVar[bool] = False
 
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Let files and messages know the kind.
+
+        One that is defined again, as by a plugin that is read again, replaces what it was.
+
+        Raises:
+            TypeError: it is made from another kind, or lacks `kind` or `word`.
+        """
+        super().__init_subclass__(**keywords)
+        if SampleSpec not in cls.__bases__ or not all(hasattr(cls, name) for name in ("kind", "word")):
+            message = "must be a subclass of ganlab.SampleSpec itself, and say its `kind` and `word`"
+            raise TypeError(f"{cls.__name__} {message}")
+        _KINDS[cls.kind] = cls
+
     @classmethod
     @abstractmethod
     def small(cls) -> Self:
@@ -107,10 +121,9 @@ class SampleSpec(ABC):
         """
         fields = dict(values)
         kind = fields.pop("kind")
-        for known in reversed(SampleSpec.__subclasses__()):  # a plugin that is read again replaces its own
-            if known.kind == kind:
-                return known(**fields)
-        raise UnknownKindError(kind)
+        if kind not in _KINDS:
+            raise UnknownKindError(kind)
+        return _KINDS[kind](**fields)
 
     def to_rows(self, quantised: Tensor) -> Tensor:
         """Return quantised samples `(n, *shape)` as rows `(n, *row_shape)`; no element is copied."""
@@ -143,13 +156,17 @@ class SampleSpec(ABC):
         return torch.rand(shape) * 2 - 1 if self.bounded else torch.randn(shape)
 
 
+_KINDS: dict[str, type[SampleSpec]] = {}
+"""Every kind that is defined, by what files call it."""
+
+
 class UnknownKindError(ValueError):
     """A file is of samples of a kind that nobody has defined; its text is what the file calls them."""
 
 
 def accepted_kinds(accepts: tuple[type[SampleSpec], ...]) -> list[type[SampleSpec]]:
     """Return the kinds of sample that a component accepts, where `SampleSpec` stands for all there are."""
-    return [kind for kind in SampleSpec.__subclasses__() if issubclass(kind, accepts)]
+    return [kind for kind in _KINDS.values() if issubclass(kind, accepts)]
 
 
 @dataclass(frozen=True)

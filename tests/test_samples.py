@@ -87,6 +87,16 @@ def test_files_of_another_kind_are_told_from_damaged_ones() -> None:
         SampleSpec.from_json({"kind": "vector", "height": 3})
 
 
+def test_a_kind_that_files_could_not_name_is_refused() -> None:
+    wanted = "must be a subclass of ganlab.SampleSpec itself, and say its `kind` and `word`"
+    with pytest.raises(TypeError, match=f"Wordless {wanted}"):
+        type("Wordless", (SampleSpec,), {"kind": "hologram"})
+    with pytest.raises(TypeError, match=f"Icon {wanted}"):
+        type("Icon", (ImageSpec,), {"kind": "hologram", "word": "icons"})
+    with pytest.raises(UnknownKindError):
+        SampleSpec.from_json({"kind": "hologram"})
+
+
 def test_words() -> None:
     assert str(IMAGE) == "3×5×4 images"
     assert str(VECTOR.with_classes(8)) == "2-dimensional vectors, 8 classes"

@@ -49,7 +49,7 @@ class Experiment:
         settings: the static part, every default filled in.
         selections: every chosen component by the dotted path of its table, in the order of the sections.
         image: the `[image]` table with the dataset's suggestions filled in; `None` where
-            the dataset yields vectors.
+            samples are not sized by that table.
         best: what chooses the best checkpoint; `None` if nothing is evaluated.
         resolved: everything as nested tables: the content of `resolved.toml`.
         origin: where keys stand.

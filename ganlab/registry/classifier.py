@@ -12,7 +12,7 @@ from typing import Any
 import pluggy
 
 from ganlab import hookspecs
-from ganlab.components import Component, LossComponent, Options, SampleSpec
+from ganlab.components import Component, DatasetComponent, LossComponent, Options, SampleSpec
 from ganlab.errors import GanlabError
 from ganlab.hookspecs import PROJECT
 from ganlab.kinds import KINDS
@@ -145,6 +145,8 @@ def _content_fault(record: Component) -> str:
         return f"`build` of `{record.name}` must be a function, not {_what(record.build)}"
     if not isinstance(record.accepts, tuple) or not record.accepts or not all(map(_is_kind, record.accepts)):
         return f"`accepts` of `{record.name}` must be a tuple of sample specs, as in (ImageSpec,)"
+    if isinstance(record, DatasetComponent) and SampleSpec in record.accepts:
+        return f"`accepts` of `{record.name}` must be the kind of sample that it yields, as in (ImageSpec,)"
     return _needs_fault(record) if isinstance(record, LossComponent) else ""
 
 

@@ -31,8 +31,8 @@ def check_component(
     Args:
         component: a record as a hook yields it.
         options: options as a TOML table would give them; defaults for the rest.
-        spec: the samples to try it on. If left out, 3×32×32 images, 2-dimensional vectors, or
-            both, as `accepts` says; for a dataset, its own `image`. Networks and losses are
+        spec: the samples to try it on. If left out, a small one of each kind that `accepts`
+            names, such as 3×32×32 images; for a dataset of images, its own `image`. Networks and losses are
             tried on samples with classes too, where the spec has none.
         latent: the noise for generators, encoders and losses; 16 normal elements if left out.
 

@@ -20,7 +20,6 @@ __all__ = [
     "check_gradients",
     "check_restoring",
     "draw_labels",
-    "draw_samples",
     "require_finite",
 ]
 
@@ -39,11 +38,6 @@ def build_network(subject: Subject[Component], *context: Any) -> nn.Module:
     )
     module: nn.Module = network
     return module
-
-
-def draw_samples(spec: SampleSpec, count: int) -> torch.Tensor:
-    """Return float32 samples: images uniform on [-1, 1], vectors normal."""
-    return spec.noise(count)
 
 
 def draw_labels(spec: SampleSpec, count: int) -> torch.Tensor | None:

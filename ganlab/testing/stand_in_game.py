@@ -15,7 +15,7 @@ from ganlab.engine.latents import draw_latents
 from ganlab.engine.loss import Verdict
 from ganlab.engine.networks import Networks
 from ganlab.engine.player import NETWORKS_OF, PlayerName
-from ganlab.testing.networks import draw_labels, draw_samples
+from ganlab.testing.networks import draw_labels
 
 __all__ = ["BATCH", "StandInGame"]
 
@@ -42,7 +42,7 @@ class StandInGame:
             "encoder": _Encoder(spec, latent),
         }
         labels = draw_labels(spec, BATCH)
-        real = Batch(draw_samples(spec, BATCH), labels)
+        real = Batch(spec.noise(BATCH), labels)
         latents = draw_latents(latent, BATCH, torch.default_generator)
         self._latent = latent
         self._real = real

@@ -105,6 +105,13 @@ def load(tmp_path: Path, source: str) -> tuple[Registry, list[PluginFailure]]:
             "ganlab_generators(): `accepts` of `x` must be a tuple of sample specs, as in (ImageSpec,)",
         ),
         (
+            "from ganlab import *\n@hookimpl\ndef ganlab_datasets():\n"
+            "    yield DatasetComponent(name='x', summary='X.', build=print, accepts=(SampleSpec,))",
+            "components",
+            "ganlab_datasets(): `accepts` of `x` must be the kind of sample that it yields, "
+            "as in (ImageSpec,)",
+        ),
+        (
             "class Bad(Options):\n    name: str = ''\n"
             + HOOK
             + "yield GeneratorComponent(name='x', summary='X.', build=build, options=Bad)",

@@ -14,7 +14,6 @@ from ganlab.testing.networks import (
     check_gradients,
     check_restoring,
     draw_labels,
-    draw_samples,
     require_finite,
 )
 from ganlab.testing.subject import Subject
@@ -58,7 +57,7 @@ def check(subject: Subject[DiscriminatorComponent]) -> None:
 def _check_on(subject: Subject[DiscriminatorComponent], spec: SampleSpec) -> None:
     network = build_network(subject, spec)
     for count in COUNTS:
-        samples = draw_samples(spec, count)
+        samples = spec.noise(count)
         given = samples.clone()
         with evaluation_mode(network), torch.no_grad():
             _require_verdict(subject, _discriminate(subject, network, samples, spec), spec, count)
@@ -66,7 +65,7 @@ def _check_on(subject: Subject[DiscriminatorComponent], spec: SampleSpec) -> Non
             torch.equal(samples, given),
             "forward() changes the samples that it is given, and losses look at them too; copy them first",
         )
-    samples = draw_samples(spec, COUNTS[-1])
+    samples = spec.noise(COUNTS[-1])
     _check_input_gradient(subject, network, samples, spec)
     check_gradients(subject, network, lambda each: _tensors(_discriminate(subject, each, samples, spec)))
     check_restoring(

@@ -12,7 +12,6 @@ from ganlab.testing.networks import (
     build_network,
     check_gradients,
     check_restoring,
-    draw_samples,
     require_finite,
 )
 from ganlab.testing.subject import Subject
@@ -29,8 +28,8 @@ def check(subject: Subject[EncoderComponent]) -> None:
         network = build_network(subject, spec, subject.latent)
         for count in COUNTS:
             with evaluation_mode(network), torch.no_grad():
-                _encode(subject, network, draw_samples(spec, count))
-        samples = draw_samples(spec, COUNTS[-1])
+                _encode(subject, network, spec.noise(count))
+        samples = spec.noise(COUNTS[-1])
 
         def call(each: nn.Module, samples: torch.Tensor = samples) -> tuple[torch.Tensor, ...]:
             return _encode(subject, each, samples)
