@@ -159,7 +159,9 @@ def packed_spec(source: Source, image: ImageSpec | None) -> SampleSpec:
         return image.with_classes(classes)
     if isinstance(source, ArraySource):
         return source.spec.with_classes(classes)
-    raise ComponentError("the dataset is neither a ganlab.ImageSource nor a ganlab.VectorSource")
+    raise ComponentError(
+        "the dataset is neither a ganlab.ImageSource nor a ganlab.VectorSource or another ganlab.ArraySource"
+    )
 
 
 def _plan(
