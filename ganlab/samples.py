@@ -62,7 +62,7 @@ class SampleSpec(ABC):
         """
         super().__init_subclass__(**keywords)
         if SampleSpec not in cls.__bases__ or not all(hasattr(cls, name) for name in ("kind", "word")):
-            message = "must be a subclass of ganlab.SampleSpec itself, and say its `kind` and `word`"
+            message = "must subclass ganlab.SampleSpec directly and define `kind` and `word`"
             raise TypeError(f"{cls.__name__} {message}")
         _KINDS[cls.kind] = cls
 

@@ -88,7 +88,7 @@ def test_files_of_another_kind_are_told_from_damaged_ones() -> None:
 
 
 def test_a_kind_that_files_could_not_name_is_refused() -> None:
-    wanted = "must be a subclass of ganlab.SampleSpec itself, and say its `kind` and `word`"
+    wanted = "must subclass ganlab.SampleSpec directly and define `kind` and `word`"
     with pytest.raises(TypeError, match=f"Wordless {wanted}"):
         type("Wordless", (SampleSpec,), {"kind": "hologram"})
     with pytest.raises(TypeError, match=f"Icon {wanted}"):

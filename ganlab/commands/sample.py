@@ -73,7 +73,7 @@ _NAME_IN_DIRECTORY = {
     "file_format",
     type=click.Choice(["png", *_NAME_IN_DIRECTORY]),
     help="What to make in a directory: a PNG each, or one samples.npy (N, H, W, C), grid.png, …  "
-    "[default: png; npy for what is no picture]",
+    "[default: png; npy for what is not a picture]",
 )
 @click.option(
     "--label",

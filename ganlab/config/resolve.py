@@ -53,7 +53,7 @@ def resolve(settings: Settings, draft: Draft, image: ImageSpec | None) -> dict[s
     Args:
         settings: the core's keys.
         draft: a draft without problems.
-        image: what an image is; `None` where samples are none.
+        image: what an image is; `None` for samples of other kinds.
     """
     resolved = settings.model_dump(mode="json", exclude={"image", "provenance"})
     resolved["plugins"] = [
