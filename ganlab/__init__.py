@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganlab import tags
 from ganlab.components import (
+    AugmentationComponent,
     DatasetComponent,
     DiscriminatorComponent,
     EncoderComponent,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from ganlab.data.files import ImageFiles
     from ganlab.data.images import open_image
     from ganlab.data.source import ArraySource, BadImageError, ImageSource, VectorSource
+    from ganlab.engine.augmentation import Augmentation, Draws
     from ganlab.engine.game import Game
     from ganlab.engine.loss import Loss, LossValue, Verdict
     from ganlab.evaluation.banks import FeatureBank
@@ -49,10 +51,13 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ArraySource",
+    "Augmentation",
+    "AugmentationComponent",
     "BadImageError",
     "ComponentError",
     "DatasetComponent",
     "DiscriminatorComponent",
+    "Draws",
     "EncoderComponent",
     "Estimate",
     "Evaluator",
@@ -89,6 +94,8 @@ __all__ = [
 
 _LAZY = {
     "ArraySource": "ganlab.data.source",
+    "Augmentation": "ganlab.engine.augmentation",
+    "Draws": "ganlab.engine.augmentation",
     "BadImageError": "ganlab.data.source",
     "cache_directory": "ganlab.data.cache_directory",
     "download": "ganlab.data.download",

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "MOST_ELEMENTS",
+    "AugmentationSettings",
     "ComponentSettings",
     "DatasetSettings",
     "EvaluatorSettings",
@@ -78,6 +79,15 @@ class DatasetSettings(ComponentSettings):
     """An image with more pixels is bad, as a decompression bomb would be; 89,478,485 if left out."""
     mirror: bool = False
     """Show each training image flipped left to right half of the time."""
+
+
+class AugmentationSettings(ComponentSettings):
+    """An entry of `[[augmentations]]`: a random change of all that the discriminator sees."""
+
+    label: Label | None = None
+    """What tags and files call this entry; its name if left out."""
+    always: bool = True
+    """Show the discriminator every sample through it; `false` leaves it to losses that ask for it."""
 
 
 class LossSettings(ComponentSettings):

@@ -17,6 +17,7 @@ from ganlab.paths import parse_path
 from ganlab.samples import ImageSpec, SampleSpec, VectorSpec
 
 __all__ = [
+    "AugmentationComponent",
     "Component",
     "DatasetComponent",
     "DiscriminatorComponent",
@@ -167,6 +168,13 @@ class EncoderComponent(Component):
     """
 
     kind: ClassVar[str] = "encoder"
+
+
+@dataclass(frozen=True)
+class AugmentationComponent(Component):
+    """`build(options, image) -> ganlab.Augmentation`: what the discriminator sees samples through."""
+
+    kind: ClassVar[str] = "augmentation"
 
 
 @dataclass(frozen=True)

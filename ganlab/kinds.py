@@ -13,6 +13,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from ganlab.component_settings import (
+    AugmentationSettings,
     ComponentSettings,
     DatasetSettings,
     EvaluatorSettings,
@@ -21,6 +22,7 @@ from ganlab.component_settings import (
     TrackerSettings,
 )
 from ganlab.components import (
+    AugmentationComponent,
     Component,
     DatasetComponent,
     DiscriminatorComponent,
@@ -154,6 +156,15 @@ KINDS: Mapping[str, Kind] = {
             places=("encoder",),
             build_gets=("image", "latent"),
             makes="`nn.Module`",
+            less_memory=SMALLER_BATCH,
+        ),
+        Kind(
+            AugmentationComponent,
+            plural="augmentations",
+            places=("augmentations.*",),
+            settings=AugmentationSettings,
+            build_gets=("image",),
+            makes="`Augmentation`",
             less_memory=SMALLER_BATCH,
         ),
         Kind(

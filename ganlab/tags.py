@@ -10,6 +10,7 @@ __all__ = [
     "ACCURACY",
     "ACCURACY_BAND_HIGH",
     "ACCURACY_BAND_LOW",
+    "AUGMENTATIONS",
     "DATA_WAIT",
     "DEVICE_MEMORY_PEAK",
     "ENVIRONMENT",
@@ -23,7 +24,9 @@ __all__ = [
     "MEMORY",
     "NETWORKS",
     "PROCESS_MEMORY_PEAK",
+    "REAL_SIGN",
     "STANDARD_ERROR",
+    "augmentation",
     "evaluated_picture",
     "evaluation",
     "evaluator_and_metric",
@@ -63,6 +66,15 @@ ACCURACY_BAND_LOW = "balance/accuracy_band_low"
 
 ACCURACY_BAND_HIGH = "balance/accuracy_band_high"
 """Upper end of that band, in [0, 1]."""
+
+REAL_SIGN = "balance/real_sign"
+"""Mean sign of the logits of real samples, in [-1, 1]; near 1, the discriminator knows them by heart.
+
+The heuristic r_t of Karras et al. (2020); logged where an experiment has augmentations.
+"""
+
+AUGMENTATIONS = "augmentation/"
+"""What the tags of all that augmentations report begin with."""
 
 IMAGES = "progress/images"
 """Images of all completed steps, at least 0."""
@@ -141,6 +153,11 @@ def probability(kind: str) -> str:
     return f"balance/p_{kind}"
 
 
+def augmentation(label: str, name: str) -> str:
+    """Return the tag of a scalar that an augmentation reports, by its label and the scalar's name."""
+    return f"{AUGMENTATIONS}{label}/{name}"
+
+
 def samples(name: str) -> str:
     """Return the tag of a picture."""
     return f"samples/{name}"
@@ -181,4 +198,4 @@ def player_of(tag: str) -> str:
     """Return the player in whose turn something is observed; empty if a tag is of no turn."""
     if tag.startswith((LOSSES, GRADIENT_NORMS)):
         return tag.split("/")[1]
-    return "discriminator" if tag.startswith(("logits/", "balance/")) else ""
+    return "discriminator" if tag.startswith(("logits/", "balance/", AUGMENTATIONS)) else ""

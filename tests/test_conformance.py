@@ -20,9 +20,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ganlab import (
+    Augmentation,
+    AugmentationComponent,
     ComponentError,
     DatasetComponent,
     DiscriminatorComponent,
+    Draws,
     EncoderComponent,
     Estimate,
     Evaluator,
@@ -592,6 +595,68 @@ FEATURES: dict[str, Case] = {
 }
 
 
+class Dim(Augmentation):
+    """Darkens each image by its own random share, or does something else."""
+
+    def __init__(self, change: Callable[..., Any] | None = None) -> None:
+        self.change = change
+        self.heard = 0.0
+
+    def __call__(self, samples: torch.Tensor, draws: Draws) -> Any:
+        if self.change is not None:
+            return self.change(samples, draws)
+        return samples * draws.rand()[:, None, None, None]
+
+    def observe(self, real_signs: torch.Tensor, images: int) -> None:
+        self.heard += float(real_signs) * images
+
+
+class Forgetful(Dim):
+    def __call__(self, samples: torch.Tensor, draws: Draws) -> torch.Tensor:
+        return samples / (1 + self.heard)
+
+
+class Talkative(Dim):
+    def scalars(self) -> Any:
+        return {"heard": self.heard}
+
+
+def augmentation(build: Callable[[], Any]) -> Component:
+    return AugmentationComponent(name="bad", summary="Bad", build=lambda options, image: build())
+
+
+def dim_in_place(samples: torch.Tensor, draws: Draws) -> torch.Tensor:
+    with torch.no_grad():
+        return samples.mul_(0.5)
+
+
+AUGMENTATIONS: dict[str, Case] = {
+    "no augmentation": (augmentation(dict), "`build` returned a dict, not a ganlab.Augmentation"),
+    "shape": (
+        augmentation(lambda: Dim(lambda x, draws: x[:, :1])),
+        r"must keep both, and it gave \(6, 1, 32",
+    ),
+    "double": (augmentation(lambda: Dim(lambda x, draws: x.double())), "must keep both, and it gave"),
+    "NaN": (augmentation(lambda: Dim(lambda x, draws: x * torch.nan)), "its output must be finite"),
+    "global randomness": (
+        augmentation(lambda: Dim(lambda x, draws: x * torch.rand(len(x), 1, 1, 1))),
+        "draws from torch's global generator",
+    ),
+    "impure": (
+        augmentation(lambda: Dim(lambda x, draws: x * (1 + 1e-2 * random.random()))),
+        "the same draws give other samples the second time",
+    ),
+    "in place": (augmentation(lambda: Dim(dim_in_place)), "changes the samples that it is given"),
+    "batch": (augmentation(lambda: Dim(lambda x, draws: x - x.mean(0))), "depends on the rest of its batch"),
+    "no gradient": (augmentation(lambda: Dim(lambda x, draws: x.detach() * 2)), "no gradient reaches"),
+    "scalars": (
+        augmentation(Talkative),
+        r"scalars\(\) gives 400000.0 for 'heard'; it must be a scalar tensor",
+    ),
+    "state": (augmentation(Forgetful), r"load_state_dict\(\) does not restore what state_dict\(\)"),
+}
+
+
 GAP = (Metric("gap"),)
 
 
@@ -706,6 +771,7 @@ BROKEN = {
         "loss": LOSSES,
         "dataset": DATASETS,
         "features": FEATURES,
+        "augmentation": AUGMENTATIONS,
         "evaluator": EVALUATORS,
         "tracker": TRACKERS,
     }.items()
@@ -733,6 +799,7 @@ SOUND: dict[str, Component] = {
     "evaluator": evaluator(
         lambda self, real, fake: gap((real.moments.mean - fake.moments.mean).norm().item())
     ),
+    "augmentation": augmentation(Dim),
     "tracker": tracker(lambda run: Witness()),
 }
 

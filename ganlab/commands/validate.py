@@ -65,7 +65,7 @@ def command(
 
 
 def _check(experiment: Experiment, spec: SampleSpec) -> list[tuple[str, str]]:
-    """Hold networks, losses and optimizers against the promises of their kinds; return what was checked.
+    """Hold what trains against the promises of its kind; return what was checked.
 
     Raises:
         ExperimentError: promises are broken; one problem for each component.
@@ -75,7 +75,7 @@ def _check(experiment: Experiment, spec: SampleSpec) -> list[tuple[str, str]]:
 
     networks = (experiment.generator, experiment.discriminator, experiment.encoder)
     selections: list[Selection[Component]] = [selection for selection in networks if selection is not None]
-    selections += experiment.losses
+    selections += [*experiment.augmentations, *experiment.losses]
     for player, optimizer in experiment.optimizers.items():
         known = [(selection.component, selection.options) for selection in selections]
         if getattr(experiment, player) is not None and (optimizer.component, optimizer.options) not in known:

@@ -7,8 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ganlab.component_settings import DatasetSettings, LossSettings, OptimizerSettings, TrackerSettings
+from ganlab.component_settings import (
+    AugmentationSettings,
+    DatasetSettings,
+    LossSettings,
+    OptimizerSettings,
+    TrackerSettings,
+)
 from ganlab.components import (
+    AugmentationComponent,
     DatasetComponent,
     DiscriminatorComponent,
     EncoderComponent,
@@ -91,6 +98,11 @@ class Experiment:
     def encoder(self) -> Selection[EncoderComponent] | None:
         """The network that turns samples into latents, where there is one."""
         return self.selections.get("encoder")
+
+    @property
+    def augmentations(self) -> tuple[Selection[AugmentationComponent, AugmentationSettings], ...]:
+        """What the discriminator sees samples through."""
+        return self._each("augmentation")
 
     @property
     def losses(self) -> tuple[Selection[LossComponent, LossSettings], ...]:

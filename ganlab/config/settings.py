@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from ganlab.component_settings import (
     MOST_ELEMENTS,
+    AugmentationSettings,
     ComponentSettings,
     DatasetSettings,
     EvaluatorSettings,
@@ -225,6 +226,8 @@ class Settings(Section):
     """The network that tells real from fake; left out where no loss asks for it."""
     encoder: ComponentSettings | None = None
     """The network that turns samples into latents; for losses that ask for it."""
+    augmentations: list[AugmentationSettings] = Field(default_factory=list)
+    """Random changes of all that the discriminator sees, one after the other."""
     losses: list[LossSettings] = Field(min_length=1)
     """The terms of the objective, summed."""
     optimizer: PlayerOptimizers = PlayerOptimizers()

@@ -10,6 +10,7 @@ from ganlab.components import LossComponent, SampleSpec
 from ganlab.config.experiment import Experiment
 from ganlab.config.selection import Selection
 from ganlab.config.settings import TrainingSettings
+from ganlab.engine.augmentation import Augmentations
 from ganlab.engine.guard import Guard
 from ganlab.engine.loss import Loss
 from ganlab.engine.meter import Meter
@@ -102,6 +103,7 @@ def make_turns(
     meter: Meter,
     guard: Guard,
     processes: Processes,
+    augmentations: Augmentations,
 ) -> list[Turn]:
     """Return the turns of a step in order: the discriminator's, then the generator's."""
     training = experiment.settings.training
@@ -120,6 +122,7 @@ def make_turns(
                 meter=meter,
                 guard=guard,
                 processes=processes,
+                augmentations=augmentations,
             )
             turns += [turn] * counts[name]
     return turns

@@ -12,6 +12,7 @@ from ganlab.config.experiment import Experiment
 from ganlab.data.feed import Batch, Feed
 from ganlab.data.preparation import Data
 from ganlab.engine.assembly import make_networks, make_players, make_terms, make_turns
+from ganlab.engine.augmentation import Augmentations
 from ganlab.engine.ema import MovingAverage
 from ganlab.engine.evaluation_generator import EvaluationGenerator
 from ganlab.engine.game import Fakes, TurnSamples
@@ -79,8 +80,16 @@ class Engine:
         self.guard = Guard(self.device, self.meter)
         self.terms = make_terms(experiment)
         self.players = make_players(experiment, self.networks, self.terms)
+        self.augmentations = Augmentations(experiment.augmentations, self.spec)
         self._turns = make_turns(
-            experiment, self.networks, self.players, self.terms, self.meter, self.guard, processes
+            experiment,
+            self.networks,
+            self.players,
+            self.terms,
+            self.meter,
+            self.guard,
+            processes,
+            self.augmentations,
         )
         self.average = (
             MovingAverage(self.networks.generator, settings.ema) if settings.ema.half_life_images else None
@@ -182,6 +191,7 @@ class Engine:
             batch_size=self.batch_size,
             rows=self.rows,
             rng=rng,
+            augmentation_rng=self.streams["augmentations"] if self.augmentations else None,
             device=self.device,
         )
 
@@ -254,6 +264,7 @@ class Engine:
             "global_randomness": self.processes.gather_object(global_state(self.device)),
             "feed_position": self.feed.position,
             "losses": {term.label: term.loss.state_dict() for term in self.terms},
+            "augmentations": self.augmentations.state_dict(),
             "meter": self.meter.state_dict(),
         }
 
@@ -279,4 +290,5 @@ class Engine:
         for term in self.terms:
             if term.label in state["losses"]:
                 term.loss.load_state_dict(state["losses"][term.label])
+        self.augmentations.load_state_dict(state.get("augmentations", {}))
         self.meter.load_state_dict(state["meter"], self.device)

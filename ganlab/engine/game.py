@@ -10,6 +10,7 @@ import torch
 
 from ganlab.components import LatentSpec
 from ganlab.data.feed import Batch
+from ganlab.engine.augmentation import Augmentations, Draws
 from ganlab.engine.latents import to_device
 from ganlab.engine.loss import Verdict
 from ganlab.engine.networks import Networks
@@ -65,6 +66,7 @@ class TurnSamples:
         batch_size: samples in the whole batch.
         rows: this process's.
         rng: generator on the CPU for the losses' random numbers.
+        augmentation_rng: another for the augmentations'; `rng` if left out.
         device: where those are wanted.
     """
 
@@ -77,13 +79,12 @@ class TurnSamples:
         rows: slice,
         rng: torch.Generator,
         device: torch.device,
+        augmentation_rng: torch.Generator | None = None,
     ) -> None:
         self._next_batch = next_batch
-        self._batch_size = batch_size
         self._rows = rows
-        self._rng = rng
-        self._device = device
-        self._noise: list[torch.Tensor] = []
+        self._noise = _Noise(batch_size, rng, device)
+        self._augmentation_noise = _Noise(batch_size, augmentation_rng or rng, device)
         self.fakes = fakes
 
     @cached_property
@@ -97,10 +98,27 @@ class TurnSamples:
 
     def whole_noise(self, index: int, draw: Draw, shape: tuple[int, ...]) -> torch.Tensor:
         """Return the random numbers of a turn's `index`-th request for all processes' rows."""
-        if index == len(self._noise):
+        return self._noise(index, draw, shape)
+
+    def augmentation_noise(self, index: int, draw: Draw, shape: tuple[int, ...]) -> torch.Tensor:
+        """Return the random numbers of the augmentations' `index`-th request, `(n, *shape)`."""
+        return self._augmentation_noise(index, draw, shape)[self._rows]
+
+
+class _Noise:
+    """A turn's random numbers for one use, drawn for the whole batch when first asked for."""
+
+    def __init__(self, batch_size: int, rng: torch.Generator, device: torch.device) -> None:
+        self._batch_size = batch_size
+        self._rng = rng
+        self._device = device
+        self._drawn: list[torch.Tensor] = []
+
+    def __call__(self, index: int, draw: Draw, shape: tuple[int, ...]) -> torch.Tensor:
+        if index == len(self._drawn):
             drawn = draw(self._batch_size, *shape, generator=self._rng)
-            self._noise.append(to_device(drawn, self._device))
-        return self._noise[index]
+            self._drawn.append(to_device(drawn, self._device))
+        return self._drawn[index]
 
 
 class Game:
@@ -127,6 +145,7 @@ class Game:
         latent: LatentSpec,
         leaves: Collection[str] = (),
         joint_batch: bool = False,
+        augmentations: Augmentations | None = None,
     ) -> None:
         self.player = player
         self.step = step
@@ -136,7 +155,9 @@ class Game:
         self._rows = rows
         self._leaves = leaves
         self._joint_batch = joint_batch
+        self._augmentations = augmentations
         self._requests = 0
+        self._augmentation_requests = 0
 
     @cached_property
     def real(self) -> torch.Tensor:
@@ -197,12 +218,26 @@ class Game:
         return self.fake_verdict.logits
 
     def discriminate(self, samples: torch.Tensor, labels: torch.Tensor | None = None) -> Verdict:
-        """Return the discriminator's verdict on any samples.
+        """Return the discriminator's verdict on any samples, seen through the experiment's augmentations.
 
         Raises:
             ComponentError: the experiment has no discriminator.
         """
+        if self._augmentations:
+            samples = self._augmentations.shown(samples, self._augmentation_draws(len(samples)))
         return self._networks.discriminate(samples, labels)
+
+    def augment(self, samples: torch.Tensor) -> torch.Tensor:
+        """Return samples changed at random by all of the experiment's augmentations.
+
+        For losses that compare a sample with its augmented self; `discriminate` applies those that
+        are shown `always` by itself.
+
+        Raises:
+            ComponentError: the experiment has no augmentations.
+        """
+        augmentations = self._augmentations or Augmentations((), None)
+        return augmentations.augmented(samples, self._augmentation_draws(len(samples)))
 
     def generate(self, latents: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Return the generator's samples for any latents `(N, dim)`."""
@@ -247,6 +282,22 @@ class Game:
         noise = self._samples.noise(self._requests, draw, shape)
         self._requests += 1
         return noise[self._rows]
+
+    def _augmentation_draws(self, count: int) -> Draws:
+        """Return random numbers for samples that may be several times the turn's rows."""
+
+        def draw(kind: Draw, shape: tuple[int, ...]) -> torch.Tensor:
+            rows = self._samples.augmentation_noise(self._augmentation_requests, kind, shape)[self._rows]
+            self._augmentation_requests += 1
+            return rows
+
+        def enough(kind: Draw, shape: tuple[int, ...]) -> torch.Tensor:
+            parts = [draw(kind, shape)]
+            while len(parts) * len(parts[0]) < count:
+                parts.append(draw(kind, shape))
+            return torch.cat(parts)[:count] if len(parts) > 1 else parts[0][:count]
+
+        return Draws(enough)
 
     @cached_property
     def _joint_verdicts(self) -> tuple[Verdict, Verdict]:
@@ -314,6 +365,10 @@ class WholeGame(Game):
     def discriminate(self, samples: torch.Tensor, labels: torch.Tensor | None = None) -> Verdict:
         """Refuse."""
         raise self._refusal("discriminate")
+
+    def augment(self, samples: torch.Tensor) -> torch.Tensor:
+        """Refuse."""
+        raise self._refusal("augment")
 
     def generate(self, latents: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Refuse."""

@@ -11,6 +11,7 @@ import torch
 from ganlab import tags
 from ganlab.components import LatentSpec, LossComponent
 from ganlab.config.selection import Selection
+from ganlab.engine.augmentation import Augmentations
 from ganlab.engine.game import Game, TurnSamples, WholeGame
 from ganlab.engine.guard import Guard
 from ganlab.engine.loss import Loss
@@ -109,6 +110,7 @@ class Turn:
         joint_batch: whether real and fake pass the discriminator together.
         meter: where losses, balance and gradient norms go.
         guard: stops the run before a non-finite update.
+        augmentations: what the discriminator sees samples through.
     """
 
     def __init__(
@@ -124,6 +126,7 @@ class Turn:
         meter: Meter,
         guard: Guard,
         processes: Processes,
+        augmentations: Augmentations,
     ) -> None:
         self.player = player
         self.terms = tuple(terms)
@@ -136,6 +139,7 @@ class Turn:
         self._joint_batch = joint_batch
         self._meter = meter
         self._guard = guard
+        self._augmentations = augmentations
 
     def play(self, samples: TurnSamples, step: int) -> None:
         """Take the turn: gradients over the whole batch, then one update.
@@ -153,6 +157,11 @@ class Turn:
             norm = observed[tags.gradient_norm(player.name)]
             torch.nn.utils.clip_grads_with_norm_(player.parameters, player.clip_gradient_norm, norm)
         player.update()
+        if tags.REAL_SIGN in observed:
+            self._augmentations.observe(observed[tags.REAL_SIGN], self._batch_size)
+            self._meter.add(
+                {tags.augmentation(*name): value for name, value in self._augmentations.scalars().items()}
+            )
 
     def accumulate(self, samples: TurnSamples, step: int) -> dict[str, torch.Tensor]:
         """Gather the gradients of the whole batch; return losses, balance and gradient norm by tag."""
@@ -188,6 +197,7 @@ class Turn:
             latent=self._latent,
             leaves=frozenset().union(*(term.loss.differentiates for term in terms)),
             joint_batch=self._joint_batch,
+            augmentations=self._augmentations,
         )
         whole = WholeGame(game, self._processes, self._batch_size) if self._processes.world > 1 else game
         coupled = [term.loss.couples_samples for term in terms]
@@ -202,6 +212,8 @@ class Turn:
         observed[tags.total_loss(self.player.name)] = torch.stack(values).sum().detach()
         if self.player.name == "discriminator":
             observed |= mean_logits(game)
+            if self._augmentations and "real" in game.logits_seen:
+                observed[tags.REAL_SIGN] = game.logits_seen["real"].sign().mean()
             if any(term.loss.log_odds for term in terms):
                 observed |= balance(game)
         return {name: value * share for name, value in observed.items()}

@@ -20,9 +20,9 @@ from pydantic import Field
 from ganlab_optimizers import ganlab_optimizers
 
 from ganlab import (
-    ComponentError, DatasetComponent, DiscriminatorComponent, EncoderComponent, EvaluatorComponent,
-    FeaturesComponent, GeneratorComponent, ImageSpec, LossComponent, Metric, Options, TrackerComponent,
-    VectorSpec, hookimpl,
+    AugmentationComponent, ComponentError, DatasetComponent, DiscriminatorComponent, EncoderComponent,
+    EvaluatorComponent, FeaturesComponent, GeneratorComponent, ImageSpec, LossComponent, Metric, Options,
+    TrackerComponent, VectorSpec, hookimpl,
 )
 
 BOTH = (ImageSpec, VectorSpec)
@@ -84,6 +84,11 @@ def ganlab_discriminators():
 @hookimpl
 def ganlab_encoders():
     yield EncoderComponent(name="net", summary="Any.", build=build, accepts=BOTH)
+
+
+@hookimpl
+def ganlab_augmentations():
+    yield AugmentationComponent(name="haze", summary="Any.", build=build, options=Choosy, accepts=BOTH)
 
 
 @hookimpl

@@ -137,7 +137,18 @@ GMMN = """
 [[losses]]
 name = "mmd"
 """
-LOSSES = {"gan": GAN, "wgan-gp": WGAN_GP, "gmmn": GMMN}
+ADA = (
+    GAN
+    + """
+[[augmentations]]
+name = "ada"
+target = -0.5
+images = 100
+interval = 3
+transforms = ["blit", "geometry", "colour", "filter", "noise", "cutout"]
+"""
+)
+LOSSES = {"gan": GAN, "wgan-gp": WGAN_GP, "gmmn": GMMN, "ada": ADA}
 
 # 45 training samples and batches of 8: epochs end in the middle of batches, and of steps.
 EXPERIMENT = """

@@ -45,7 +45,10 @@ def test_killed_and_resumed(tmp_path: Path, death: str) -> None:
 # The GAN in fp32 is the one that is killed at every kind of moment, above.
 @pytest.mark.parametrize(
     ("loss", "precision"),
-    [("gan", "bf16"), ("wgan-gp", "fp32"), ("wgan-gp", "bf16"), ("gmmn", "fp32"), ("gmmn", "bf16")],
+    [
+        *(("gan", "bf16"), ("wgan-gp", "fp32"), ("wgan-gp", "bf16"), ("gmmn", "fp32"), ("gmmn", "bf16")),
+        ("ada", "fp32"),
+    ],
 )
 def test_killed_twice_with_every_loss_and_precision(tmp_path: Path, loss: str, precision: str) -> None:
     write_experiment(tmp_path, loss, precision)
