@@ -86,6 +86,19 @@ class ImageSettings(Section):
         return self
 
 
+class StartSettings(Section):
+    """`[start]`: the weights of another run to begin with, for fine-tuning."""
+
+    run: str = Field(min_length=1)
+    """A run's directory, id or title, as `ganlab resume` takes it."""
+    checkpoint: Literal["best", "last"] | Annotated[int, Field(ge=0)] = "best"
+    """Which of its checkpoints: the best (the last where nothing was measured), the last, or a step."""
+    networks: list[Literal["generator", "discriminator", "encoder"]] = Field(
+        default=["generator", "discriminator", "encoder"], min_length=1
+    )
+    """Which networks begin with its weights, of those that both have."""
+
+
 class LatentSettings(Section):
     """`[latent]`: the generator's noise."""
 
@@ -216,6 +229,8 @@ class Settings(Section):
     """Local plugin files, relative to this file; installed packages are found by themselves."""
     image: ImageSettings = ImageSettings()
     """What every image becomes."""
+    start: StartSettings | None = None
+    """The weights of another run to begin with."""
     dataset: DatasetSettings
     """Where samples come from."""
     latent: LatentSettings = LatentSettings()

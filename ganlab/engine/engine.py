@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import torch
@@ -20,8 +20,9 @@ from ganlab.engine.guard import Guard
 from ganlab.engine.labels import LabelSampler
 from ganlab.engine.latents import draw_latents, to_device
 from ganlab.engine.meter import Meter
-from ganlab.engine.networks import Networks
+from ganlab.engine.networks import Networks, load_weights
 from ganlab.engine.streams import Streams, derive_seed, global_state, restore_global_state
+from ganlab.errors import GanlabError
 from ganlab.processes import Processes
 
 __all__ = ["Engine"]
@@ -252,6 +253,36 @@ class Engine:
                     "not_finite": 0 if gradient is None else int((~torch.isfinite(gradient)).sum()),
                 }
         return report
+
+    def begin_with(self, state: Mapping[str, Any], networks: Collection[str]) -> tuple[str, ...]:
+        """Take weights from where another engine's `state_dict` was taken, and nothing else of it.
+
+        The averaged generator begins with the other's, or with the generator's own weights where it had none.
+
+        Args:
+            state: the other engine's.
+            networks: kinds of network to take, as far as both have them.
+
+        Returns:
+            The kinds that were taken.
+
+        Raises:
+            GanlabError: none of them is there, or one has other shapes.
+        """
+        theirs = {
+            kind: weights
+            for player in state["players"].values()
+            for kind, weights in player["networks"].items()
+        }
+        taken = tuple(kind for kind, _ in self.networks.items() if kind in networks and kind in theirs)
+        if not taken:
+            raise GanlabError(f"it has none of these networks: {', '.join(sorted(networks))}")
+        for kind, network in self.networks.items():
+            if kind in taken:
+                load_weights(network, theirs[kind], kind)
+        if self.average is not None and "generator" in taken:
+            load_weights(self.average.network, state["average"] or theirs["generator"], "averaged generator")
+        return taken
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that decides how training continues from here."""

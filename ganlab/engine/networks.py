@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,10 +18,13 @@ from ganlab.engine.loss import Verdict
 from ganlab.engine.precision import autocast
 from ganlab.engine.running_statistics import synchronised
 from ganlab.engine.streams import derive_seed, isolated_randomness
-from ganlab.errors import ComponentError, summarised
+from ganlab.errors import ComponentError, GanlabError, summarised
 from ganlab.memory import is_out_of_memory
 
-__all__ = ["Networks", "build_networks", "evaluation_mode", "freeze"]
+__all__ = ["Networks", "build_networks", "evaluation_mode", "freeze", "load_weights"]
+
+_FEW = 5
+"""Differences that an error lists."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,29 @@ class Networks:
         with autocast(self.device, self.dtype):
             mean, log_variance = self.encoder(samples)
         return mean.float(), log_variance.float()
+
+
+def load_weights(network: nn.Module, weights: Mapping[str, torch.Tensor], what: str) -> None:
+    """Give a network the weights of another, all of them.
+
+    Raises:
+        GanlabError: they do not fit; the first differences are named.
+    """
+    own = network.state_dict()
+    differences = [
+        *(f"{name} is missing" for name in own if name not in weights),
+        *(f"{name} is not used" for name in weights if name not in own),
+        *(
+            f"{name} is {tuple(weights[name].shape)} there and {tuple(tensor.shape)} here"
+            for name, tensor in own.items()
+            if name in weights and weights[name].shape != tensor.shape
+        ),
+    ]
+    if differences:
+        more = f"\n    … and {len(differences) - _FEW} more" if len(differences) > _FEW else ""
+        listing = "\n".join(f"    {difference}" for difference in differences[:_FEW])
+        raise GanlabError(f"the weights of its {what} do not fit:\n{listing}{more}")
+    network.load_state_dict(weights)
 
 
 def build_networks(

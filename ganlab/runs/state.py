@@ -59,7 +59,7 @@ class HealthWarning:
 
 @dataclass(frozen=True)
 class Parent:
-    """The checkpoint that a run was forked from: the other run's id, and the step."""
+    """The checkpoint that a run was forked from, or began with the weights of: run and step."""
 
     id: str
     step: int
@@ -109,7 +109,7 @@ class RunState:
         title: the experiment's title.
         steps: how many the experiment asks for.
         created: UTC, ISO 8601.
-        parent: the checkpoint that this one was forked from.
+        parent: the checkpoint that this one was forked from, or has its first weights from.
         class_names: names of the data's labels in order; empty where it has none.
         class_counts: training samples of each.
         status: as it was last written; see `ganlab.runs.reading` for runs whose process died.

@@ -128,7 +128,8 @@ class Session:
             processes=self.processes.world,
             changes=self.start.changes,
         )
-        forked = f", forked from {parent.id} at step {parent.step}" if parent else ""
+        how = "forked from" if self.start.weights is None else "with the weights of"
+        forked = f", {how} {parent.id} at step {parent.step}" if parent else ""
         self.console.message(f"run directory: {run.path}{forked}")
         return run
 

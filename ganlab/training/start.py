@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ganlab.config.experiment import Experiment
 from ganlab.data.preparation import Data
 from ganlab.engine.engine import Engine
-from ganlab.errors import GanlabError, UsageError, summarised
+from ganlab.errors import ExperimentError, GanlabError, UsageError, summarised
 from ganlab.processes import Processes
 from ganlab.runs.directory import RunDirectory
 from ganlab.runs.reading import Run, find_run, list_runs
@@ -46,6 +46,21 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Weights:
+    """Weights that a new run begins with.
+
+    Attributes:
+        parent: the run that they are of.
+        engine: what its engine's `state_dict` returned.
+        networks: kinds of network to take.
+    """
+
+    parent: Parent
+    engine: Mapping[str, Any]
+    networks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Start:
     """What the leader found to start from, for all processes to know.
 
@@ -55,6 +70,7 @@ class Start:
         state: of its checkpoint; `None` where there is none.
         changes: what differs from it.
         finished: whether there is nothing left to do.
+        weights: what a new run begins with; `None` for its own random ones.
     """
 
     run: tuple[str, Path] | None = None
@@ -62,6 +78,7 @@ class Start:
     state: Mapping[str, Any] | None = None
     changes: tuple[str, ...] = ()
     finished: bool = False
+    weights: Weights | None = None
 
     @property
     def step(self) -> int:
@@ -75,15 +92,21 @@ class Start:
 
     @property
     def parent(self) -> Parent | None:
-        """What a new run is forked from, if it is."""
+        """What a new run is forked from, or begins with the weights of, if there is such a run."""
+        if self.weights is not None:
+            return self.weights.parent
         return Parent(self.run[0], self.step) if self.run is not None and self.fork else None
 
     def restore(self, engine: Engine) -> Start:
         """Bring an engine to the checkpoint; return the start with what an earlier ganlab did otherwise.
 
         Raises:
+            ExperimentError: the weights to begin with do not fit.
             GanlabError: the checkpoint does not fit the engine's networks.
         """
+        if self.weights is not None:
+            with _start_blamed(engine.experiment):
+                engine.begin_with(self.weights.engine, self.weights.networks)
         if self.state is None:
             return self
         try:
@@ -114,7 +137,7 @@ def find_start(
         nonlocal directory
         run = _find_planned_run(experiment, plan)
         if run is None:
-            return Start()
+            return Start(weights=_find_weights(experiment, plan))
         if not plan.fork:
             directory = RunDirectory.open(run.path, keep=experiment.settings.checkpoint.keep)
         return _start_from(run, experiment, plan, data, processes)
@@ -130,6 +153,32 @@ def _find_planned_run(experiment: Experiment, plan: Plan) -> Run | None:
     if plan.resume == "auto":
         return next(iter(list_runs(plan.runs, title=experiment.settings.title)), None)
     return None if plan.resume is None else find_run(plan.resume, plan.runs)
+
+
+def _find_weights(experiment: Experiment, plan: Plan) -> Weights | None:
+    """Return the weights that `[start]` asks for, if it does.
+
+    Raises:
+        ExperimentError: there is no such run or checkpoint, or it cannot be read.
+    """
+    asked = experiment.settings.start
+    if asked is None:
+        return None
+    with _start_blamed(experiment):
+        run = find_run(asked.run, plan.runs)
+        best = asked.checkpoint == "best" and run.checkpoints.best is None
+        checkpoint = run.checkpoints.load("last" if best else asked.checkpoint)
+        parent = Parent(run.state.id, checkpoint.step)
+        return Weights(parent, checkpoint.state()["engine"], tuple(asked.networks))
+
+
+@contextmanager
+def _start_blamed(experiment: Experiment) -> Iterator[None]:
+    """Name the file and line of `[start]` in what is wrong with it."""
+    try:
+        yield
+    except GanlabError as error:
+        raise ExperimentError([experiment.origin.problem("start.run", str(error))]) from error
 
 
 def _start_from(run: Run, experiment: Experiment, plan: Plan, data: Data, processes: Processes) -> Start:

@@ -1,0 +1,149 @@
+"""A run that begins with the weights of another one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from ganlab.commands.cli import run
+
+EXPERIMENT = """
+title = "{title}"
+seed = {seed}
+[image]
+size = 16
+[dataset]
+name = "faces"
+count = 60
+[latent]
+dim = 4
+[generator]
+name = "dcgan"
+width = {width}
+[discriminator]
+name = "dcgan"
+width = 2
+[[losses]]
+name = "{loss}"
+[training]
+steps = {steps}
+batch_size = 8
+precision = "fp32"
+[samples]
+every = 4
+count = 4
+[checkpoint]
+every = 2
+{more}
+"""
+
+
+def train(directory: Path, title: str, *, more: str = "", status: int = 0, **changes: object) -> Path:
+    values = {"seed": 1, "width": 2, "loss": "hinge", "steps": 4, **changes}
+    file = directory / f"{title}.toml"
+    file.write_text(EXPERIMENT.format(title=title, more=more, **values))
+    assert run(["run", str(file), "--runs", str(directory / "runs")]) == status
+    return next(iter((directory / "runs").glob(f"{title}/*/")), Path())
+
+
+def checkpoint(path: Path, step: int) -> Path:
+    return path / "checkpoints" / f"step-{step:08}"
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("start")
+    train(directory, "parent")
+    return directory
+
+
+@pytest.fixture
+def parent(directory: Path) -> Path:
+    (path,) = (directory / "runs").glob("parent/*/")
+    return path
+
+
+def start(run: str, *more: str) -> str:
+    return "\n".join(["[start]", f'run = "{run}"', *more])
+
+
+def test_it_begins_with_its_weights_averaged_ones_too(
+    directory: Path, parent: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    still = "[optimizer.generator]\nlearning_rate = 1e-30\n[optimizer.discriminator]\nlearning_rate = 1e-30\n"
+    path = train(
+        directory,
+        "child",
+        more=still + "[ema]\nramp_up = 0\n" + start("parent"),
+        seed=7,
+        loss="non-saturating",
+        steps=2,
+    )
+    assert f"with the weights of {parent.name} at step 4" in capsys.readouterr().out
+    kept = json.loads((path / "run.json").read_text())["parent"]
+    assert kept == {"id": parent.name, "step": 4}
+    theirs, own = (
+        load_file(checkpoint(each, step) / "generator.safetensors") for each, step in ((parent, 4), (path, 2))
+    )
+    weights = [name for name in own if "running" not in name and "num_batches" not in name]
+    assert len(weights) > 4
+    assert all(torch.equal(theirs[name], own[name]) for name in weights)
+    # Its average begins with the parent's, which is not the parent's last weights.
+    averaged = load_file(checkpoint(path, 2) / "generator-ema.safetensors")
+    assert not all(torch.equal(averaged[name], own[name]) for name in weights)
+    judges = [
+        torch.load(checkpoint(each, step) / "state.pt", weights_only=True)["engine"]["players"][
+            "discriminator"
+        ]["networks"]["discriminator"]
+        for each, step in ((parent, 4), (path, 2))
+    ]
+    assert all(torch.equal(judges[0][name], judges[1][name]) for name in judges[0] if name.endswith("weight"))
+
+
+def test_a_checkpoint_and_the_networks_can_be_chosen(directory: Path, parent: Path) -> None:
+    still = "[optimizer.generator]\nlearning_rate = 1e-30\n"
+    chosen = start(str(parent), "checkpoint = 2", 'networks = ["generator"]')
+    path = train(directory, "chosen", more=still + chosen, steps=2)
+    state = torch.load(checkpoint(path, 2) / "state.pt", weights_only=True)["engine"]["players"]
+    theirs = torch.load(checkpoint(parent, 2) / "state.pt", weights_only=True)["engine"]["players"]
+    fresh = train(directory, "fresh", more=still, steps=2)
+    own = torch.load(checkpoint(fresh, 2) / "state.pt", weights_only=True)["engine"]["players"]
+    name = next(name for name in state["generator"]["networks"]["generator"] if name.endswith("weight"))
+    begun, old, new = (each["generator"]["networks"]["generator"][name] for each in (state, theirs, own))
+    assert torch.equal(begun, old) and not torch.equal(begun, new)
+
+
+def test_it_is_resumed_without_its_parent(directory: Path, tmp_path: Path) -> None:
+    whole = train(directory, "whole", more=start("parent"), steps=4)
+    short = train(directory, "short", more=start("parent"), steps=2)
+    gone = directory / "runs" / "parent"
+    gone.rename(tmp_path / "elsewhere")
+    try:
+        assert run(["resume", str(short), "--set", "training.steps=4"]) == 0
+    finally:
+        (tmp_path / "elsewhere").rename(gone)
+    files = [checkpoint(each, 4) / "generator.safetensors" for each in (whole, short)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("begin", "changes", "message"),
+    [
+        (start("nowhere"), {}, "there is no run 'nowhere'"),
+        (start("parent", "checkpoint = 3"), {}, "has no checkpoint of step 3"),
+        (start("parent", 'networks = ["encoder"]'), {}, "it has none of these networks: encoder"),
+        (start("parent"), {"width": 3}, "the weights of its generator do not fit:"),
+    ],
+)
+def test_what_cannot_be_begun_with_leaves_no_run(
+    directory: Path, capsys: pytest.CaptureFixture[str], begin: str, changes: dict[str, int], message: str
+) -> None:
+    path = train(directory, "refused", more=begin, status=2, **changes)
+    error = capsys.readouterr().err
+    assert message in error
+    assert "refused.toml:" in error and "start.run" in error
+    assert path == Path()
