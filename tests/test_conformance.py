@@ -360,7 +360,7 @@ def root_of_zero(game: Game) -> torch.Tensor:
 
 
 LOSSES: dict[str, Case] = {
-    "silent": (loss(), "speaks to no player"),
+    "silent": (loss(), "is a loss for neither player"),
     "no loss": (LossComponent(name="bad", summary="Bad", build=lambda options: 1.0), "not a ganlab.Loss"),
     "a float": (loss(generator=lambda game: 0.5), r"what generator\(\) returns must be a float tensor"),
     "not a scalar": (loss(generator=lambda game: game.fake), "it must be a scalar: take mean"),

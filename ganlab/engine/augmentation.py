@@ -11,6 +11,7 @@ import torch
 from ganlab.components import AugmentationComponent
 from ganlab.config.selection import Selection
 from ganlab.errors import ComponentError
+from ganlab.samples import SampleSpec
 
 __all__ = ["Augmentation", "Augmentations", "Draws"]
 
@@ -96,7 +97,7 @@ class Augmentations:
         ExperimentError: one of them refuses its options, or builds something else.
     """
 
-    def __init__(self, selections: Sequence[Selection[AugmentationComponent, Any]], spec: Any) -> None:
+    def __init__(self, selections: Sequence[Selection[AugmentationComponent, Any]], spec: SampleSpec) -> None:
         self._entries = [_Entry(selection, _build(selection, spec)) for selection in selections]
 
     def shown(self, samples: torch.Tensor, draws: Draws) -> torch.Tensor:
@@ -107,13 +108,7 @@ class Augmentations:
         return samples
 
     def augmented(self, samples: torch.Tensor, draws: Draws) -> torch.Tensor:
-        """Return samples changed by every augmentation, for losses that ask for it.
-
-        Raises:
-            ComponentError: the experiment has none.
-        """
-        if not self._entries:
-            raise ComponentError("it augments samples, and the experiment has no [[augmentations]]")
+        """Return samples changed by every augmentation, for losses that ask for it."""
         for entry in self._entries:
             samples = entry.apply(samples, draws)
         return samples
@@ -145,7 +140,7 @@ class Augmentations:
                 entry.augmentation.load_state_dict(state[entry.selection.label])
 
 
-def _build(selection: Selection[AugmentationComponent, Any], spec: Any) -> Augmentation:
+def _build(selection: Selection[AugmentationComponent, Any], spec: SampleSpec) -> Augmentation:
     built = selection.build(spec)
     if not isinstance(built, Augmentation):
         raise selection.refusal(ComponentError(f"its `build` returned {built!r}, not a ganlab.Augmentation"))

@@ -236,8 +236,9 @@ class Game:
         Raises:
             ComponentError: the experiment has no augmentations.
         """
-        augmentations = self._augmentations or Augmentations((), None)
-        return augmentations.augmented(samples, self._augmentation_draws(len(samples)))
+        if not self._augmentations:
+            raise ComponentError("it augments samples, and the experiment has no [[augmentations]]")
+        return self._augmentations.augmented(samples, self._augmentation_draws(len(samples)))
 
     def generate(self, latents: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Return the generator's samples for any latents `(N, dim)`."""

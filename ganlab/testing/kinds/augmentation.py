@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import torch
 
-from ganlab.components import AugmentationComponent, SampleSpec
+from ganlab.components import AugmentationComponent
 from ganlab.engine.augmentation import Augmentation, Draws
-from ganlab.testing.networks import draw_samples, require_finite
+from ganlab.samples import SampleSpec
+from ganlab.testing.networks import require_finite
 from ganlab.testing.state import same_state, saved
 from ganlab.testing.subject import Subject
 
@@ -71,7 +72,7 @@ def _draws(rows: slice = slice(0, BATCH), seed: int = 0) -> Draws:
 def _check_samples(
     subject: Subject[AugmentationComponent], augmentation: Augmentation, spec: SampleSpec
 ) -> None:
-    samples = draw_samples(spec, BATCH)
+    samples = spec.noise(BATCH)
     given = samples.clone().requires_grad_()
     before = torch.get_rng_state()
     with subject.during(f"augmenting samples of shape {tuple(samples.shape)}"):
@@ -118,7 +119,7 @@ def _check_state(
     restored = _build(subject, spec)
     with subject.during("load_state_dict() of what state_dict() returned"):
         restored.load_state_dict(saved(subject, state))
-    samples = draw_samples(spec, BATCH)
+    samples = spec.noise(BATCH)
     with torch.no_grad():
         alike = torch.equal(augmentation(samples, _draws(seed=1)), restored(samples, _draws(seed=1)))
     subject.require(
