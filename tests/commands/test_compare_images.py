@@ -170,7 +170,7 @@ def test_arrays_that_are_no_images_say_so(
 
 def test_an_array_of_objects_is_not_unpickled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.save(tmp_path / "o.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    assert "o.npy is no array of NumPy's" in refusal(capsys, tmp_path / "o.npy", tmp_path / "o.npy")
+    assert "o.npy is not a NumPy array file" in refusal(capsys, tmp_path / "o.npy", tmp_path / "o.npy")
 
 
 def test_mistakes_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
