@@ -206,7 +206,7 @@ def test_without_a_home_the_cache_asks_for_a_place(
     for arguments in (("cache",), ("validate", "x.toml")):
         error = refusal(shell, *arguments)
         assert re.search("error: no directory for the cache: .* home directory .*~/", error)
-        assert "GANLAB_CACHE can name a directory" in error
+        assert "set GANLAB_CACHE to one" in error
     monkeypatch.setenv("GANLAB_CACHE", str(homeless / "cache"))
     assert shell("cache")[0] == 0
     monkeypatch.setenv("GANLAB_CACHE", "~nobody-here/cache")
