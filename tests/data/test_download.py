@@ -69,7 +69,12 @@ def test_nothing_is_left_where_no_mirror_has_the_file(mirror: Any, tmp_path: Pat
     with pytest.raises(ComponentError) as caught:
         download([url("missing"), url("broken"), url("other"), "http://127.0.0.1:1/"], target, SHA256)
     message = str(caught.value)
-    for part in ("Not Found", "broke off after 1,280,000 of 2,560,000 bytes", "is a different file", "refused"):
+    for part in (
+        "Not Found",
+        "broke off after 1,280,000 of 2,560,000 bytes",
+        "is a different file",
+        "refused",
+    ):
         assert part in message
     assert f"put it at {target}" in message and caught.value.option is None
     assert not target.exists() and not list(tmp_path.glob("*.partial"))
