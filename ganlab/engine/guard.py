@@ -17,15 +17,15 @@ __all__ = ["Guard"]
 class Guard:
     """Holds every optimizer still from the first non-finite value on.
 
-    Where asking the device costs nothing (the CPU), and for optimizers without a fused
-    kernel, each turn is checked before its update. Fused optimizers on an accelerator
-    are handed the verdict as a tensor on the device, which makes their update a no-op
-    there, and the host asks only when scalars are read anyway.
+    Each turn is checked before its update. On CUDA, where asking the device would make the host
+    wait, fused optimizers are handed the verdict as a tensor on the device, which makes their
+    update a no-op there, and the host asks only when scalars are read anyway. Fused kernels
+    of other accelerators are not known to look at it.
     """
 
     def __init__(self, device: torch.device, meter: Meter) -> None:
         self._meter = meter
-        self._synchronous = device.type == "cpu"
+        self._synchronous = device.type != "cuda"
         self._tripped = torch.zeros((), device=device)
         self._tripped_at = torch.full((), -1, dtype=torch.int64, device=device)
 

@@ -30,11 +30,12 @@ def choose_device(wish: str, processes: Processes | None = None) -> torch.device
                 f"training.device is {wish!r}, but each of {processes.world} processes takes a GPU of its "
                 'own; use "cuda" or "auto"'
             )
+        _require_gpus(processes)
         device = torch.device("cuda", processes.local_rank)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+    if device.type == "cuda" and (device.index or 0) >= _usable_gpus():
         raise UsageError(
             f"the device {wish!r} was asked for, but torch {torch.__version__} finds "
-            f'{torch.cuda.device_count()} CUDA devices here; use "auto" or "cpu"'
+            f'{_usable_gpus()} CUDA devices here; use "auto" or "cpu"'
         )
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise UsageError('training.device is "mps", but there is none here; use "auto" or "cpu"')
@@ -44,7 +45,8 @@ def choose_device(wish: str, processes: Processes | None = None) -> torch.device
 def has_native_bf16(device: torch.device) -> bool:
     """Return whether the hardware multiplies bfloat16 itself, rather than emulating it slowly."""
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        with torch.cuda.device(device):  # the current one is asked
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         if not hasattr(torch.cpu, "get_capabilities"):  # torch < 2.11
             return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
@@ -63,3 +65,22 @@ def choose_precision(wish: Literal["auto", "fp32", "bf16"], device: torch.device
 def autocast(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractContextManager[object]:
     """Return a context in which networks compute in `dtype`."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16)
+
+
+def _usable_gpus() -> int:
+    """Return how many GPUs there are; 0 where torch counts some that the driver is too old for."""
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def _require_gpus(processes: Processes) -> None:
+    """Make sure that there is a GPU for each process here, which all of them find out alike.
+
+    Raises:
+        UsageError: there are fewer.
+    """
+    if processes.local_world > _usable_gpus():
+        raise UsageError(
+            f"{processes.local_world} processes share a run on this machine, where torch {torch.__version__} "
+            f"finds {_usable_gpus()} CUDA devices: start at most one process for each (--nproc-per-node), or "
+            'use training.device = "cpu"'
+        )

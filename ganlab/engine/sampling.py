@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from ganlab.arithmetic import exact_arithmetic
 from ganlab.components import LatentSpec, SampleSpec
 from ganlab.config import Experiment
 from ganlab.engine.labels import LabelSampler
@@ -30,7 +31,7 @@ def run_generator(
 ) -> Iterator[torch.Tensor]:
     """Yield float32 samples batch by batch, on the network's device.
 
-    The network runs in evaluation mode and float32, and is left in the mode it was in;
+    The network runs in evaluation mode and full float32, and is left in the mode it was in;
     torch's global random state is left alone.
 
     Args:
@@ -47,7 +48,7 @@ def run_generator(
         arguments = [latents[batch].to(device)]
         if labels is not None:
             arguments.append(labels[batch].to(device))
-        with torch.no_grad(), evaluation_mode(network), isolated_randomness(seed + start):
+        with exact_arithmetic(device), evaluation_mode(network), isolated_randomness(seed + start):
             samples: torch.Tensor = network(*arguments)
         yield samples.float()
 

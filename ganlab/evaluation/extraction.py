@@ -3,41 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
 
 import torch
 
+from ganlab.arithmetic import exact_arithmetic
 from ganlab.errors import GanlabError
 from ganlab.evaluation.evaluator import FeatureExtractor
 
-__all__ = ["exact_arithmetic", "extract", "rebatch", "require_independence"]
+__all__ = ["extract", "rebatch", "require_independence"]
 
 TOLERANCE = 1e-4
 """By how much features may differ with the batch, as a share of the largest: convolutions of another
 batch size differ in their last bits."""
-
-
-@contextmanager
-def exact_arithmetic(device: torch.device) -> Iterator[None]:
-    """Compute in full float32 without gradients: no autocast, no TF32, whatever the caller has on."""
-    precision = torch.get_float32_matmul_precision()
-    with ExitStack() as stack:
-        stack.enter_context(torch.no_grad())
-        stack.enter_context(torch.autocast(device.type, enabled=False))
-        if device.type == "cuda":
-            # What is left out would not stay as it is: `enabled`, for one, is off by default.
-            stack.enter_context(
-                torch.backends.cudnn.flags(
-                    enabled=torch.backends.cudnn.enabled,
-                    benchmark=False,
-                    deterministic=True,
-                    allow_tf32=False,
-                )
-            )
-        if precision != "highest":
-            torch.set_float32_matmul_precision("highest")
-            stack.callback(torch.set_float32_matmul_precision, precision)
-        yield
 
 
 def rebatch(batches: Iterable[torch.Tensor], size: int, count: int) -> Iterator[torch.Tensor]:

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ganlab.arithmetic import exact_arithmetic
 from ganlab.config.selection import EvaluatorSelection
 from ganlab.errors import ComponentError, GanlabError
 from ganlab.evaluation.banks import FeatureBank
 from ganlab.evaluation.collector import Collector
 from ganlab.evaluation.evaluator import Estimate, Evaluator, Shown
-from ganlab.evaluation.extraction import exact_arithmetic
 from ganlab.evaluation.feature_pass import FeaturePass, wanted_reals
 from ganlab.evaluation.measurement import Measurement
 from ganlab.evaluation.standardise import Standardiser

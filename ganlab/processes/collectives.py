@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from ganlab.errors import GanlabError, UsageError
 from ganlab.processes.checksum import checksum
 from ganlab.processes.failure import Peer, first_line, lost_touch, ranks
-from ganlab.processes.identity import MEETING_POINT, identity_from_environment
+from ganlab.processes.identity import MEETING_POINT, identity_from_environment, processes_here
 
 if TYPE_CHECKING:
     import torch
@@ -44,24 +44,29 @@ class Processes:
         rank: this process among all of the run, from 0.
         world: how many there are.
         local_rank: this process among those on this machine, from 0: the GPU that it takes.
+        local_world: how many there are on this machine; as many as are known of if left out.
     """
 
     _alone_with_errors = False
 
-    def __init__(self, rank: int = 0, world: int = 1, local_rank: int = 0) -> None:
+    def __init__(
+        self, rank: int = 0, world: int = 1, local_rank: int = 0, local_world: int | None = None
+    ) -> None:
         self.rank = rank
         self.world = world
         self.local_rank = local_rank
+        self.local_world = local_rank + 1 if local_world is None else local_world
         self._peers: list[Peer] = []
 
     @classmethod
     def from_environment(cls) -> Processes:
-        """Return what `torchrun` says in `RANK`, `WORLD_SIZE` and `LOCAL_RANK`; alone where none is set.
+        """Return what `torchrun` says in `RANK`, `WORLD_SIZE` and the like; alone where none is set.
 
         Raises:
             UsageError: only some of them are set, or they make no sense together.
         """
-        return cls(*identity_from_environment())
+        rank, world, local_rank = identity_from_environment()
+        return cls(rank, world, local_rank, processes_here(local_rank))
 
     @classmethod
     def let_first_speak(cls) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ganlab.errors import UsageError
 
-__all__ = ["MEETING_POINT", "identity_from_environment"]
+__all__ = ["MEETING_POINT", "identity_from_environment", "processes_here"]
 
 _IDENTITY = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
 MEETING_POINT = ("MASTER_ADDR", "MASTER_PORT")
@@ -37,6 +37,12 @@ def identity_from_environment() -> tuple[int, int, int]:
             f"go from 0 to WORLD_SIZE - 1, and a local rank is never above the rank; {_REMEDY}"
         )
     return rank, world, local_rank
+
+
+def processes_here(local_rank: int) -> int:
+    """Return how many of the run's processes are on this machine, as far as it is told."""
+    told = os.environ.get("LOCAL_WORLD_SIZE", "")
+    return max(int(told) if told.isascii() and told.isdecimal() else 0, local_rank + 1)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 from ganlab.config.difference import differences
 from ganlab.config.experiment import Experiment
 from ganlab.data.preparation import Data
@@ -36,9 +38,15 @@ def changes_of_experiment(
     return changes
 
 
-def changes_of_machine(run: Run, processes: Processes) -> list[str]:
-    """Return what keeps a run from continuing to the same bytes."""
-    now = describe_environment()
+def changes_of_machine(run: Run, processes: Processes, device: torch.device) -> list[str]:
+    """Return what keeps a run from continuing to the same bytes.
+
+    Args:
+        run: what goes on.
+        processes: those that share it now.
+        device: where it trains now.
+    """
+    now = describe_environment(str(device))
     before = run.environment()
     changes = [
         f"{name}: {before.get(name)} -> {now[name]}" for name in _EXACTNESS if before.get(name) != now[name]

@@ -51,7 +51,7 @@ def run_experiment(experiment: Experiment, plan: Plan, *, quiet: bool = False) -
     data = unpacked.pack(progress=processes.local_rank == 0 and not quiet)
     with StopRequest(processes) as stop, processes.join(networks.device):
         require_same_data(data, processes)
-        with find_start(experiment, plan, data, processes) as (start, directory):
+        with find_start(experiment, plan, data, processes, networks.device) as (start, directory):
             if not start.finished:
                 engine = build_engine(experiment, data, processes, networks)
                 start = start.restore(engine)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+
 from ganlab.config.experiment import Experiment
 from ganlab.data.preparation import Data
 from ganlab.engine.engine import Engine
@@ -122,7 +124,7 @@ class Start:
 
 @contextmanager
 def find_start(
-    experiment: Experiment, plan: Plan, data: Data, processes: Processes
+    experiment: Experiment, plan: Plan, data: Data, processes: Processes, device: torch.device
 ) -> Iterator[tuple[Start, RunDirectory | None]]:
     """Yield where to start, and to the leader the run that is continued, under its lock.
 
@@ -140,7 +142,7 @@ def find_start(
             return Start(weights=_find_weights(experiment, plan))
         if not plan.fork:
             directory = RunDirectory.open(run.path, keep=experiment.settings.checkpoint.keep)
-        return _start_from(run, experiment, plan, data, processes)
+        return _start_from(run, experiment, plan, data, processes, device)
 
     try:
         yield processes.run_on_leader(find), directory
@@ -181,7 +183,9 @@ def _start_blamed(experiment: Experiment) -> Iterator[None]:
         raise ExperimentError([experiment.origin.problem("start.run", str(error))]) from error
 
 
-def _start_from(run: Run, experiment: Experiment, plan: Plan, data: Data, processes: Processes) -> Start:
+def _start_from(
+    run: Run, experiment: Experiment, plan: Plan, data: Data, processes: Processes, device: torch.device
+) -> Start:
     state: Mapping[str, Any] | None = None
     if plan.fork or run.checkpoints.steps:
         state = run.checkpoints.load(plan.checkpoint if plan.fork else "last").state()
@@ -199,6 +203,6 @@ def _start_from(run: Run, experiment: Experiment, plan: Plan, data: Data, proces
         raise UsageError(f"{run.path} has completed {start.step} steps, and training.steps is {steps}")
     if steps != run.state.steps:
         changes.append(f"training.steps: {run.state.steps} -> {steps}")
-    changes += changes_of_machine(run, processes)
+    changes += changes_of_machine(run, processes, device)
     finished = run.state.status == "completed" and start.step >= steps and not plan.fork
     return replace(start, changes=tuple(changes), finished=finished)

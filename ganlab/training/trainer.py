@@ -101,7 +101,7 @@ class Trainer:
         """Write a checkpoint of this moment, if there is none yet; one that is not regular may go sooner."""
         if self._saved == self._position:
             return
-        self.engine.guard.verify()
+        self._catch_up()
         state = {
             "engine": self.engine.state_dict(),
             "trainer": self.state_dict(),
@@ -180,11 +180,19 @@ class Trainer:
     def _due(self, every: int) -> bool:
         return self.engine.step % every == 0 or self.engine.step == self.settings.training.steps
 
+    def _catch_up(self) -> None:
+        """Wait until an accelerator has played the steps that are queued for it; that time is theirs.
+
+        Raises:
+            DivergedError: something in them was not finite.
+        """
+        with self.speed:
+            self.engine.guard.verify()
+
     def _log(self) -> None:
         engine = self.engine
-        with self.speed:  # an accelerator finishes its queued steps here
-            engine.guard.verify()
-            values = engine.meter.read()
+        self._catch_up()
+        values = engine.meter.read()
         for name, player in engine.players.items():
             values[tags.learning_rate(name)] = player.learning_rate
             values[tags.updates(name)] = player.updates
@@ -198,7 +206,7 @@ class Trainer:
 
     def _show_pictures(self) -> None:
         engine = self.engine
-        engine.guard.verify()
+        self._catch_up()
         engine.share_buffers()
         if self._drawn < 0:
             self.record.picture("real", engine.step, self.pictures.real())
@@ -216,7 +224,7 @@ class Trainer:
         ]
         if not due:
             return
-        self.engine.guard.verify()
+        self._catch_up()
         self.engine.share_buffers()
         measurements = self.evaluation.run(self._generate, due, show=self._show_evaluated)
         measurements = self.processes.broadcast_object(measurements)

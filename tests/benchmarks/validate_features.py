@@ -28,9 +28,9 @@ from scipy.stats import kendalltau
 
 import ganlab_features
 from ganlab import FeatureBank, FeatureExtractor, ImageSpec
+from ganlab.arithmetic import exact_arithmetic
 from ganlab.config import load_experiment
 from ganlab.data.preparation import prepare
-from ganlab.evaluation.extraction import exact_arithmetic
 from ganlab.evaluation.standardise import Standardiser
 from ganlab_frechet.evaluator import FrechetEvaluator
 from ganlab_mmd.evaluator import MmdEvaluator

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ganlab import FeatureExtractor
 from ganlab.errors import GanlabError
 from ganlab.evaluation.collector import Collector, Demand
-from ganlab.evaluation.extraction import exact_arithmetic, extract, rebatch
+from ganlab.evaluation.extraction import extract, rebatch
 
 CPU = torch.device("cpu")
 
@@ -76,25 +76,6 @@ def test_features_are_computed_exactly_whatever_the_caller_does() -> None:
         torch.set_float32_matmul_precision("highest")
     assert not features.requires_grad
     assert torch.equal(features, (samples @ samples.T).detach())
-
-
-def test_exact_arithmetic_is_left_on_errors() -> None:
-    with pytest.raises(KeyError), exact_arithmetic(CPU):
-        raise KeyError
-    assert torch.is_grad_enabled()
-
-
-def test_exact_arithmetic_keeps_cudnn_and_makes_it_exact() -> None:
-    cudnn = torch.backends.cudnn
-    before = (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32)
-    with exact_arithmetic(torch.device("cuda")):
-        assert (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32) == (
-            True,
-            False,
-            True,
-            False,
-        )
-    assert (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32) == before
 
 
 def test_a_demand_covers_its_evaluators() -> None:

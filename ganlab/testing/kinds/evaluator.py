@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
+from ganlab.arithmetic import exact_arithmetic
 from ganlab.components import EvaluatorComponent, SampleSpec
 from ganlab.engine.streams import isolated_randomness
 from ganlab.evaluation.banks import FeatureBank, Moments
 from ganlab.evaluation.evaluator import Estimate, Evaluator, Shown
-from ganlab.evaluation.extraction import exact_arithmetic
 from ganlab.testing.state import saved
 from ganlab.testing.subject import Subject
 

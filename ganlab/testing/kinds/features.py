@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from ganlab.arithmetic import exact_arithmetic
 from ganlab.components import FeaturesComponent, SampleSpec
 from ganlab.engine.streams import isolated_randomness
 from ganlab.evaluation.evaluator import FeatureExtractor
-from ganlab.evaluation.extraction import exact_arithmetic
 from ganlab.testing.subject import CLASSES, Subject
 
 __all__ = ["check"]
