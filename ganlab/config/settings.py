@@ -131,9 +131,11 @@ class TrainingSettings(Section):
     generator_steps: int = Field(1, ge=1, le=1000)
     """Turns of the generator in a step."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto` is bf16 autocast where the hardware has it natively, else fp32."""
+    """`auto` is bf16 autocast where the hardware has it natively, else fp32; torch computes convolutions of
+    fp32 in TF32 where a GPU has that."""
     device: Device = "auto"
-    """`auto`, `cpu`, `cuda`, `cuda:1` or `mps`."""
+    """`auto`, `cpu`, `cuda`, `cuda:1` or `mps`; of several processes each has a GPU of its own in `cuda`,
+    and all share the one of `cuda:1`."""
     reuse_fakes: bool = True
     """Let the generator's turn judge the fakes of the discriminator's, where each takes one turn."""
     joint_batch: bool = False

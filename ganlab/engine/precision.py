@@ -10,13 +10,14 @@ import torch
 from ganlab.errors import UsageError
 from ganlab.processes import Processes
 
-__all__ = ["autocast", "choose_device", "choose_precision", "has_native_bf16"]
+__all__ = ["autocast", "choose_device", "choose_precision", "has_native_bf16", "names_one_gpu"]
 
 
 def choose_device(wish: str, processes: Processes | None = None) -> torch.device:
     """Return the device that `[training] device` means: for `auto`, CUDA if there is any.
 
-    Where several processes share a run, `cuda` is the GPU of each one's local rank.
+    Where several processes share a run, `cuda` is the GPU of each one's local rank, and `cuda:1` one
+    that they share.
 
     Raises:
         UsageError: the device that was asked for is not there.
@@ -24,12 +25,7 @@ def choose_device(wish: str, processes: Processes | None = None) -> torch.device
     if wish == "auto":
         wish = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(wish)
-    if processes and processes.world > 1 and device.type == "cuda":
-        if device.index is not None:
-            raise UsageError(
-                f"training.device is {wish!r}, but each of {processes.world} processes takes a GPU of its "
-                'own; use "cuda" or "auto"'
-            )
+    if processes and processes.world > 1 and wish == "cuda":
         _require_gpus(processes)
         device = torch.device("cuda", processes.local_rank)
     if device.type == "cuda" and (device.index or 0) >= _usable_gpus():
@@ -40,6 +36,11 @@ def choose_device(wish: str, processes: Processes | None = None) -> torch.device
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise UsageError('training.device is "mps", but there is none here; use "auto" or "cpu"')
     return device
+
+
+def names_one_gpu(wish: str) -> bool:
+    """Return whether `[training] device` means the same GPU to all processes of a machine."""
+    return wish.startswith("cuda:")
 
 
 def has_native_bf16(device: torch.device) -> bool:
@@ -82,5 +83,5 @@ def _require_gpus(processes: Processes) -> None:
         raise UsageError(
             f"{processes.local_world} processes share a run on this machine, where torch {torch.__version__} "
             f"finds {_usable_gpus()} CUDA devices: start at most one process for each (--nproc-per-node), or "
-            'use training.device = "cpu"'
+            'let them share one by its number, as in training.device = "cuda:0"'
         )

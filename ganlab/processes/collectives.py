@@ -87,16 +87,18 @@ class Processes:
         return self.rank == 0
 
     @contextmanager
-    def join(self, device: torch.device, patience: timedelta = _PATIENCE) -> Iterator[None]:
+    def join(
+        self, device: torch.device, patience: timedelta = _PATIENCE, *, one_gpu: bool = False
+    ) -> Iterator[None]:
         """Stay connected to the others inside the block.
 
         Args:
-            device: where this process trains. `cuda` without an index means the GPU of this
-                process's local rank, which becomes the current one.
+            device: where this process trains. A GPU becomes the current one.
             patience: how long the others are waited for, at the start and in every operation.
+            one_gpu: whether processes train on the same GPU: told alike in all of them.
 
         Raises:
-            UsageError: processes cannot share a run on this device, or this machine has too few GPUs.
+            UsageError: processes cannot share a run on this device.
             GanlabError: the others cannot be reached.
         """
         if self.world == 1:
@@ -104,7 +106,7 @@ class Processes:
             return
         import torch.distributed
 
-        backend = self._choose_backend(device)
+        backend = _choose_backend(device, one_gpu)
         try:
             torch.distributed.init_process_group(
                 backend, timeout=patience, world_size=self.world, rank=self.rank
@@ -315,27 +317,6 @@ class Processes:
             "does this; it has to take its randomness from the game"
         )
 
-    def _choose_backend(self, device: torch.device) -> str:
-        """Return which libraries carry the messages, and make this process's GPU the current one.
-
-        Raises:
-            UsageError: there is no library for the device, or no GPU for this process.
-        """
-        import torch
-
-        if device.type == "cpu":
-            return "gloo"
-        if device.type != "cuda":
-            raise UsageError(f'several processes share a run on "cuda" or "cpu" only, not on "{device.type}"')
-        index = self.local_rank if device.index is None else device.index
-        if index >= torch.cuda.device_count():
-            raise UsageError(
-                f"local rank {self.local_rank} wants GPU {index}, but this machine has "
-                f"{torch.cuda.device_count()}: start at most one process for each (--nproc-per-node)"
-            )
-        torch.cuda.set_device(index)
-        return "cpu:gloo,cuda:nccl"
-
     def _rows_of(self, rank: int, count: int) -> slice:
         return slice(rank * count // self.world, (rank + 1) * count // self.world)
 
@@ -362,6 +343,24 @@ class Processes:
             yield
         except RuntimeError as error:
             raise lost_touch(self.rank, self.world, self._peers, error) from error
+
+
+def _choose_backend(device: torch.device, one_gpu: bool) -> str:
+    """Return which libraries carry the messages, and make a GPU the current one.
+
+    NCCL refuses two processes on one GPU; gloo carries their messages over the CPU.
+
+    Raises:
+        UsageError: there is no library for the device.
+    """
+    import torch
+
+    if device.type == "cpu":
+        return "gloo"
+    if device.type != "cuda":
+        raise UsageError(f'several processes share a run on "cuda" or "cpu" only, not on "{device.type}"')
+    torch.cuda.set_device(device)
+    return "gloo" if one_gpu else "cpu:gloo,cuda:nccl"
 
 
 def _scatter(flat: Tensor, tensors: Sequence[Tensor]) -> None:

@@ -9,6 +9,7 @@ from ganlab.data.preparation import Data, find
 from ganlab.engine.assembly import make_networks
 from ganlab.engine.engine import Engine
 from ganlab.engine.memory_estimate import estimate
+from ganlab.engine.precision import names_one_gpu
 from ganlab.processes import Processes
 from ganlab.runs.directory import RunDirectory
 from ganlab.runs.reading import Run
@@ -49,7 +50,8 @@ def run_experiment(experiment: Experiment, plan: Plan, *, quiet: bool = False) -
     networks = make_networks(experiment, unpacked.spec, processes)
     estimate(experiment, unpacked, networks, processes).require_room()
     data = unpacked.pack(progress=processes.local_rank == 0 and not quiet)
-    with StopRequest(processes) as stop, processes.join(networks.device):
+    one_gpu = names_one_gpu(experiment.settings.training.device)
+    with StopRequest(processes) as stop, processes.join(networks.device, one_gpu=one_gpu):
         require_same_data(data, processes)
         with find_start(experiment, plan, data, processes, networks.device) as (start, directory):
             if not start.finished:

@@ -21,9 +21,10 @@ from ganlab.engine import assembly, networks
 from ganlab.engine.engine import Engine
 from ganlab.engine.guard import Guard
 from ganlab.engine.meter import Meter
-from ganlab.engine.precision import choose_device, has_native_bf16
+from ganlab.engine.precision import choose_device, has_native_bf16, names_one_gpu
 from ganlab.errors import UsageError
 from ganlab.processes import Processes
+from ganlab.processes.collectives import _choose_backend
 from ganlab.runs.environment import describe_environment
 from ganlab.training.changes import changes_of_machine
 from ganlab.training.session import run_experiment
@@ -133,8 +134,22 @@ def test_each_process_takes_the_gpu_of_its_local_rank(monkeypatch: pytest.Monkey
     gpus(monkeypatch, 2)
     ranks = [Processes(rank, 4, rank % 2, local_world=2) for rank in range(4)]
     assert [choose_device("auto", each).index for each in ranks] == [0, 1, 0, 1]
-    with pytest.raises(UsageError, match="a GPU of its own"):
-        choose_device("cuda:1", ranks[0])
+
+
+def test_processes_share_the_gpu_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus(monkeypatch, 2)
+    current: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    ranks = [Processes(rank, 2, rank, local_world=2) for rank in range(2)]
+    for wish, devices, backend in (
+        ("cuda", ["cuda:0", "cuda:1"], "cpu:gloo,cuda:nccl"),
+        ("cuda:1", ["cuda:1", "cuda:1"], "gloo"),  # NCCL refuses two processes on one GPU
+    ):
+        chosen = [choose_device(wish, each) for each in ranks]
+        assert [str(device) for device in chosen] == devices
+        one_gpu = names_one_gpu(wish)
+        assert {_choose_backend(device, one_gpu) for device in chosen} == {backend}
+        assert current[-2:] == chosen
 
 
 @pytest.mark.parametrize("rank", [0, 1])
@@ -144,7 +159,7 @@ def test_more_processes_than_gpus_are_told_so_alike(rank: int, monkeypatch: pyte
         monkeypatch.setenv(name, str(value))
     monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
     monkeypatch.setenv("MASTER_PORT", "29500")
-    with pytest.raises(UsageError, match=r"2 processes .* finds 1 CUDA devices: start at most one .*nproc"):
+    with pytest.raises(UsageError, match=r"2 processes .* finds 1 CUDA devices: start at most one .*cuda:0"):
         choose_device("auto", Processes.from_environment())
 
 
