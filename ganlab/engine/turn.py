@@ -18,7 +18,7 @@ from ganlab.engine.loss import Loss
 from ganlab.engine.meter import Meter
 from ganlab.engine.networks import Networks, freeze
 from ganlab.engine.player import Player, PlayerName
-from ganlab.errors import ComponentError
+from ganlab.errors import ComponentError, UsageError
 from ganlab.processes import Processes
 
 __all__ = ["Term", "Turn", "speaks_to"]
@@ -207,7 +207,7 @@ class Turn:
         )
         # A loss over the whole batch is no share of anything: what it gives these rows is all they get.
         weighted = [value * (1 if each else share) for value, each in zip(values, coupled, strict=True)]
-        torch.autograd.backward(torch.stack(weighted).sum())
+        _differentiate(torch.stack(weighted).sum())
         observed = {name: part.detach() for named in parts for name, part in named.items()}
         observed[tags.total_loss(self.player.name)] = torch.stack(values).sum().detach()
         if self.player.name == "discriminator":
@@ -217,6 +217,24 @@ class Turn:
             if any(term.loss.log_odds for term in terms):
                 observed |= balance(game)
         return {name: value * share for name, value in observed.items()}
+
+
+def _differentiate(objective: torch.Tensor) -> None:
+    """Add an objective's gradients to those of the weights.
+
+    Raises:
+        UsageError: a gradient's gradient is asked for where torch has none.
+    """
+    try:
+        torch.autograd.backward(objective)
+    except RuntimeError as error:
+        if "derivative for batch_norm_backward" not in str(error):
+            raise
+        raise UsageError(
+            "a loss differentiates a gradient, as penalties do, and torch cannot do that through batch "
+            "normalisation that is synchronised between GPUs: give that network another one, as in "
+            'discriminator.normalisation = "layer", or train in one process'
+        ) from error
 
 
 def mean_logits(game: Game) -> dict[str, torch.Tensor]:

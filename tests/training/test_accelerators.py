@@ -207,3 +207,15 @@ def test_steps_that_a_checkpoint_waits_for_are_no_gift(
     (line,) = (run.path / "metrics.jsonl").read_text().splitlines()
     # An accelerator plays what is queued while the host waits in each of the checkpoints.
     assert json.loads(line)["speed/images_per_second"] <= steps * batch / (steps * pause)
+
+
+def test_a_penalty_is_told_that_synchronised_batch_normalisation_cannot_be_differentiated_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def backward(_: torch.Tensor) -> None:  # as torch's SyncBatchNorm has it, which no CPU can compute
+        raise RuntimeError("derivative for batch_norm_backward_elemt is not implemented")
+
+    monkeypatch.setattr(torch.autograd, "backward", backward)
+    (tmp_path / "x.toml").write_text(experiment("penalties"))
+    with pytest.raises(UsageError, match="synchronised between GPUs"):
+        run_experiment(load_experiment(tmp_path / "x.toml"), Plan(tmp_path / "runs"), quiet=True)
