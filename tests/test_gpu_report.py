@@ -1,0 +1,90 @@
+"""The command that runs all that needs a GPU, as far as that shows without one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from importlib.metadata import Distribution, PathDistribution
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+FOLDER = Path(__file__).parent / "gpu"
+
+
+@pytest.fixture
+def report(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(FOLDER)
+    return import_module("report")
+
+
+def test_what_needs_a_device_is_skipped_and_says_so(
+    report: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr(sys, "argv", ["report.py", "--out", str(tmp_path), "--only", "device"])
+    with pytest.raises(SystemExit) as ended:
+        report.main()
+    assert not ended.value.code
+    printed = capsys.readouterr().out
+    assert printed == (tmp_path / "report.md").read_text()
+    (line,) = (line for line in printed.splitlines() if line.startswith("- **passed** device: "))
+    assert "skipped" in line and "no CUDA device" in line and "running statistics apart" in line
+    assert "- passed: `test_device.py::test_no_optimizer_moves_after_what_is_not_finite[adam]`" in printed
+
+
+def test_each_part_fails_alone(
+    report: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def part(name: str, code: str) -> object:
+        return report.Part(name, f"The {name} one.", ["-c", code], tests=False)
+
+    parts = [
+        part("hanging", "import time; time.sleep(60)"),
+        part("crashing", "print('half'); raise SystemExit('something broke')"),
+        part("sound", "print('1.5 of 2')"),
+    ]
+    monkeypatch.setattr(report, "parts", lambda: parts)
+    monkeypatch.setattr(report, "machine", lambda: torch.cuda.no_such_thing)
+    monkeypatch.setattr(report, "SPARE_SECONDS", 0.0)
+    monkeypatch.setattr(report, "PART_SHARE", 0.1)
+    monkeypatch.setattr(sys, "argv", ["report.py", "--out", str(tmp_path), "--seconds", "20"])
+    with pytest.raises(SystemExit) as ended:
+        report.main()
+    assert ended.value.code
+    printed = capsys.readouterr().out
+    lines = [line for line in printed.splitlines() if line.startswith("- **")]
+    assert lines[0].startswith("- **failed** hanging: The hanging one. stopped after 2 s")
+    assert lines[1].startswith("- **failed** crashing: The crashing one. exit status 1; half")
+    assert lines[2].startswith("- **passed** sound: The sound one. 1.5 of 2")
+    assert "    something broke" in printed and "could not be described: AttributeError" in printed
+    assert "\n1 passed, 2 failed;" in printed.replace("2 failed, 1 passed", "1 passed, 2 failed")
+
+
+def test_every_file_of_tests_is_a_part(report: ModuleType) -> None:
+    names = {part.name for part in report.parts()}
+    assert names == {"suite", "speed", *(file.stem[len("test_") :] for file in FOLDER.glob("test_*.py"))}
+    suite = next(part for part in report.parts() if part.name == "suite")
+    assert "tests/data/test_feed.py" in suite.command
+    assert all(part.title.endswith(".") for part in report.parts())
+
+
+def test_a_machine_with_all_packages_needs_no_wheels(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    done = subprocess.run(
+        [sys.executable, FOLDER / "prepare.py", site], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(", 0 were missing\n")
+    (folder,) = site.iterdir()
+    made = PathDistribution(folder)
+    plugins = {(entry.name, entry.value) for entry in made.entry_points if entry.group == "ganlab"}
+    declared = {
+        (entry.name, entry.value)
+        for entry in Distribution.from_name("ganlab").entry_points
+        if entry.group == "ganlab"
+    }
+    assert plugins == declared
