@@ -7,6 +7,7 @@ import math
 import torch
 
 from ganlab_augment.chance import Chance
+from ganlab_augment.constants import constant
 
 __all__ = ["recoloured"]
 
@@ -70,6 +71,6 @@ def _about_grey(angles: torch.Tensor) -> torch.Tensor:
     device = angles.device
     identity = torch.eye(3, device=device)
     outer = torch.full((3, 3), 1 / 3, device=device)
-    cross = torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]], device=device) / math.sqrt(3)
+    cross = constant(((0, -1, 1), (1, 0, -1), (-1, 1, 0)), angles) / math.sqrt(3)
     cosine, sine = angles.cos()[:, None, None], angles.sin()[:, None, None]
     return outer + cosine * (identity - outer) + sine * cross

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from ganlab_augment.chance import Chance
+from ganlab_augment.constants import constant
 
 __all__ = ["BANDS", "filtered"]
 
@@ -45,13 +46,13 @@ def filtered(images: torch.Tensor, chance: Chance) -> torch.Tensor:
         images: `(n, C, H, W)`.
         chance: that each band is changed.
     """
-    power = torch.as_tensor(POWER, dtype=torch.float32, device=images.device)
     gains = torch.ones(len(images), len(BANDS), device=images.device)
+    power = constant(tuple(POWER.tolist()), gains)
     for band in range(len(BANDS)):
         factors = torch.ones_like(gains)
         factors[:, band] = chance.factor(DEVIATION)
         gains = gains * factors / (power * factors.square()).sum(1, keepdim=True).sqrt()
-    taps = (gains @ torch.as_tensor(BANDS, dtype=torch.float32, device=images.device)).to(images.dtype)
+    taps = (gains @ constant(tuple(map(tuple, BANDS.tolist())), gains)).to(images.dtype)
     return _convolved(_convolved(images, taps), taps, transposed=True)
 
 

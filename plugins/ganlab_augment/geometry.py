@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from ganlab_augment.chance import Chance
+from ganlab_augment.constants import constant
 from ganlab_augment.resampling import resampled
 
 __all__ = ["blitted", "moved"]
@@ -62,7 +63,7 @@ def affine_maps(chance: Chance, height: int, width: int) -> torch.Tensor:
     inverse = inverse @ _stretch(1 / stretch, stretch)
     inverse = inverse @ _turn(-rare.angle())
     shift = chance.value(chance.draws.randn(2) * SHIFT, otherwise=0.0)
-    pixels = shift * torch.tensor([width, height], device=shift.device)
+    pixels = shift * constant((width, height), shift)
     offset = -(inverse @ pixels[:, :, None])
     return torch.cat([inverse, offset], dim=2)
 

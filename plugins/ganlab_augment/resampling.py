@@ -7,6 +7,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from ganlab_augment.constants import constant
+
 __all__ = ["SYM6", "resampled"]
 
 SYM6 = (
@@ -36,7 +38,7 @@ def resampled(images: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
             the centre, in pixels.
     """
     count, channels, height, width = images.shape
-    kernel = torch.tensor(SYM6, dtype=images.dtype, device=images.device)
+    kernel = constant(SYM6, images)
     kernel = torch.outer(kernel, kernel)[None, None]
     padded = F.pad(images, (PADDING,) * 4, mode="reflect").flatten(0, 1)[:, None]
     large = F.conv_transpose2d(padded, kernel, stride=2)
@@ -65,7 +67,7 @@ def _places(side: int, like: torch.Tensor) -> torch.Tensor:
 
 def _centre(images: torch.Tensor) -> torch.Tensor:
     height, width = images.shape[2:]
-    return torch.tensor([(width - 1) / 2, (height - 1) / 2], dtype=images.dtype, device=images.device)
+    return constant(((width - 1) / 2, (height - 1) / 2), images)
 
 
 def _reflected(places: torch.Tensor, side: int) -> torch.Tensor:
