@@ -40,6 +40,7 @@ class SampleSpec(ABC):
             is none that might have been found.
         is_picture: whether a quantised sample is a picture, uint8 `(1 to 4, H, W)`. Pictures are
             drawn in grids and written as image files; all others are drawn as points.
+        is_plane: whether a sample is a point of the plane, over which a discriminator can be drawn.
         sized_by_image_table: whether `[image]` says how large samples are, and datasets are built
             for that.
     """
@@ -80,6 +81,11 @@ class SampleSpec(ABC):
     @abstractmethod
     def classes(self) -> int:
         """Number of labels; 0 where the data has none."""
+
+    @property
+    def is_plane(self) -> bool:
+        """Whether a sample is a point of the plane."""
+        return False
 
     @property
     def row_shape(self) -> tuple[int, ...]:
@@ -267,6 +273,11 @@ class VectorSpec(SampleSpec):
     def shape(self) -> tuple[int, ...]:
         """Shape of one sample, `(dimension,)`."""
         return (self.dimension,)
+
+    @property
+    def is_plane(self) -> bool:
+        """Whether vectors have two elements."""
+        return self.dimension == 2
 
     @property
     def extent(self) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
-__all__ = ["encode_png", "grid", "scatter", "write_animation", "write_png"]
+__all__ = ["encode_png", "field", "grid", "scatter", "view", "write_animation", "write_png"]
 
 Array: TypeAlias = "NDArray[Any] | torch.Tensor"
 
@@ -35,6 +35,12 @@ _DENSITY_COLOURS = np.array(
     ]
 )
 _POINT_COLOUR = np.array([255.0, 122.0, 66.0])
+
+_REAL_COLOUR = np.array([72.0, 168.0, 120.0])
+_FAKE_COLOUR = np.array([150.0, 112.0, 196.0])
+_DOT_COLOUR = (226, 88, 24)
+_LONGEST_ARROW = 0.18
+"""Of half the picture's side."""
 
 
 def grid(images: Array, columns: int | None = None, padding: int = 2) -> NDArray[np.uint8]:
@@ -83,8 +89,7 @@ def scatter(points: Array, reference: Array, size: int = 512) -> NDArray[np.uint
     from scipy.ndimage import gaussian_filter
 
     real, drawn = _project(_numpy(reference).astype(np.float64), _numpy(points).astype(np.float64))
-    centre = (real.max(0) + real.min(0)) / 2
-    half = max(float((real.max(0) - real.min(0)).max()) / 2 * 1.2, 1e-6)
+    centre, half = view(real)
 
     density = gaussian_filter(_splat(real, centre, half, size), size / 64)
     level = np.sqrt(density / density.max())
@@ -97,6 +102,66 @@ def scatter(points: Array, reference: Array, size: int = 512) -> NDArray[np.uint
     alpha = 1 - np.exp(-1.6 * coverage)[..., None]
     blended: NDArray[np.uint8] = np.rint(picture * (1 - alpha) + _POINT_COLOUR * alpha).astype(np.uint8)
     return blended
+
+
+def view(reference: Array) -> tuple[NDArray[np.float64], float]:
+    """Return the centre `(2,)` of the square that a picture of the plane shows, and half of its side.
+
+    Args:
+        reference: real points, `(M, 2)`, that lie well inside it.
+    """
+    real = _numpy(reference).astype(np.float64)
+    lowest, highest = real.min(0), real.max(0)
+    return (highest + lowest) / 2, max(float((highest - lowest).max()) / 2 * 1.2, 1e-6)
+
+
+def field(
+    logits: Array, points: Array, directions: Array, reference: Array, size: int = 512
+) -> NDArray[np.uint8]:
+    """Draw what a discriminator thinks of the plane, and where it sends generated points.
+
+    Green is taken for real, violet for generated, white is undecided: the colour is tanh(logit / 2),
+    made full where it is strongest. Real points are dark dots; generated ones are orange, each with a
+    line along the gradient of the logit: the way it has to go to be taken for real.
+
+    Args:
+        logits: `(g, g)` on a grid over the `view` of the reference, rows downwards.
+        points: generated points, `(N, 2)`.
+        directions: gradient of the logit at each, `(N, 2)`.
+        reference: real points, `(M, 2)`.
+        size: pixels of a side.
+
+    Returns:
+        uint8 `(size, size, 3)`, the second axis pointing up.
+    """
+    from PIL import Image, ImageDraw
+
+    height = _numpy(logits).astype(np.float64)
+    height = np.tanh(np.nan_to_num(height) / 2)
+    height = height / max(float(np.abs(height).max()), 1e-12)
+    share = np.abs(height)[..., None]
+    colours = np.where(height[..., None] > 0, _REAL_COLOUR, _FAKE_COLOUR)
+    ground = np.rint(_PAPER * (1 - share) + colours * share).astype(np.uint8)
+    # Drawn at twice the size: lines have no antialiasing of their own.
+    large = 2 * size
+    picture = Image.fromarray(ground).resize((large, large), Image.Resampling.BICUBIC)
+    draw = ImageDraw.Draw(picture)
+    centre, half = view(reference)
+
+    def place(given: Array) -> NDArray[np.float64]:
+        found = (_numpy(given).astype(np.float64) - centre) / half * [1, -1]
+        return (found + 1) / 2 * (large - 1)
+
+    for x, y in place(reference):
+        draw.ellipse((x - 1.5, y - 1.5, x + 1.5, y + 1.5), fill=(70, 74, 92))
+    moved = _numpy(directions).astype(np.float64)
+    longest = max(float(np.linalg.norm(moved, axis=1).max(initial=0.0)), 1e-12)
+    ends = place(_numpy(points) + moved * (_LONGEST_ARROW * half / longest))
+    for (x, y), (end_x, end_y) in zip(place(points), ends, strict=True):
+        if np.isfinite((x, y, end_x, end_y)).all():
+            draw.line((x, y, end_x, end_y), fill=_DOT_COLOUR, width=2)
+            draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=_DOT_COLOUR)
+    return np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS))
 
 
 def write_png(path: Path, image: NDArray[np.uint8]) -> None:

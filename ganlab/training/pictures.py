@@ -12,9 +12,10 @@ from torch import nn
 from ganlab.data.preparation import Data
 from ganlab.engine.engine import Engine
 from ganlab.engine.latents import draw_latents, interpolate
+from ganlab.engine.networks import evaluation_mode, freeze
 from ganlab.engine.sampling import run_generator
-from ganlab.engine.streams import Streams
-from ganlab.tracking.pictures import grid, scatter
+from ganlab.engine.streams import Streams, isolated_randomness
+from ganlab.tracking.pictures import field, grid, scatter, view
 from ganlab.training.health import diversity
 
 __all__ = ["Drawn", "Pictures"]
@@ -24,6 +25,16 @@ WALK = 8
 
 POINTS = 2000
 """Samples in a scatter, where one for each sample of a grid would show nothing."""
+
+
+FIELD = 96
+"""Places along a side at which a discriminator of the plane is asked."""
+
+ARROWS = 256
+"""Generated points whose gradients are drawn there."""
+
+REALS = 1000
+"""Real points that are drawn there."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,8 @@ class Pictures:
         engine = self._engine
         samples = self._make(engine.raw_generator, self._latents, self._labels)
         pictures = {"fixed": self._draw(samples)}
+        if self._spec.is_plane and engine.networks.discriminator is not None:
+            pictures["field"] = self._field(engine.networks.discriminator, samples[:ARROWS])
         averaged = engine.averaged_generator
         if averaged is not None:
             samples = self._make(averaged, self._latents, self._labels)
@@ -87,6 +100,27 @@ class Pictures:
         labels = labels if self._engine.networks.generator_takes_labels else None
         samples = torch.cat(list(run_generator(network, latents, labels)))
         return self._spec.quantise(samples).cpu()
+
+    def _field(self, discriminator: nn.Module, points: torch.Tensor) -> NDArray[np.uint8]:
+        """Draw what the discriminator thinks of the plane, a mean over the classes where it takes labels."""
+        networks, classes = self._engine.networks, max(self._spec.classes, 1)
+
+        def logits(places: torch.Tensor) -> torch.Tensor:
+            count = len(places)
+            labels = torch.arange(classes, device=networks.device).repeat_interleave(count)
+            answers = networks.discriminate(places.repeat(classes, 1), labels if self._spec.classes else None)
+            return answers.logits.reshape(classes, count, -1).mean((0, 2))
+
+        centre, half = view(self._real)
+        ticks = torch.from_numpy(np.linspace(-half, half, FIELD)).to(networks.device, torch.float32)
+        rows, columns = torch.meshgrid(-ticks, ticks, indexing="ij")
+        middle = torch.from_numpy(centre).to(networks.device, torch.float32)
+        places = torch.stack([columns, rows], dim=2).reshape(-1, 2) + middle
+        with evaluation_mode(discriminator), freeze(discriminator), isolated_randomness(0):
+            ground = logits(places).detach().reshape(FIELD, FIELD)
+            moving = points.to(networks.device).requires_grad_()
+            (directions,) = torch.autograd.grad(logits(moving).sum(), moving)
+        return field(ground, points, directions, self._real[:REALS])
 
     def _draw(self, samples: torch.Tensor) -> NDArray[np.uint8]:
         if self._spec.is_picture:

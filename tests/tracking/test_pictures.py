@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from ganlab.errors import GanlabError
-from ganlab.tracking.pictures import grid, scatter, write_png
+from ganlab.tracking.pictures import field, grid, scatter, view, write_png
 
 
 def test_a_grid_keeps_every_pixel() -> None:
@@ -53,6 +53,27 @@ def test_a_point_is_where_it_belongs_and_up_is_up() -> None:
     picture = scatter(np.array([[0.6, 0.6]]), RING, size=241)
     # The view spans 1.2 times the ring's radius: 0.6 is half way from the centre to the edge.
     assert glow(picture) == (60, 180)
+
+
+def test_a_field_is_green_for_real_violet_for_generated_and_its_lines_point_along_the_gradient() -> None:
+    columns = np.linspace(-1, 1, 32)
+    logits = np.broadcast_to(4 * columns, (32, 32))
+    none = np.empty((0, 2))
+    ground = field(logits, none, none, RING, size=240).astype(int)
+    left, middle, right = ground[120, 60], ground[120, 120], ground[120, 180]
+    assert left[2] > left[1] + 40 and right[1] > right[2] + 30 and middle.min() > 200
+    point, direction = np.array([[0.0, 0.3]]), np.array([[0.0, 5.0]])
+    drawn = field(logits, point, direction, RING, size=240).astype(int)
+    changed = np.argwhere(np.abs(drawn - ground).max(2) > 40)
+    # From the point a quarter of the half side above the middle, up by the longest line and no further.
+    assert np.abs(changed[:, 1] - 119.5).max() < 4
+    assert changed[:, 0].max() == pytest.approx(90, abs=4)
+    assert changed[:, 0].min() == pytest.approx(90 - 0.18 * 120, abs=4)
+
+
+def test_the_view_holds_the_reference_with_a_margin() -> None:
+    centre, half = view(np.array([[1.0, 2.0], [3.0, 3.0]]))
+    assert centre.tolist() == [2.0, 2.5] and half == pytest.approx(1.2)
 
 
 def test_what_lies_outside_sits_on_the_edge_and_nan_is_left_out() -> None:
