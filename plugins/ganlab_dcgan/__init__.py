@@ -1,7 +1,8 @@
-"""DCGAN (Radford et al., 2016): the convolutional generator and discriminator, and an encoder."""
+"""DCGAN (Radford et al., 2016): the paper's networks, an encoder, and the pair that tutorials build."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
@@ -63,11 +64,45 @@ class EncoderOptions(Options):
     """Slope of the leaky ReLU below zero."""
 
 
+class TutorialGeneratorOptions(Options):
+    """Options of the tutorial's generator."""
+
+    width: int = Field(64, ge=1, le=2**16)
+    """Channels before the last convolution; they double towards the latents."""
+    widest: int = Field(8, ge=1, le=2**16)
+    """Largest multiple of `width`."""
+    blocks: int = Field(4, ge=1, le=8)
+    """Blocks of transposed convolution and batch normalisation, each of which doubles the sides."""
+
+
+class TutorialDiscriminatorOptions(Options):
+    """Options of the tutorial's discriminator."""
+
+    width: int = Field(64, ge=1, le=2**16)
+    """Channels of the first block; they double with every block."""
+    widest: int = Field(8, ge=1, le=2**16)
+    """Largest multiple of `width`."""
+    blocks: int = Field(4, ge=1, le=8)
+    """Blocks of a convolution and a strided one, each of which halves the sides."""
+    slope: float = Field(0.2, ge=0)
+    """Slope of the leaky ReLU below zero."""
+
+
 def _check_size(image: ImageSpec) -> None:
     if not all(SMALLEST <= side <= LARGEST for side in (image.height, image.width)):
         raise ComponentError(
             f"dcgan makes images from {SMALLEST} to {LARGEST} pixels a side, and [image] asks for "
             f"{image.height}×{image.width}"
+        )
+
+
+def _check_blocks(image: ImageSpec, blocks: int) -> None:
+    _check_size(image)
+    if min(image.height, image.width) < 2**blocks:
+        raise ComponentError(
+            f"{blocks} blocks halve the sides {blocks} times, and {image.height}×{image.width} pixels are "
+            f"too few for it; {int(math.log2(min(image.height, image.width)))} is the most",
+            option="blocks",
         )
 
 
@@ -97,9 +132,27 @@ def build_encoder(options: EncoderOptions, image: ImageSpec, latent: LatentSpec)
     return Encoder(image, latent.dim, options.width, options.widest, options.normalisation, options.slope)
 
 
+def build_tutorial_generator(
+    options: TutorialGeneratorOptions, image: ImageSpec, latent: LatentSpec
+) -> nn.Module:
+    """Return the generator, `(N, latent.dim) [, labels] -> (N, C, H, W)` in [-1, 1]."""
+    from ganlab_dcgan.tutorial import TutorialGenerator
+
+    _check_blocks(image, options.blocks)
+    return TutorialGenerator(image, latent.dim, options.width, options.widest, options.blocks)
+
+
+def build_tutorial_discriminator(options: TutorialDiscriminatorOptions, image: ImageSpec) -> nn.Module:
+    """Return the discriminator, `(N, C, H, W) [, labels] -> (N,)`."""
+    from ganlab_dcgan.tutorial import TutorialDiscriminator
+
+    _check_blocks(image, options.blocks)
+    return TutorialDiscriminator(image, options.width, options.widest, options.blocks, options.slope)
+
+
 @hookimpl
 def ganlab_generators() -> Iterator[GeneratorComponent]:
-    """Offer the generator."""
+    """Offer the generators."""
     yield GeneratorComponent(
         name="dcgan",
         summary="Transposed convolutions from a latent to 16–256 pixels (Radford et al., 2016)",
@@ -107,16 +160,30 @@ def ganlab_generators() -> Iterator[GeneratorComponent]:
         build=build_generator,
         takes_labels=True,
     )
+    yield GeneratorComponent(
+        name="dcgan-tutorial",
+        summary="A dense layer to 4×4, four transposed convolutions with BN, a last convolution",
+        options=TutorialGeneratorOptions,
+        build=build_tutorial_generator,
+        takes_labels=True,
+    )
 
 
 @hookimpl
 def ganlab_discriminators() -> Iterator[DiscriminatorComponent]:
-    """Offer the discriminator."""
+    """Offer the discriminators."""
     yield DiscriminatorComponent(
         name="dcgan",
         summary="Strided convolutions to one logit (Radford et al., 2016)",
         options=DiscriminatorOptions,
         build=build_discriminator,
+        takes_labels=True,
+    )
+    yield DiscriminatorComponent(
+        name="dcgan-tutorial",
+        summary="Four blocks of convolution and strided convolution with BN, average pooling, a dense layer",
+        options=TutorialDiscriminatorOptions,
+        build=build_tutorial_discriminator,
         takes_labels=True,
     )
 

@@ -19,7 +19,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from ganlab import ImageSpec
 
-__all__ = ["Discriminator", "Encoder", "Generator"]
+__all__ = ["Discriminator", "Encoder", "Generator", "crop", "initialise", "stage_widths"]
 
 BASE = 4
 """Sides of the smallest feature map are at least this and below twice this, on the shorter side."""
@@ -33,6 +33,13 @@ def halvings(image: ImageSpec) -> int:
 def stage_widths(count: int, width: int, widest: int) -> list[int]:
     """Return the channels of `count` stages from fine to coarse: doubling, up to `widest` times `width`."""
     return [width * min(2**stage, widest) for stage in range(count)]
+
+
+def crop(images: torch.Tensor, image: ImageSpec) -> torch.Tensor:
+    """Return the middle of images `(N, C, H, W)`, as large as `image` says."""
+    top = (images.shape[2] - image.height) // 2
+    left = (images.shape[3] - image.width) // 2
+    return images[:, :, top : top + image.height, left : left + image.width]
 
 
 class Generator(nn.Module):
@@ -70,16 +77,13 @@ class Generator(nn.Module):
             ]
         layers += [*_upsample(widths[-1], image.channels, upsampling, bias=True), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
-        self.apply(_initialise)
+        self.apply(initialise)
 
     def forward(self, latents: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Return images in [-1, 1]; where a side is not a multiple of the stride, the middle of them."""
         if self.embedding is not None and labels is not None:
             latents = torch.cat([latents, self.embedding(labels)], dim=1)
-        images: torch.Tensor = self.layers(latents[:, :, None, None])
-        top = (images.shape[2] - self.image.height) // 2
-        left = (images.shape[3] - self.image.width) // 2
-        return images[:, :, top : top + self.image.height, left : left + self.image.width]
+        return crop(self.layers(latents[:, :, None, None]), self.image)
 
 
 class Body(nn.Module):
@@ -134,7 +138,7 @@ class Discriminator(nn.Module):
         self.body = Body(image, width, widest, normalisation, slope)
         self.head = nn.Conv2d(self.body.channels, 1, self.body.size)
         self.embedding = nn.Embedding(image.classes, self.body.channels) if image.classes else None
-        self.apply(_initialise)
+        self.apply(initialise)
         if normalisation == "spectral":
             for module in list(self.modules()):
                 if isinstance(module, nn.Conv2d | nn.Embedding):
@@ -161,7 +165,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.body = Body(image, width, widest, normalisation, slope)
         self.head = nn.Conv2d(self.body.channels, 2 * latent_dim, self.body.size)
-        self.apply(_initialise)
+        self.apply(initialise)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return mean and log-variance."""
@@ -186,9 +190,9 @@ def _finish(channels: int, normalisation: str, activation: nn.Module) -> list[nn
     return [*normalisations.get(normalisation, []), activation]
 
 
-def _initialise(module: nn.Module) -> None:
+def initialise(module: nn.Module) -> None:
     """Draw weights from N(0, 0.02) and scales from N(1, 0.02), as the paper's code does."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Embedding):
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | nn.Embedding):
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, nn.BatchNorm2d | nn.InstanceNorm2d | nn.GroupNorm):
         nn.init.normal_(module.weight, 1.0, 0.02)

@@ -13,9 +13,13 @@ from ganlab_dcgan import (
     DiscriminatorOptions,
     EncoderOptions,
     GeneratorOptions,
+    TutorialDiscriminatorOptions,
+    TutorialGeneratorOptions,
     build_discriminator,
     build_encoder,
     build_generator,
+    build_tutorial_discriminator,
+    build_tutorial_generator,
 )
 
 
@@ -94,3 +98,70 @@ def test_labels_change_what_is_made_and_judged(upsampling: str) -> None:
     assert not torch.allclose(images[0], images[1])
     same = images[:1].expand(3, 1, 16, 16)
     assert discriminator(same, torch.arange(3)).unique().numel() == 3
+
+
+CELEBA = ImageSpec(3, 218, 178)
+
+
+@settings(max_examples=15, deadline=None)
+@given(height=st.integers(16, 256), width=st.integers(16, 256), channels=st.sampled_from([1, 3]))
+def test_the_tutorials_networks_take_any_size(height: int, width: int, channels: int) -> None:
+    image, latent = ImageSpec(channels, height, width), LatentSpec(5, "uniform")
+    generator = build_tutorial_generator(TutorialGeneratorOptions(width=2), image, latent)
+    images = generator(torch.rand(2, 5) * 2 - 1)
+    assert images.shape == (2, channels, height, width)
+    assert images.abs().max() <= 1
+    assert build_tutorial_discriminator(TutorialDiscriminatorOptions(width=2), image)(images).shape == (2,)
+
+
+def test_the_tutorials_layers_at_64() -> None:
+    image = ImageSpec(3, 64, 64)
+    generator = build_tutorial_generator(TutorialGeneratorOptions(), image, LatentSpec(100))
+    discriminator = build_tutorial_discriminator(TutorialDiscriminatorOptions(), image)
+    kinds = (nn.Linear, nn.ConvTranspose2d, nn.Conv2d)
+    shapes = [tuple(m.weight.shape) for m in generator.modules() if isinstance(m, kinds)]
+    assert shapes == [
+        (512 * 4 * 4, 100),
+        *[(512, 512, 4, 4), (512, 256, 4, 4), (256, 128, 4, 4), (128, 64, 4, 4)],
+        (3, 64, 3, 3),
+    ]
+    shapes = [tuple(m.weight.shape) for m in discriminator.modules() if isinstance(m, kinds)]
+    assert shapes == [
+        *[(64, 3, 3, 3), (64, 64, 4, 4), (128, 64, 3, 3), (128, 128, 4, 4)],
+        *[(256, 128, 3, 3), (256, 256, 4, 4), (512, 256, 3, 3), (512, 512, 4, 4)],
+        (1, 512),
+    ]
+    for network in (generator, discriminator):
+        scaled = [m.num_features for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+        biases = [len(m.bias) for m in network.modules() if isinstance(m, kinds) and m.bias is not None]
+        weights = sum(m.weight.numel() for m in network.modules() if isinstance(m, kinds))
+        assert parameters(network) == weights + sum(biases) + 2 * sum(scaled)
+    # Every convolution of a block has its batch normalisation, the generator's last one none.
+    assert [sum(isinstance(m, nn.BatchNorm2d) for m in n.modules()) for n in (generator, discriminator)] == [
+        4,
+        8,
+    ]
+
+
+def test_noise_as_large_as_the_image() -> None:
+    latent = LatentSpec(218 * 178 * 3, "uniform")
+    options = TutorialGeneratorOptions(width=1, widest=1, blocks=6)
+    assert build_tutorial_generator(options, CELEBA, latent)(torch.rand(2, latent.dim)).shape == (
+        2,
+        *CELEBA.shape,
+    )
+
+
+def test_more_blocks_than_the_image_has_halvings_are_refused() -> None:
+    with pytest.raises(ComponentError, match=r"6 blocks .* 64×32 pixels .* 5 is the most") as caught:
+        build_tutorial_discriminator(TutorialDiscriminatorOptions(blocks=6), ImageSpec(3, 64, 32))
+    assert caught.value.option == "blocks"
+
+
+def test_labels_change_what_the_tutorials_networks_make_and_judge() -> None:
+    image = ImageSpec(1, 16, 16, classes=3)
+    generator = build_tutorial_generator(TutorialGeneratorOptions(width=2), image, LatentSpec(8)).eval()
+    discriminator = build_tutorial_discriminator(TutorialDiscriminatorOptions(width=2), image).eval()
+    images = generator(torch.randn(1, 8).expand(3, 8), torch.arange(3))
+    assert not torch.equal(images[0], images[1])
+    assert discriminator(images[:1].expand(3, 1, 16, 16), torch.arange(3)).unique().numel() == 3
