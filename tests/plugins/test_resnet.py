@@ -48,9 +48,8 @@ def test_any_size_and_channel_count(height: int, width: int, channels: int) -> N
 
 def test_sngans_parameters_at_64() -> None:
     image = ImageSpec(3, 64, 64)
-    with torch.device("meta"):
-        generator = build_generator(GeneratorOptions(), image, LatentSpec(128))
-        discriminator = build_discriminator(DiscriminatorOptions(spectral=False), image)
+    generator = build_generator(GeneratorOptions(), image, LatentSpec(128))
+    discriminator = build_discriminator(DiscriminatorOptions(spectral=False), image)
     blocks = sum(
         2 * coarse
         + convolution(coarse, fine)
@@ -70,9 +69,8 @@ def test_sngans_parameters_at_64() -> None:
 
 def test_channels_stop_at_the_widest_as_sngans_do_at_128() -> None:
     image = ImageSpec(3, 128, 128)
-    with torch.device("meta"):
-        generator = build_generator(GeneratorOptions(), image, LatentSpec(128))
-        discriminator = build_discriminator(DiscriminatorOptions(spectral=False), image)
+    generator = build_generator(GeneratorOptions(), image, LatentSpec(128))
+    discriminator = build_discriminator(DiscriminatorOptions(spectral=False), image)
     assert [block.first.weight.shape[:2] for block in generator.blocks] == [
         *[(1024, 1024), (512, 1024), (256, 512), (128, 256), (64, 128)]
     ]
