@@ -82,6 +82,18 @@ class TrainedGenerator:
             latents=latents,
         )
 
+    def truncate(self, share: float) -> None:
+        """Let all further samples keep a share of their distance from the typical one.
+
+        Raises:
+            UsageError: the generator has no `truncation`.
+        """
+        if not hasattr(self.network, "truncation"):
+            raise UsageError(
+                "this run's generator cannot trade variety for quality: it has no attribute `truncation`"
+            )
+        self.network.truncation = share  # type: ignore[assignment]  # a plain float, no module
+
     def label_of(self, given: str) -> int:
         """Return the label that a class's name, or its number from 0, stands for.
 

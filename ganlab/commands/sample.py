@@ -81,6 +81,13 @@ _NAME_IN_DIRECTORY = {
     help="The class of all, for a generator that takes labels: its name, or its number from 0; an unknown "
     "one lists them.  [default: the classes take turns]",
 )
+@click.option(
+    "--truncation",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Draw samples towards the typical one, for a generator that can: better ones and fewer kinds. 1 "
+    "leaves them alone, 0 makes them all alike.",
+)
 @click.option("--raw", is_flag=True, help="Use the generator's own weights instead of their average.")
 @click.option(
     "--force", is_flag=True, help="Write into a directory that is not empty, or over a file that is there."
@@ -94,6 +101,7 @@ def command(
     checkpoint: str | None,
     file_format: _Format | None,
     label: str | None,
+    truncation: float | None,
     raw: bool,
     force: bool,
     runs: Path,
@@ -110,6 +118,8 @@ def command(
     trained = restore_generator(find_run(run, runs), which, ema=False if raw else None)
     chosen = _choose_format(target, trained.spec)
     number = None if label is None else trained.label_of(label)
+    if truncation is not None:
+        trained.truncate(truncation)
     batches = trained.generate(count, seed=seed, label=number, walk=chosen in ("gif", "webp"))
     with (
         _arriving_whole(target.path, is_file=target.is_file) as directory,

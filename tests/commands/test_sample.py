@@ -88,10 +88,11 @@ class Told(nn.Module):
     def __init__(self, dim, shape):
         super().__init__()
         self.shape = shape
+        self.truncation = 1.0
         self.layer = nn.Linear(dim, torch.Size(shape).numel())
 
     def forward(self, latents, labels):
-        noise = torch.tanh(self.layer(latents)).view(-1, *self.shape)
+        noise = self.truncation * torch.tanh(self.layer(latents)).view(-1, *self.shape)
         return labels.view(-1, 1, 1, 1) / 20 + noise / 100
 """
 
@@ -105,9 +106,10 @@ def written(directory: Path, dataset: str = "") -> Path:
     return directory / "x.toml"
 
 
-def trained(directory: Path, dataset: str = "") -> Path:
+def trained(directory: Path, dataset: str = "", *arguments: str) -> Path:
     written(directory, dataset)
-    assert run(["run", str(directory / "x.toml"), "--runs", str(directory / "runs"), "--quiet"]) == 0
+    runs = str(directory / "runs")
+    assert run(["run", str(directory / "x.toml"), "--runs", runs, "--quiet", *arguments]) == 0
     (path,) = (directory / "runs").glob("*/*/")
     return path
 
@@ -286,3 +288,27 @@ def test_force_writes_over_a_file(digits: Path, tmp_path: Path) -> None:
         pass
     assert run(["sample", str(digits), "--count", "2", "--out", str(tmp_path / "a.zip"), "--force"]) == 0
     assert len(ImageFiles(tmp_path / "a.zip")) == 2
+
+
+def test_truncation_makes_samples_of_a_class_alike(digits: Path, tmp_path: Path) -> None:
+    spreads = []
+    for share in ("1", "0.5", "0"):
+        out = tmp_path / f"{share}.npy"
+        sampled(digits, out, "--label", "3", "--truncation", share)
+        spreads.append(np.load(out).astype(float).std(axis=0).mean())
+    assert spreads[0] > spreads[1] > spreads[2] == 0
+    sampled(digits, tmp_path / "none.npy", "--label", "3")
+    assert np.array_equal(np.load(tmp_path / "none.npy"), np.load(tmp_path / "1.npy"))
+
+
+def test_a_generator_that_cannot_truncate_says_so(
+    partly: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_dcgan = ("--set", "generator.name=dcgan", "--set", "generator.width=2")
+    path = trained(tmp_path, 'name = "partly"', *of_dcgan)
+    message = refused(capsys, path, "--out", tmp_path / "a.png", "--truncation", "0.5")
+    assert "cannot trade variety for quality: it has no attribute `truncation`" in message
+    assert not (tmp_path / "a.png").exists()
+    assert "1.5 is not in the range" in refused(
+        capsys, partly, "--out", tmp_path / "a.png", "--truncation", "1.5"
+    )
