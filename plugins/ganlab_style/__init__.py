@@ -1,0 +1,105 @@
+"""StyleGAN2 (Karras et al., 2020): styles that modulate convolutions, and a residual discriminator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from ganlab import (
+    ComponentError,
+    DiscriminatorComponent,
+    GeneratorComponent,
+    ImageSpec,
+    LatentSpec,
+    Options,
+    hookimpl,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+SMALLEST, LARGEST = 16, 1024
+
+
+class GeneratorOptions(Options):
+    """Options of the style-based generator; the paper's at 1024×1024 has `width` 32 and `widest` 16."""
+
+    width: int = Field(64, ge=1, le=2**14)
+    """Channels at full size; they double towards the smallest feature map."""
+    widest: int = Field(8, ge=1, le=2**14)
+    """Largest multiple of `width`."""
+    style: int = Field(512, ge=1, le=2**14)
+    """Elements of a style w, and units of the mapping network's layers."""
+    mapping: int = Field(8, ge=1, le=64)
+    """Layers of the mapping network; later work makes do with 2 (Karras et al., 2020b)."""
+    noise: bool = True
+    """Add noise after every convolution, fresh for each image, with a learned strength that starts at 0."""
+
+
+class DiscriminatorOptions(Options):
+    """Options of the residual discriminator; the paper's at 1024×1024 has `width` 32 and `widest` 16."""
+
+    width: int = Field(64, ge=1, le=2**14)
+    """Channels at full size; they double at every halving."""
+    widest: int = Field(8, ge=1, le=2**14)
+    """Largest multiple of `width`."""
+    group: int = Field(4, ge=0, le=2**14)
+    """Samples of a batch whose spread a sample is shown beside its own features; 0 shows none."""
+
+
+def _check_size(image: ImageSpec) -> None:
+    if not all(SMALLEST <= side <= LARGEST for side in (image.height, image.width)):
+        raise ComponentError(
+            f"style makes images from {SMALLEST} to {LARGEST} pixels a side, and [image] asks for "
+            f"{image.height}×{image.width}"
+        )
+
+
+def build_generator(options: GeneratorOptions, image: ImageSpec, latent: LatentSpec) -> nn.Module:
+    """Return the generator, `(N, latent.dim) [, labels] -> (N, C, H, W)` in [-1, 1]."""
+    from ganlab_style.networks import Generator
+
+    _check_size(image)
+    return Generator(
+        image,
+        latent.dim,
+        options.width,
+        options.widest,
+        style=options.style,
+        mapping=options.mapping,
+        noise=options.noise,
+    )
+
+
+def build_discriminator(options: DiscriminatorOptions, image: ImageSpec) -> nn.Module:
+    """Return the discriminator, `(N, C, H, W) [, labels] -> (N,)`."""
+    from ganlab_style.networks import Discriminator
+
+    _check_size(image)
+    return Discriminator(image, options.width, options.widest, options.group)
+
+
+@hookimpl
+def ganlab_generators() -> Iterator[GeneratorComponent]:
+    """Offer the generator."""
+    yield GeneratorComponent(
+        name="style",
+        summary="StyleGAN2: a mapping network, modulated convolutions, noise (Karras et al., 2020)",
+        options=GeneratorOptions,
+        build=build_generator,
+        takes_labels=True,
+    )
+
+
+@hookimpl
+def ganlab_discriminators() -> Iterator[DiscriminatorComponent]:
+    """Offer the discriminator."""
+    yield DiscriminatorComponent(
+        name="style",
+        summary="StyleGAN2: residual blocks that see the spread of a group of samples (Karras et al., 2020)",
+        options=DiscriminatorOptions,
+        build=build_discriminator,
+        takes_labels=True,
+    )
