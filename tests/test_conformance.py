@@ -69,6 +69,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "r3gan": {"width": 4, "widest": 2, "group": 4},
     "resnet": {"width": 2},
     "style": {"width": 2},
+    "soft-tree": {"width": 2, "depth": 3, "trees": 2},
     "mlp": {"width": 8},
     "faces": {"count": 20, "labels": "smile"},
     "gaussians": {"count": 50, "labels": True},
