@@ -67,6 +67,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "dcgan": {"width": 4},
     "dcgan-tutorial": {"width": 4},
     "fastgan": {"width": 2},
+    "patchgan": {"width": 2},
     "r3gan": {"width": 4, "widest": 2, "group": 4},
     "resnet": {"width": 2},
     "style": {"width": 2},
