@@ -71,6 +71,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "r3gan": {"width": 4, "widest": 2, "group": 4},
     "resnet": {"width": 2},
     "style": {"width": 2},
+    "vit": {"width": 12, "depth": 1},
     "soft-tree": {"width": 2, "depth": 3, "trees": 2},
     "mlp": {"width": 8},
     "faces": {"count": 20, "labels": "smile"},
