@@ -134,6 +134,12 @@ def test_networks_are_tried_on_what_the_author_names() -> None:
     assert {image.classes for image, _ in seen} == {0, 3}
 
 
+def test_losses_are_tried_on_noise_as_large_as_the_image() -> None:
+    image = ImageSpec(3, 218, 178)
+    [loss] = [each for each in BUILT_IN if each.name == "non-saturating"]
+    check_component(loss, spec=image, latent=LatentSpec(218 * 178 * 3, "uniform"))
+
+
 # What is broken, one thing at a time.
 
 Case = tuple[Component, str]

@@ -88,10 +88,10 @@ class _Generator(nn.Module):
     def __init__(self, spec: SampleSpec, latent: LatentSpec) -> None:
         super().__init__()
         self.shape = spec.shape
-        self.layer = nn.Linear(latent.dim, math.prod(spec.shape))
+        self.layers = _narrow(latent.dim, math.prod(spec.shape))
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
-        return torch.tanh(self.layer(latents)).view(-1, *self.shape)
+        return torch.tanh(self.layers(latents)).view(-1, *self.shape)
 
 
 class _Discriminator(nn.Module):
@@ -111,8 +111,13 @@ class _Discriminator(nn.Module):
 class _Encoder(nn.Module):
     def __init__(self, spec: SampleSpec, latent: LatentSpec) -> None:
         super().__init__()
-        self.layer = nn.Linear(math.prod(spec.shape), 2 * latent.dim)
+        self.layers = _narrow(math.prod(spec.shape), 2 * latent.dim)
 
     def forward(self, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        mean, log_variance = self.layer(samples.flatten(1)).chunk(2, dim=1)
+        mean, log_variance = self.layers(samples.flatten(1)).chunk(2, dim=1)
         return mean, log_variance
+
+
+def _narrow(inputs: int, outputs: int) -> nn.Sequential:
+    """Return a linear map whose weights grow with the sizes, not with their product: either may be large."""
+    return nn.Sequential(nn.Linear(inputs, HIDDEN), nn.Linear(HIDDEN, outputs))
