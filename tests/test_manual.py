@@ -85,7 +85,7 @@ def test_all_of_them_in_one_run(pasted: Path) -> None:
     (table,) = (pasted / "runs").rglob("scalars.csv")
     with table.open() as file:
         tags = {row["tag"] for row in csv.DictReader(file)}
-    assert {"loss/discriminator/r2", "loss/generator/relativistic"} <= tags
+    assert {"loss/discriminator/fake-gradient", "loss/generator/pairwise"} <= tags
     assert any(tag.startswith("evaluation/sliced-wasserstein/") for tag in tags)
 
 
@@ -107,14 +107,14 @@ def line_of(text: str, word: str) -> int:
 
 
 def test_the_conformance_error_that_is_shown_is_the_error(pasted: Path) -> None:
-    source = FILES["relativistic.py"].replace("game.real_logits).mean()", "game.real_logits).sum()", 1)
+    source = FILES["pairwise.py"].replace("game.real_logits).mean()", "game.real_logits).sum()", 1)
     (pasted / "summing").mkdir()
     (pasted / "summing" / "summing_losses.py").write_text(source)
     found = offers(pasted / "summing", "summing_losses.py")
-    (relativistic,) = [offer for offer in found if offer.component.name == "relativistic"]
+    (pairwise,) = [offer for offer in found if offer.component.name == "pairwise"]
     (shown,) = [content for _, content in BLOCKS if content.startswith("ConformanceError: ")]
     with pytest.raises(AssertionError) as caught:
-        check_component(relativistic.component)
+        check_component(pairwise.component)
     assert " ".join(shown.split()) == f"ConformanceError: {caught.value}"
 
 

@@ -3,73 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+import sys
+from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
-from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from ganlab import LatentSpec, Loss
-from ganlab.data.feed import Batch
-from ganlab.engine.game import Fakes, Game, TurnSamples
-from ganlab.engine.networks import Networks
+sys.path.insert(0, str(Path(__file__).parent))
+from playing import play
+
 from ganlab_adversarial.losses import LOSSES
 from ganlab_penalties.losses import R1, GradientPenalty
 from ganlab_vae.losses import Elbo
 
 REAL_LOGITS = torch.tensor([2.0, -1.0, 0.5])
 FAKE_LOGITS = torch.tensor([-3.0, 1.5, 0.25])
-
-
-class Stub(nn.Module):
-    """Anything callable as a network."""
-
-    def __init__(self, function: Any) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, *arguments: torch.Tensor) -> Any:
-        return self.function(*arguments)
-
-
-def play(
-    player: Literal["discriminator", "generator"],
-    loss: Loss,
-    *,
-    real: torch.Tensor,
-    fake: torch.Tensor,
-    judge: Any = None,
-    encode: Any = None,
-    generate: Any = None,
-) -> Any:
-    networks = Networks(
-        generator=Stub(generate or (lambda latents: fake)),
-        discriminator=None if judge is None else Stub(judge),
-        encoder=None if encode is None else Stub(encode),
-        generator_takes_labels=False,
-        discriminator_takes_labels=False,
-        device=torch.device("cpu"),
-        dtype=torch.float32,
-    )
-    samples = TurnSamples(
-        lambda: Batch(real, None),
-        Fakes(lambda: torch.zeros(len(fake), 2), lambda: None),
-        batch_size=len(real),
-        rows=slice(0, len(real)),
-        rng=torch.Generator().manual_seed(0),
-        device=torch.device("cpu"),
-    )
-    game = Game(
-        player,
-        networks,
-        samples,
-        rows=slice(0, len(real)),
-        step=0,
-        latent=LatentSpec(2),
-        leaves=loss.differentiates,
-    )
-    return getattr(loss, player)(game)
 
 
 def on_logits(player: Literal["discriminator", "generator"], name: str) -> float:

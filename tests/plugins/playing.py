@@ -1,0 +1,188 @@
+"""One turn at a loss, with hand-made samples and networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
+
+import torch
+from torch import nn
+
+from ganlab import LatentSpec, Loss, Verdict
+from ganlab.data.feed import Batch
+from ganlab.engine.game import Fakes, Game, TurnSamples, WholeGame
+from ganlab.engine.networks import Networks
+from ganlab.processes import Processes
+
+PlayerName: TypeAlias = Literal["discriminator", "generator"]
+
+
+class Stub(nn.Module):
+    """Anything callable as a network."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *arguments: torch.Tensor) -> Any:
+        return self.function(*arguments)
+
+
+class DoubleGame(Game):
+    """A game whose networks answer in float64, for finite differences."""
+
+    def discriminate(self, samples: torch.Tensor, labels: torch.Tensor | None = None) -> Verdict:
+        answer = self._networks.discriminator(samples)  # type: ignore[misc]
+        return answer if isinstance(answer, Verdict) else Verdict(answer)
+
+    def generate(self, latents: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        samples: torch.Tensor = self._networks.generator(latents)
+        return samples
+
+
+def make_game(
+    player: PlayerName,
+    loss: Loss,
+    *,
+    real: torch.Tensor,
+    fake: torch.Tensor,
+    judge: Any = None,
+    encode: Any = None,
+    generate: Any = None,
+    labels: torch.Tensor | None = None,
+    step: int = 0,
+    rows: slice | None = None,
+) -> Game:
+    """Return a turn of `player`; the generator's latents are the numbers of the fakes."""
+    networks = Networks(
+        generator=Stub(generate or (lambda latents: fake[latents[:, 0].long()])),
+        discriminator=None if judge is None else Stub(judge),
+        encoder=None if encode is None else Stub(encode),
+        generator_takes_labels=False,
+        discriminator_takes_labels=False,
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+    )
+    own = rows or slice(0, len(real))
+    latents = torch.arange(len(fake), dtype=real.dtype)[:, None].expand(-1, 2)
+    cut = None if labels is None else labels[own]
+    samples = TurnSamples(
+        lambda: Batch(real[own], cut),
+        Fakes(lambda: latents[own], lambda: cut),
+        batch_size=len(real),
+        rows=own,
+        rng=torch.Generator().manual_seed(0),
+        device=torch.device("cpu"),
+    )
+    return (DoubleGame if real.dtype == torch.float64 else Game)(
+        player,
+        networks,
+        samples,
+        rows=slice(0, own.stop - own.start),
+        step=step,
+        latent=LatentSpec(2),
+        leaves=loss.differentiates,
+    )
+
+
+def play(player: PlayerName, loss: Loss, **table: Any) -> Any:
+    """Return what a loss makes of a turn; see `make_game`."""
+    return getattr(loss, player)(make_game(player, loss, **table))
+
+
+def on_logits(player: PlayerName, loss: Loss, real: torch.Tensor, fake: torch.Tensor, **table: Any) -> Any:
+    """Return what a loss makes of a turn whose discriminator reads the logits straight off the samples."""
+    return play(player, loss, real=real, fake=fake, judge=lambda samples: samples, **table)
+
+
+def with_features(samples: torch.Tensor) -> Verdict:
+    """Read features `(N, d)` off the samples."""
+    return Verdict(samples.sum(dim=1), features=samples)
+
+
+def require_right_gradient(make: Callable[[], Loss]) -> None:
+    """Hold a penalty's gradient by the discriminator's weights against finite differences.
+
+    Args:
+        make: returns the penalty as it is to be played, anew each time.
+    """
+    draw = torch.Generator().manual_seed(0)
+    real, fake = (torch.randn(4, 3, generator=draw, dtype=torch.float64) for _ in range(2))
+    weights = [
+        torch.randn(*shape, generator=draw, dtype=torch.float64, requires_grad=True)
+        for shape in ((3, 5), (5,))
+    ]
+
+    def penalty(hidden: torch.Tensor, head: torch.Tensor) -> torch.Tensor:
+        def judge(samples: torch.Tensor) -> torch.Tensor:
+            return torch.tanh(samples @ hidden) @ head
+
+        value: torch.Tensor = play("discriminator", make(), real=real, fake=fake, judge=judge)
+        return value
+
+    assert torch.autograd.gradcheck(penalty, weights)
+
+
+class Rehearsal(Processes):
+    """A process that knows nothing of the others, and notes down what it would tell them."""
+
+    def __init__(self, rank: int, world: int) -> None:
+        super().__init__(rank, world)
+        self.told: list[torch.Tensor] = []
+
+    def all_gather(self, own: torch.Tensor, count: int) -> torch.Tensor:
+        self.told.append(own.detach())
+        return torch.cat([own] * count)[:count]
+
+
+class Performance(Processes):
+    """A process that hears what all have told in their rehearsals."""
+
+    def __init__(self, rank: int, told: list[list[torch.Tensor]]) -> None:
+        super().__init__(rank, len(told))
+        self._told = zip(*told, strict=True)
+
+    def all_gather(self, own: torch.Tensor, count: int) -> torch.Tensor:
+        parts = list(next(self._told))
+        parts[self.rank] = own
+        return torch.cat(parts)
+
+
+def require_shared_equally(make: Callable[[], Loss], player: PlayerName) -> None:
+    """Hold a loss that compares samples, in two processes that share a batch, against itself alone.
+
+    Args:
+        make: returns the loss, once for each process.
+        player: whose turn it is.
+    """
+    draw = torch.Generator().manual_seed(0)
+    weight = torch.randn(2, 2, generator=draw, dtype=torch.float64, requires_grad=True)
+    real, fake = (torch.randn(7, 2, generator=draw, dtype=torch.float64) for _ in range(2))
+
+    def table() -> dict[str, Any]:
+        moved = fake if player == "discriminator" else fake @ weight
+        judge = with_features if player == "generator" else lambda x: with_features(torch.tanh(x @ weight))
+        return {"real": real, "fake": moved, "judge": judge, "step": 1}
+
+    def play_as(processes: Processes, loss: Loss) -> tuple[torch.Tensor, torch.Tensor]:
+        own = make_game(player, loss, rows=processes.rows(len(real)), **table())
+        game = WholeGame(own, processes, len(real)) if processes.world > 1 else own
+        value = getattr(loss, player)(game)
+        total = sum(value.values()) if isinstance(value, dict) else value
+        return total.detach(), torch.autograd.grad(total, weight)[0]
+
+    alone, *shared = (make() for _ in range(3))
+    assert alone.couples_samples
+    value, gradient = play_as(Processes(), alone)
+    assert gradient.abs().max() > 0
+    rehearsals = [Rehearsal(rank, 2) for rank in range(2)]
+    for rehearsal in rehearsals:
+        play_as(rehearsal, make())
+    told = [rehearsal.told for rehearsal in rehearsals]
+    values, gradients = zip(
+        *(play_as(Performance(rank, told), loss) for rank, loss in enumerate(shared)), strict=True
+    )
+    torch.testing.assert_close(torch.stack(values), value.expand(2))
+    torch.testing.assert_close(sum(gradients), gradient)
+    for loss in shared:
+        torch.testing.assert_close(loss.state_dict(), alone.state_dict())
