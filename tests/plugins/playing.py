@@ -29,7 +29,7 @@ class Stub(nn.Module):
 
 
 class DoubleGame(Game):
-    """A game whose networks answer in float64, for finite differences."""
+    """A game in float64, for finite differences."""
 
     def discriminate(self, samples: torch.Tensor, labels: torch.Tensor | None = None) -> Verdict:
         answer = self._networks.discriminator(samples)  # type: ignore[misc]
@@ -38,6 +38,12 @@ class DoubleGame(Game):
     def generate(self, latents: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         samples: torch.Tensor = self._networks.generator(latents)
         return samples
+
+    def rand(self, *shape: int) -> torch.Tensor:
+        return super().rand(*shape).double()
+
+    def randn(self, *shape: int) -> torch.Tensor:
+        return super().randn(*shape).double()
 
 
 def make_game(
