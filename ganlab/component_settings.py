@@ -116,6 +116,8 @@ class OptimizerSettings(ComponentSettings):
     """Steps over which the learning rate rises from zero."""
     clip_gradient_norm: float | None = Field(None, gt=0)
     """Largest total gradient norm; longer gradients are scaled down to it."""
+    clip_weights: float | None = Field(None, gt=0)
+    """Largest size of a weight, to which all are clamped after each update; 0.01 in the first WGAN."""
 
 
 class EvaluatorSettings(ComponentSettings):

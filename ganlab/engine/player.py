@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
 
@@ -83,7 +84,7 @@ class Player:
             group["lr"] = self.schedule(step)
 
     def update(self) -> None:
-        """Move the weights by the gradients that are there.
+        """Move the weights by the gradients that are there, and keep them within their bounds.
 
         Raises:
             ComponentCrashError: the optimizer cannot.
@@ -91,6 +92,11 @@ class Player:
         """
         with self.selection.blamed():
             self.optimizer.step()
+        bound = self.selection.settings.clip_weights
+        if bound is not None:
+            with torch.no_grad():
+                for parameter in self.parameters:
+                    parameter.clamp_(-bound, bound)
         self.updates += 1
 
     def state_dict(self) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def changed(base: str, old: str, new: str) -> str:
         ('name = "judge"', 'name = "judge"\n[evaluators.features]\nname = "eyes"\nwidht = 2', 17, "evaluators.0.features.widht", "there is no such key", "did you mean `width`?"),
         ("[training]", "[optimizer.generator]\nname = 'sdg'\n[training]", 12, "optimizer.generator.name", 'there is no optimizer `sdg`', 'did you mean `sgd`?'),
         ("[training]", "[optimizer.generator]\nbetas = [0.5, 1.5]\n[training]", 12, "optimizer.generator.betas.1", "must be a number ≥ 0 and < 1, not 1.5", ""),
-        ("[training]", "[optimizer.generator]\nname = 'sgd'\nbeta = 1\n[training]", 13, "optimizer.generator.beta", "there is no such key", "allowed: clip_gradient_norm, final_fraction"),
+        ("[training]", "[optimizer.generator]\nname = 'sgd'\nbeta = 1\n[training]", 13, "optimizer.generator.beta", "there is no such key", "allowed: clip_gradient_norm, clip_weights, final_fraction"),
         ("[training]", "[optimizer.generator]\nname = 'sgd'\nnesterov = true\n[training]", 11, "optimizer.generator", "`nesterov` needs a `momentum` above 0", ""),
         ("[training]", "[image]\nsize = 8\nwidth = 8\n[training]", 11, "image", "give either `size` or `height` and `width`, not both", ""),
         ('["./world.py"]', '["./world.py", "./gone.py"]', 2, "plugins.1", "there is no file", ""),
