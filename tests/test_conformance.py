@@ -64,6 +64,7 @@ BUILT_IN = [
     and (offer.component.kind, offer.component.name) not in NEEDS_WEIGHTS
 ]
 OPTIONS: dict[str, dict[str, Any]] = {
+    "autoencoder": {"width": 4},
     "dcgan": {"width": 4},
     "dcgan-tutorial": {"width": 4},
     "fastgan": {"width": 2},
