@@ -49,6 +49,9 @@ class DiscriminatorOptions(Options):
     """What follows every hidden convolution but the first; `spectral` normalises all weights instead."""
     slope: float = Field(0.2, ge=0)
     """Slope of the leaky ReLU below zero."""
+    labels: Literal["projection", "classifier"] = "projection"
+    """Where the data has labels: told by projection (Miyato & Koyama, 2018), or guessed by a second head
+    (AC-GAN, Odena et al., 2017), for the loss `auxiliary-classifier`."""
 
 
 class EncoderOptions(Options):
@@ -117,11 +120,13 @@ def build_generator(options: GeneratorOptions, image: ImageSpec, latent: LatentS
 
 
 def build_discriminator(options: DiscriminatorOptions, image: ImageSpec) -> nn.Module:
-    """Return the discriminator, `(N, C, H, W) [, labels] -> (N,)`."""
+    """Return the discriminator, `(N, C, H, W) [, labels] -> Verdict` with logits `(N,)`."""
     from ganlab_dcgan.networks import Discriminator
 
     _check_size(image)
-    return Discriminator(image, options.width, options.widest, options.normalisation, options.slope)
+    return Discriminator(
+        image, options.width, options.widest, options.normalisation, options.slope, options.labels
+    )
 
 
 def build_encoder(options: EncoderOptions, image: ImageSpec, latent: LatentSpec) -> nn.Module:

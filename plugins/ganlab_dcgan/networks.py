@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ganlab import ImageSpec
+from ganlab import ImageSpec, Verdict
 
 __all__ = ["Discriminator", "Encoder", "Generator", "crop", "initialise", "stage_widths"]
 
@@ -121,7 +121,7 @@ class Body(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images to one logit.
+    """Images to one logit, beside the last feature map.
 
     Args:
         image: what to judge.
@@ -129,28 +129,43 @@ class Discriminator(nn.Module):
         widest: largest multiple of `width`.
         normalisation: `batch`, `instance`, `layer`, `spectral` or `none`.
         slope: of the leaky ReLU.
+        labels: `projection`, or `classifier` to name the class instead of being told.
 
-    Shapes: `(N, C, H, W)` [and labels `(N,)`] -> `(N,)`.
+    Shapes: `(N, C, H, W)` [and labels `(N,)`] -> logits `(N,)`, features `(N, channels, *size)` and, from a
+    classifier, class logits `(N, classes)`.
     """
 
-    def __init__(self, image: ImageSpec, width: int, widest: int, normalisation: str, slope: float) -> None:
+    def __init__(
+        self,
+        image: ImageSpec,
+        width: int,
+        widest: int,
+        normalisation: str,
+        slope: float,
+        labels: str = "projection",
+    ) -> None:
         super().__init__()
         self.body = Body(image, width, widest, normalisation, slope)
         self.head = nn.Conv2d(self.body.channels, 1, self.body.size)
-        self.embedding = nn.Embedding(image.classes, self.body.channels) if image.classes else None
+        self.embedding = self.classifier = None
+        if image.classes and labels == "projection":
+            self.embedding = nn.Embedding(image.classes, self.body.channels)
+        if image.classes and labels == "classifier":
+            self.classifier = nn.Conv2d(self.body.channels, image.classes, self.body.size)
         self.apply(initialise)
         if normalisation == "spectral":
             for module in list(self.modules()):
                 if isinstance(module, nn.Conv2d | nn.Embedding):
                     spectral_norm(module)
 
-    def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        """Return logits, higher for images that look real."""
+    def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> Verdict:
+        """Return logits, higher for images that look real, with features and, from a classifier, classes."""
         features = self.body(images)
         logits: torch.Tensor = self.head(features).flatten()
         if self.embedding is not None and labels is not None:
             logits = logits + (self.embedding(labels) * features.mean(dim=(2, 3))).sum(dim=1)
-        return logits
+        class_logits = None if self.classifier is None else self.classifier(features).flatten(1)
+        return Verdict(logits, features, class_logits)
 
 
 class Encoder(nn.Module):

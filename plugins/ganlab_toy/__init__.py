@@ -75,6 +75,9 @@ class MlpDiscriminatorOptions(MlpGeneratorOptions):
 
     activation: Literal["relu", "leaky-relu", "gelu", "tanh"] = "leaky-relu"
     """Nonlinearity after each hidden layer."""
+    labels: Literal["input", "classifier"] = "input"
+    """Where the data has labels: an input beside the sample, or what a second output guesses (AC-GAN,
+    Odena et al., 2017), for the loss `auxiliary-classifier`."""
 
 
 def build_gaussians(options: GaussiansOptions, image: SampleSpec | None = None) -> VectorSource:
@@ -105,7 +108,9 @@ def build_discriminator(options: MlpDiscriminatorOptions, image: SampleSpec) -> 
     """Return an `MlpDiscriminator`."""
     from ganlab_toy.mlp import MlpDiscriminator
 
-    return MlpDiscriminator(image, options.width, options.layers, options.activation, options.normalisation)
+    return MlpDiscriminator(
+        image, options.width, options.layers, options.activation, options.normalisation, options.labels
+    )
 
 
 @hookimpl

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganlab import SampleSpec
+from ganlab import SampleSpec, Verdict
 
 __all__ = ["MlpDiscriminator", "MlpGenerator"]
 
@@ -86,7 +86,7 @@ class MlpGenerator(nn.Module):
 
 
 class MlpDiscriminator(nn.Module):
-    """Samples `(N, *shape)`, labels `(N,)` where the data has them → logits `(N,)`.
+    """Samples `(N, *shape)`, labels `(N,)` where the data has them → logits `(N,)` and the last hidden layer.
 
     Args:
         samples: what a sample is.
@@ -94,17 +94,30 @@ class MlpDiscriminator(nn.Module):
         layers: hidden layers; 0 makes a linear classifier.
         activation: `relu`, `leaky-relu`, `gelu` or `tanh`.
         normalisation: `none`, `layer` or `batch`.
+        labels: `input`, or `classifier` to name the class instead of being told.
     """
 
     def __init__(
-        self, samples: SampleSpec, width: int, layers: int, activation: str, normalisation: str
+        self,
+        samples: SampleSpec,
+        width: int,
+        layers: int,
+        activation: str,
+        normalisation: str,
+        labels: str = "input",
     ) -> None:
         super().__init__()
-        self.classes = samples.classes
-        inputs = math.prod(samples.shape) + self.classes
+        names_classes = samples.classes > 0 and labels == "classifier"
+        self.told_classes = 0 if names_classes else samples.classes
+        inputs = math.prod(samples.shape) + self.told_classes
         self.body = _perceptron(inputs, 1, width, layers, activation, normalisation)
+        self.classifier = nn.Linear(width if layers else inputs, samples.classes) if names_classes else None
 
-    def forward(self, samples: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return logits `(N,)`, higher for more real."""
-        logits: Tensor = self.body(_with_labels(samples.flatten(1), labels, self.classes))
-        return logits.squeeze(1)
+    def forward(self, samples: Tensor, labels: Tensor | None = None) -> Verdict:
+        """Return logits `(N,)`, higher for more real, with features and, from a classifier, class logits."""
+        *hidden, head = self.body
+        features = _with_labels(samples.flatten(1), labels, self.told_classes)
+        for layer in hidden:
+            features = layer(features)
+        class_logits = None if self.classifier is None else self.classifier(features)
+        return Verdict(head(features).squeeze(1), features, class_logits)

@@ -35,7 +35,7 @@ def test_any_size_and_channel_count(height: int, width: int, channels: int) -> N
     images = build_generator(GeneratorOptions(width=2), image, latent)(latents)
     assert images.shape == (2, channels, height, width)
     assert images.abs().max() <= 1
-    assert build_discriminator(DiscriminatorOptions(width=2), image)(images).shape == (2,)
+    assert build_discriminator(DiscriminatorOptions(width=2), image)(images).logits.shape == (2,)
     mean, log_variance = build_encoder(EncoderOptions(width=2), image, latent)(images)
     assert mean.shape == log_variance.shape == (2, 5)
 
@@ -69,7 +69,7 @@ def test_a_size_it_cannot_make_is_named(side: int) -> None:
 def test_every_normalisation_learns(normalisation: str) -> None:
     image = ImageSpec(3, 16, 16)
     network = build_discriminator(DiscriminatorOptions(width=4, normalisation=normalisation), image)  # type: ignore[arg-type]
-    network(torch.randn(4, 3, 16, 16)).sum().backward()
+    network(torch.randn(4, 3, 16, 16)).logits.sum().backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
     expected = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d, "layer": nn.GroupNorm}
     if normalisation in expected:
@@ -97,7 +97,23 @@ def test_labels_change_what_is_made_and_judged(upsampling: str) -> None:
     images = generator(latents, torch.arange(3))
     assert not torch.allclose(images[0], images[1])
     same = images[:1].expand(3, 1, 16, 16)
-    assert discriminator(same, torch.arange(3)).unique().numel() == 3
+    assert discriminator(same, torch.arange(3)).logits.unique().numel() == 3
+
+
+def test_a_classifier_names_the_class_and_is_not_told() -> None:
+    image = ImageSpec(1, 16, 16, classes=3)
+    network = build_discriminator(DiscriminatorOptions(width=4, labels="classifier"), image).eval()
+    images = torch.randn(5, 1, 16, 16)
+    verdict, other = network(images, torch.zeros(5, dtype=torch.int64)), network(images, torch.arange(5) % 3)
+    assert verdict.class_logits.shape == (5, 3)
+    assert torch.equal(verdict.logits, other.logits)
+    assert torch.equal(verdict.class_logits, other.class_logits)
+
+
+def test_features_are_what_the_logit_is_read_from() -> None:
+    network = build_discriminator(DiscriminatorOptions(width=4), ImageSpec(1, 16, 16)).eval()
+    verdict = network(torch.randn(5, 1, 16, 16))
+    torch.testing.assert_close(network.head(verdict.features).flatten(), verdict.logits)
 
 
 CELEBA = ImageSpec(3, 218, 178)

@@ -57,7 +57,7 @@ def test_shapes_ranges_and_gradients(spec: SampleSpec, normalisation: str) -> No
     labels = _labels(spec, 7)
     samples = generator(torch.randn(7, LATENT.dim), *labels)
     assert samples.shape == (7, *spec.shape)
-    logits = discriminator(samples, *labels)
+    logits = discriminator(samples, *labels).logits
     assert logits.shape == (7,)
     torch.nn.functional.softplus(-logits).sum().backward()
     for network in (generator, discriminator):
@@ -86,8 +86,8 @@ def test_layers_and_width_are_what_was_asked_for(activation: str) -> None:
 def test_without_hidden_layers_it_is_linear() -> None:
     network = _discriminator(VectorSpec(dimension=3), layers=0)
     x, y = torch.randn(5, 3), torch.randn(5, 3)
-    origin = network(torch.zeros(5, 3))
-    torch.testing.assert_close(network(x + y) + origin, network(x) + network(y))
+    origin = network(torch.zeros(5, 3)).logits
+    torch.testing.assert_close(network(x + y).logits + origin, network(x).logits + network(y).logits)
 
 
 def test_labels_change_the_verdict_and_the_sample() -> None:
@@ -97,15 +97,32 @@ def test_labels_change_the_verdict_and_the_sample() -> None:
     zeros, ones = torch.zeros(4, dtype=torch.int64), torch.ones(4, dtype=torch.int64)
     generator, discriminator = _generator(spec), _discriminator(spec)
     assert not torch.equal(generator(latents, zeros), generator(latents, ones))
-    assert not torch.equal(discriminator(samples, zeros), discriminator(samples, ones))
+    assert not torch.equal(discriminator(samples, zeros).logits, discriminator(samples, ones).logits)
     with pytest.raises(ValueError, match="3 classes"):
         generator(latents)
+
+
+@pytest.mark.parametrize("layers", [0, 2])
+def test_a_classifier_names_the_class_and_is_not_told(layers: int) -> None:
+    network = _discriminator(VectorSpec(dimension=2, classes=3), layers=layers, labels="classifier")
+    samples = torch.randn(4, 2)
+    verdict, untold = network(samples, torch.arange(4) % 3), network(samples)
+    assert verdict.class_logits.shape == (4, 3)
+    assert torch.equal(verdict.logits, untold.logits)
+    assert torch.equal(verdict.class_logits, untold.class_logits)
+
+
+def test_features_are_what_the_logit_is_read_from() -> None:
+    network = _discriminator(VectorSpec(dimension=2), width=11)
+    verdict = network(torch.randn(4, 2))
+    assert verdict.features.shape == (4, 11)
+    torch.testing.assert_close(network.body[-1](verdict.features).squeeze(1), verdict.logits)
 
 
 def test_labels_are_ignored_where_the_data_has_none() -> None:
     network = _discriminator(VectorSpec(dimension=2))
     samples = torch.randn(4, 2)
-    assert torch.equal(network(samples), network(samples, torch.arange(4)))
+    assert torch.equal(network(samples).logits, network(samples, torch.arange(4)).logits)
 
 
 def test_the_hook_module_imports_nothing_heavy() -> None:
