@@ -11,6 +11,7 @@ from ganlab import EvaluatorComponent, LossComponent, Metric, Options, SampleSpe
 
 if TYPE_CHECKING:
     from ganlab_mmd.evaluator import MmdEvaluator
+    from ganlab_mmd.gan_loss import MmdGan
     from ganlab_mmd.loss import MmdLoss
 
 Bandwidths: TypeAlias = Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
@@ -43,6 +44,18 @@ class MmdLossOptions(Options):
     """Take the square root, whose gradient does not fade as the distributions meet."""
 
 
+class MmdGanOptions(Options):
+    """Options of the `mmd-gan` loss."""
+
+    space: Literal["features", "logits"] = "features"
+    """What of the discriminator's verdict the kernels compare."""
+    bandwidths: Bandwidths = Field([1.0, 2.0, 4.0, 8.0, 16.0])
+    """Widths of the mixed Gaussian kernels, in the units of that space: the discriminator sets the scale."""
+    repulsive: bool = False
+    """Train the discriminator by the repulsive loss (Wang et al., 2019): it parts real samples from one
+    another and draws fakes together."""
+
+
 def build_evaluator(options: MmdEvaluatorOptions, image: SampleSpec) -> MmdEvaluator:
     """Return the evaluator."""
     from ganlab_mmd.evaluator import MmdEvaluator
@@ -59,6 +72,13 @@ def build_loss(options: MmdLossOptions) -> MmdLoss:
     return MmdLoss(options.bandwidths, options.scales, root=options.root)
 
 
+def build_gan_loss(options: MmdGanOptions) -> MmdGan:
+    """Return the loss for a generator and a discriminator."""
+    from ganlab_mmd.gan_loss import MmdGan
+
+    return MmdGan(options.space, options.bandwidths, repulsive=options.repulsive)
+
+
 @hookimpl
 def ganlab_evaluators() -> Iterable[EvaluatorComponent]:
     """Offer the metric."""
@@ -73,10 +93,17 @@ def ganlab_evaluators() -> Iterable[EvaluatorComponent]:
 
 @hookimpl
 def ganlab_losses() -> Iterable[LossComponent]:
-    """Offer the loss."""
+    """Offer the losses."""
     yield LossComponent(
         name="mmd",
         summary="Generative moment matching: real against fake by MMD, no discriminator (Li et al., 2015)",
         options=MmdLossOptions,
         build=build_loss,
+    )
+    yield LossComponent(
+        name="mmd-gan",
+        summary="MMD of what the discriminator makes of real and of fake, a game (MMD GAN, Li et al., 2017)",
+        options=MmdGanOptions,
+        build=build_gan_loss,
+        needs=frozenset({"discriminator"}),
     )

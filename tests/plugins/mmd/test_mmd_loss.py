@@ -13,7 +13,7 @@ from ganlab_mmd.loss import MmdLoss
 
 
 def build(**options: Any) -> MmdLoss:
-    (component,) = ganlab_mmd.ganlab_losses()
+    (component,) = (each for each in ganlab_mmd.ganlab_losses() if each.name == "mmd")
     assert not component.needs
     loss = component.build(component.options(**options))
     assert isinstance(loss, MmdLoss)
