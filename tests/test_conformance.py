@@ -42,6 +42,7 @@ from ganlab import (
     Metric,
     Options,
     RunInfo,
+    SampleSpec,
     Tracker,
     TrackerComponent,
     VectorSource,
@@ -82,7 +83,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "mnist": {"root": ".", "labels": True},
     "classifier": {"weights": "classifier.safetensors"},
 }
-SPECS = {"modes": ImageSpec(channels=3, height=32, width=32, classes=3)}
+SPECS: dict[str, SampleSpec] = {
+    "modes": ImageSpec(channels=3, height=32, width=32, classes=3),
+    "auxiliary-classifier": VectorSpec(dimension=2, classes=3),
+}
 
 
 @pytest.fixture(scope="module")
