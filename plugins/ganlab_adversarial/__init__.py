@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
 
 from ganlab import LossComponent, Options, hookimpl
 
@@ -17,6 +19,27 @@ SUMMARIES = {
     "least-squares": "Squared distance of logits to 1 and 0 (Mao et al., 2017)",
     "wasserstein": "Difference of mean logits; wants a Lipschitz penalty (Arjovsky et al., 2017)",
 }
+
+
+class TopKOptions(Options):
+    """Options of top-k training."""
+
+    loss: Literal["non-saturating", "minimax", "hinge", "least-squares", "wasserstein"] = "non-saturating"
+    """The adversarial loss; the discriminator minimises it on the whole batch."""
+    least: float = Field(0.5, gt=0, le=1)
+    """Share of the batch that the generator learns from in the end."""
+    decay: float = Field(0.99, gt=0, le=1)
+    """Factor by which the share falls, from 1 on."""
+    decay_steps: int = Field(2000, ge=1)
+    """Steps from one such factor to the next; an epoch in the paper."""
+
+
+def build_top_k(options: TopKOptions) -> Loss:
+    """Return the loss."""
+    from ganlab_adversarial.losses import LOSSES
+    from ganlab_adversarial.top_k import TopK
+
+    return TopK(LOSSES[options.loss](), options.least, options.decay, options.decay_steps)
 
 
 def _component(name: str, summary: str) -> LossComponent:
@@ -33,3 +56,10 @@ def ganlab_losses() -> Iterator[LossComponent]:
     """Offer the losses."""
     for name, summary in SUMMARIES.items():
         yield _component(name, summary)
+    yield LossComponent(
+        name="top-k",
+        summary="An adversarial loss, the generator's on its k best fakes alone (Sinha et al., 2020)",
+        options=TopKOptions,
+        build=build_top_k,
+        needs=frozenset({"discriminator"}),
+    )
