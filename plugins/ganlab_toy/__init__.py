@@ -10,6 +10,7 @@ from pydantic import Field
 from ganlab import (
     DatasetComponent,
     DiscriminatorComponent,
+    EncoderComponent,
     GeneratorComponent,
     LatentSpec,
     Options,
@@ -26,12 +27,15 @@ if TYPE_CHECKING:
 __all__ = [
     "GaussiansOptions",
     "MlpDiscriminatorOptions",
+    "MlpEncoderOptions",
     "MlpGeneratorOptions",
     "build_discriminator",
+    "build_encoder",
     "build_gaussians",
     "build_generator",
     "ganlab_datasets",
     "ganlab_discriminators",
+    "ganlab_encoders",
     "ganlab_generators",
 ]
 
@@ -80,6 +84,13 @@ class MlpDiscriminatorOptions(MlpGeneratorOptions):
     Odena et al., 2017), for the loss `auxiliary-classifier`."""
 
 
+class MlpEncoderOptions(MlpGeneratorOptions):
+    """Options of the `mlp` encoder."""
+
+    activation: Literal["relu", "leaky-relu", "gelu", "tanh"] = "leaky-relu"
+    """Nonlinearity after each hidden layer."""
+
+
 def build_gaussians(options: GaussiansOptions, image: SampleSpec | None = None) -> VectorSource:
     """Return the points; `image` does not matter to vectors.
 
@@ -110,6 +121,15 @@ def build_discriminator(options: MlpDiscriminatorOptions, image: SampleSpec) -> 
 
     return MlpDiscriminator(
         image, options.width, options.layers, options.activation, options.normalisation, options.labels
+    )
+
+
+def build_encoder(options: MlpEncoderOptions, image: SampleSpec, latent: LatentSpec) -> nn.Module:
+    """Return an `MlpEncoder`."""
+    from ganlab_toy.mlp import MlpEncoder
+
+    return MlpEncoder(
+        image, latent.dim, options.width, options.layers, options.activation, options.normalisation
     )
 
 
@@ -148,4 +168,16 @@ def ganlab_discriminators() -> Iterator[DiscriminatorComponent]:
         build=build_discriminator,
         accepts=(SampleSpec,),
         takes_labels=True,
+    )
+
+
+@hookimpl
+def ganlab_encoders() -> Iterator[EncoderComponent]:
+    """Offer `mlp`."""
+    yield EncoderComponent(
+        name="mlp",
+        summary="Multilayer perceptron for vectors and small images (Kingma & Welling, 2014)",
+        options=MlpEncoderOptions,
+        build=build_encoder,
+        accepts=(SampleSpec,),
     )

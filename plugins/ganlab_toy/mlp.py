@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ganlab import SampleSpec, Verdict
 
-__all__ = ["MlpDiscriminator", "MlpGenerator"]
+__all__ = ["MlpDiscriminator", "MlpEncoder", "MlpGenerator"]
 
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -121,3 +121,29 @@ class MlpDiscriminator(nn.Module):
             features = layer(features)
         class_logits = None if self.classifier is None else self.classifier(features)
         return Verdict(head(features).squeeze(1), features, class_logits)
+
+
+class MlpEncoder(nn.Module):
+    """Samples `(N, *shape)` → mean and log-variance of their latents, each `(N, latent)`.
+
+    Args:
+        samples: what a sample is.
+        latent: elements of a latent vector.
+        width: units of a hidden layer.
+        layers: hidden layers; 0 makes a linear map.
+        activation: `relu`, `leaky-relu`, `gelu` or `tanh`.
+        normalisation: `none`, `layer` or `batch`.
+    """
+
+    def __init__(
+        self, samples: SampleSpec, latent: int, width: int, layers: int, activation: str, normalisation: str
+    ) -> None:
+        super().__init__()
+        self.body = _perceptron(
+            math.prod(samples.shape), 2 * latent, width, layers, activation, normalisation
+        )
+
+    def forward(self, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log-variance."""
+        mean, log_variance = self.body(samples.flatten(1)).chunk(2, dim=1)
+        return mean, log_variance

@@ -1,4 +1,4 @@
-"""The `mlp` generator and discriminator."""
+"""The `mlp` generator, discriminator and encoder."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from torch import nn
 from ganlab import ImageSpec, LatentSpec, SampleSpec, VectorSpec
 from ganlab_toy import (
     MlpDiscriminatorOptions,
+    MlpEncoderOptions,
     MlpGeneratorOptions,
     build_discriminator,
+    build_encoder,
     build_generator,
     ganlab_discriminators,
     ganlab_generators,
@@ -74,6 +76,16 @@ def test_images_are_bounded_and_vectors_are_not() -> None:
     image = _generator(ImageSpec(channels=1, height=4, width=4))(latents)
     assert image.abs().max() <= 1.0
     assert _generator(VectorSpec(dimension=2))(latents).abs().max() > 1.0
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_the_encoder_tells_mean_and_log_variance_apart(spec: SampleSpec) -> None:
+    encoder = build_encoder(MlpEncoderOptions(width=16, layers=0), spec, LATENT)
+    samples = torch.randn(7, *spec.shape)
+    mean, log_variance = encoder(samples)
+    both = encoder.body(samples.flatten(1))
+    assert torch.equal(mean, both[:, : LATENT.dim])
+    assert torch.equal(log_variance, both[:, LATENT.dim :])
 
 
 @pytest.mark.parametrize("activation", ["relu", "leaky-relu", "gelu", "tanh"])
