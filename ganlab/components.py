@@ -136,6 +136,8 @@ class GeneratorComponent(Component):
     """`build(options, image, latent) -> nn.Module`, called as `(latents[, labels]) -> samples`.
 
     Latents `(N, latent.dim)`; samples `(N, *image.shape)`, in [-1, 1] where they are bounded, as images are.
+    Where the network has a module `mapping`, what that returns `(N, …)` are the styles that samples
+    are made of, for losses that differentiate by them.
 
     Attributes:
         takes_labels: whether `forward` wants labels `(N,)` int64 where the data has them.

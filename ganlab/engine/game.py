@@ -244,6 +244,19 @@ class Game:
         """Return the generator's samples for any latents `(N, dim)`."""
         return self._networks.generate(latents, labels)
 
+    def generate_with_styles(
+        self, latents: torch.Tensor, labels: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return samples, and what the generator made them of, which gradients can be taken by.
+
+        That is what its module `mapping` returned, `(N, …)`; where it has none, a leaf with the
+        latents.
+        """
+        styles = [self.leaf(latents)]
+        with self._networks.noting_styles(styles.append):
+            samples = self.generate(styles[0], labels)
+        return samples, styles[-1]
+
     def encode(self, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the encoder's mean and log-variance, each `(N, dim)`.
 
@@ -374,6 +387,12 @@ class WholeGame(Game):
     def generate(self, latents: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Refuse."""
         raise self._refusal("generate")
+
+    def generate_with_styles(
+        self, latents: torch.Tensor, labels: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Refuse."""
+        raise self._refusal("generate_with_styles")
 
     def encode(self, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Refuse."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -61,6 +61,19 @@ class Networks:
         with autocast(self.device, self.dtype):
             samples: torch.Tensor = self.generator(*arguments)
         return samples.float()
+
+    @contextmanager
+    def noting_styles(self, note: Callable[[torch.Tensor], None]) -> Iterator[None]:
+        """Tell what the generator's module `mapping` returns in a block, where it has one."""
+        mapping = getattr(self.generator, "mapping", None)
+        if not isinstance(mapping, nn.Module):
+            yield
+            return
+        hook = mapping.register_forward_hook(lambda module, arguments, styles: note(styles))
+        try:
+            yield
+        finally:
+            hook.remove()
 
     def discriminate(self, samples: torch.Tensor, labels: torch.Tensor | None) -> Verdict:
         """Return the discriminator's float32 verdict on samples."""
