@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
+from unittest import mock
 
 import torch
 from torch import nn
@@ -28,22 +30,15 @@ class Stub(nn.Module):
         return self.function(*arguments)
 
 
-class DoubleGame(Game):
-    """A game in float64, for finite differences."""
-
-    def discriminate(self, samples: torch.Tensor, labels: torch.Tensor | None = None) -> Verdict:
-        answer = self._networks.discriminator(samples)  # type: ignore[misc]
-        return answer if isinstance(answer, Verdict) else Verdict(answer)
-
-    def generate(self, latents: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        samples: torch.Tensor = self._networks.generator(latents)
-        return samples
-
-    def rand(self, *shape: int) -> torch.Tensor:
-        return super().rand(*shape).double()
-
-    def randn(self, *shape: int) -> torch.Tensor:
-        return super().randn(*shape).double()
+@contextmanager
+def float64() -> Iterator[None]:
+    """Let a game be float64 that is float32, for finite differences."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        with mock.patch.object(torch.Tensor, "float", torch.Tensor.double):
+            yield
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def make_game(
@@ -61,7 +56,11 @@ def make_game(
 ) -> Game:
     """Return a turn of `player`; the generator's latents are the numbers of the fakes."""
     networks = Networks(
-        generator=Stub(generate or (lambda latents: fake[latents[:, 0].long()])),
+        generator=(
+            generate
+            if isinstance(generate, nn.Module)
+            else Stub(generate or (lambda latents: fake[latents[:, 0].long()]))
+        ),
         discriminator=None if judge is None else Stub(judge),
         encoder=None if encode is None else Stub(encode),
         generator_takes_labels=False,
@@ -70,7 +69,7 @@ def make_game(
         dtype=torch.float32,
     )
     own = rows or slice(0, len(real))
-    latents = torch.arange(len(fake), dtype=real.dtype)[:, None].expand(-1, 2)
+    latents = torch.arange(0.0, len(fake))[:, None].expand(-1, 2)
     cut = None if labels is None else labels[own]
     samples = TurnSamples(
         lambda: Batch(real[own], cut),
@@ -80,7 +79,7 @@ def make_game(
         rng=torch.Generator().manual_seed(0),
         device=torch.device("cpu"),
     )
-    return (DoubleGame if real.dtype == torch.float64 else Game)(
+    return Game(
         player,
         networks,
         samples,
@@ -106,6 +105,7 @@ def with_features(samples: torch.Tensor) -> Verdict:
     return Verdict(samples.sum(dim=1), features=samples)
 
 
+@float64()
 def require_right_gradient(make: Callable[[], Loss]) -> None:
     """Hold a penalty's gradient by the discriminator's weights against finite differences.
 
@@ -113,11 +113,8 @@ def require_right_gradient(make: Callable[[], Loss]) -> None:
         make: returns the penalty as it is to be played, anew each time.
     """
     draw = torch.Generator().manual_seed(0)
-    real, fake = (torch.randn(4, 3, generator=draw, dtype=torch.float64) for _ in range(2))
-    weights = [
-        torch.randn(*shape, generator=draw, dtype=torch.float64, requires_grad=True)
-        for shape in ((3, 5), (5,))
-    ]
+    real, fake = (torch.randn(4, 3, generator=draw) for _ in range(2))
+    weights = [torch.randn(*shape, generator=draw, requires_grad=True) for shape in ((3, 5), (5,))]
 
     def penalty(hidden: torch.Tensor, head: torch.Tensor) -> torch.Tensor:
         def judge(samples: torch.Tensor) -> torch.Tensor:
@@ -154,6 +151,7 @@ class Performance(Processes):
         return torch.cat(parts)
 
 
+@float64()
 def require_shared_equally(make: Callable[[], Loss], player: PlayerName) -> None:
     """Hold a loss that compares samples, in two processes that share a batch, against itself alone.
 
@@ -162,8 +160,8 @@ def require_shared_equally(make: Callable[[], Loss], player: PlayerName) -> None
         player: whose turn it is.
     """
     draw = torch.Generator().manual_seed(0)
-    weight = torch.randn(2, 2, generator=draw, dtype=torch.float64, requires_grad=True)
-    real, fake = (torch.randn(7, 2, generator=draw, dtype=torch.float64) for _ in range(2))
+    weight = torch.randn(2, 2, generator=draw, requires_grad=True)
+    real, fake = (torch.randn(7, 2, generator=draw) for _ in range(2))
 
     def table() -> dict[str, Any]:
         moved = fake if player == "discriminator" else fake @ weight

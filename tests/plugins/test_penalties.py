@@ -25,7 +25,7 @@ def lecam_between(real: float, fake: float) -> Loss:
     """Return LeCam with averages that stay as they are, since gradients do not pass through them."""
     loss = Lecam(decay=1.0)
     averages = {"real": real, "fake": fake}
-    loss.load_state_dict({kind: torch.tensor(each, dtype=torch.float64) for kind, each in averages.items()})
+    loss.load_state_dict({kind: torch.tensor(each) for kind, each in averages.items()})
     return loss
 
 

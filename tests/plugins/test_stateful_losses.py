@@ -43,7 +43,7 @@ def weights(engine: Engine) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("name", ["lecam"])
+@pytest.mark.parametrize("name", ["lecam", "path-length"])
 def test_a_checkpoint_has_all_that_decides_how_training_goes_on(tmp_path: Path, name: str) -> None:
     (tmp_path / "x.toml").write_text(RING.format(name=name))
     experiment = load_experiment(tmp_path / "x.toml")
