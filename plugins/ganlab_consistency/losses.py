@@ -1,0 +1,43 @@
+"""Latent consistency regularisation, zCR.
+
+Zhao et al., "Improved consistency regularization for GANs", 2021, algorithm 2.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from ganlab import Game, Loss
+
+__all__ = ["LatentConsistency"]
+
+
+class LatentConsistency(Loss):
+    """λ_dis E (D(G(z)) − D(G(z + Δ)))² for the discriminator, −λ_gen E (G(z) − G(z + Δ))² for the generator.
+
+    Δ is normal noise. Squares are averaged over a sample's elements too.
+
+    Args:
+        deviation: that of the noise.
+        discriminator_weight: λ_dis.
+        generator_weight: λ_gen.
+    """
+
+    def __init__(self, deviation: float, discriminator_weight: float, generator_weight: float) -> None:
+        self._deviation = deviation
+        self._discriminator_weight = discriminator_weight
+        self._generator_weight = generator_weight
+
+    def discriminator(self, game: Game) -> torch.Tensor:
+        """Return how far the logits of near latents lie apart."""
+        near_logits = game.discriminate(self._near(game), game.fake_labels).logits
+        return self._discriminator_weight * (game.fake_logits - near_logits).square().mean()
+
+    def generator(self, game: Game) -> torch.Tensor:
+        """Return minus how far the samples of near latents lie apart."""
+        return -self._generator_weight * (game.fake - self._near(game)).square().mean()
+
+    def _near(self, game: Game) -> torch.Tensor:
+        """Return samples from latents near those of the fakes."""
+        latents = game.latents + self._deviation * game.randn(game.latent.dim)
+        return game.generate(latents, game.fake_labels)
