@@ -111,3 +111,20 @@ def test_the_ready_experiments_are_valid(experiment: str) -> None:
     from ganlab.config import load_experiment
 
     assert load_experiment(PROJECT / "docs" / "experiments" / experiment).settings.title
+
+
+@pytest.mark.parametrize(
+    "experiment", sorted(path.name for path in (PROJECT / "docs/experiments").glob("gaussians*.toml"))
+)
+def test_the_toy_experiments_train(experiment: str) -> None:
+    from ganlab.config import load_experiment
+    from ganlab.data.preparation import prepare
+    from ganlab.engine.engine import Engine
+
+    small = ("dataset.count=500", "training.batch_size=16")
+    toy = load_experiment(PROJECT / "docs" / "experiments" / experiment, overrides=small)
+    engine = Engine(toy, prepare(toy))
+    for _ in range(2):
+        engine.advance()
+    losses = {tag: value for tag, value in engine.meter.read().items() if tag.startswith("loss/")}
+    assert {term.label for term in engine.terms} <= {part for tag in losses for part in tag.split("/")}
