@@ -184,11 +184,12 @@ class LossComponent(Component):
     """`build(options) -> ganlab.Loss`.
 
     Attributes:
-        needs: the networks beside the generator without which it makes no sense.
+        needs: the networks beside the generator without which it makes no sense, and `augmentation`
+            where it augments samples by itself.
     """
 
     kind: ClassVar[str] = "loss"
-    needs: frozenset[Literal["discriminator", "encoder"]] = frozenset()
+    needs: frozenset[Literal["augmentation", "discriminator", "encoder"]] = frozenset()
     accepts: tuple[type[SampleSpec], ...] = (SampleSpec,)
 
 

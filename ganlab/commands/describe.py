@@ -61,7 +61,7 @@ def _facts(offer: Offer) -> Iterator[tuple[str, str]]:
     word = "yields" if component.kind == "dataset" else "works on"
     yield word, " and ".join(kind.word for kind in accepted_kinds(component.accepts))
     if isinstance(component, LossComponent) and component.needs:
-        yield "needs", ", ".join(f"[{network}]" for network in sorted(component.needs))
+        yield "needs", ", ".join(KINDS[need].header for need in sorted(component.needs))
     if isinstance(component, EvaluatorComponent):
         yield (
             "metrics",

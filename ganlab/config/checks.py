@@ -25,7 +25,7 @@ def check_together(draft: Draft) -> list[Problem]:
         _labels_differ,
         _samples_fit,
         _image_has_images,
-        _losses_have_their_networks,
+        _losses_have_what_they_need,
         _networks_have_their_losses,
         _best_is_measured,
         _microbatches_fill_a_batch,
@@ -79,19 +79,20 @@ def _image_has_images(draft: Draft) -> Iterator[Problem]:
         yield draft.origin.problem("image", message, "remove the table")
 
 
-def _losses_have_their_networks(draft: Draft) -> Iterator[Problem]:
+def _losses_have_what_they_need(draft: Draft) -> Iterator[Problem]:
     for path, offer in draft.of("losses").items():
         if offer is None or not isinstance(offer.component, LossComponent):
             continue
         component = offer.component
-        for network in sorted(component.needs):
-            if network not in draft.values:
-                article = "an" if network == "encoder" else "a"
-                names = listing(offer.component.name for offer in draft.registry.components(network))
+        for need in sorted(component.needs):
+            kind = KINDS[need]
+            if draft.values.get(kind.section) in (None, []):
+                article = "a" if need == "discriminator" else "an"
+                names = listing(offer.component.name for offer in draft.registry.components(need))
                 yield draft.origin.problem(
                     path,
-                    f"the loss `{component.name}` needs {article} {network}",
-                    f"add {article} [{network}] table; {KINDS[network].plural}: {names}",
+                    f"the loss `{component.name}` needs {article} {need}",
+                    f"add {article} {kind.header} table; {kind.plural}: {names}",
                 )
 
 

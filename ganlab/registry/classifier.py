@@ -25,7 +25,7 @@ __all__ = ["Contribution", "classify", "record_fault"]
 _HOOKS = {kind.hook: kind.record for kind in KINDS.values()}
 """Hook -> the record that it yields."""
 
-_NETWORKS = frozenset({"discriminator", "encoder"})
+_NEEDS = frozenset({"augmentation", "discriminator", "encoder"})
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -155,11 +155,12 @@ def _is_kind(accepted: object) -> bool:
 
 
 def _needs_fault(record: LossComponent) -> str:
-    if isinstance(record.needs, Set) and record.needs <= _NETWORKS:
+    if isinstance(record.needs, Set) and record.needs <= _NEEDS:
         return ""
     given = sorted(map(str, record.needs)) if isinstance(record.needs, Set) else _what(record.needs)
     return (
-        f'`needs` of `{record.name}` must be a frozenset of "discriminator", "encoder" or both, not {given}'
+        f'`needs` of `{record.name}` must be a frozenset of "discriminator", "encoder" and "augmentation", '
+        f"or of some of these, not {given}"
     )
 
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from ganlab.components import LatentSpec, SampleSpec
 from ganlab.data.feed import Batch
+from ganlab.engine.augmentation import Augmentations, Draws
 from ganlab.engine.game import Fakes, Game, TurnSamples
 from ganlab.engine.latents import draw_latents
 from ganlab.engine.loss import Verdict
@@ -44,6 +45,7 @@ class StandInGame:
         labels = draw_labels(spec, BATCH)
         real = Batch(spec.noise(BATCH), labels)
         latents = draw_latents(latent, BATCH, torch.default_generator)
+        self._spec = spec
         self._latent = latent
         self._real = real
         self._fakes = Fakes(lambda: latents, lambda: labels)
@@ -56,7 +58,10 @@ class StandInGame:
         rows: slice = slice(0, BATCH),
         seed: int = 0,
     ) -> Game:
-        """Return a game with only the networks that are present; the player's own take gradients."""
+        """Return a game with only the networks that are present; the player's own take gradients.
+
+        Samples can be augmented where `augmentation` is present.
+        """
         for name, network in self._networks.items():
             network.requires_grad_(name in NETWORKS_OF[player])
             network.zero_grad(set_to_none=True)
@@ -77,11 +82,30 @@ class StandInGame:
             rng=torch.Generator().manual_seed(seed),
             device=networks.device,
         )
-        return Game(player, networks, samples, rows=rows, step=0, latent=self._latent, leaves=leaves)
+        return Game(
+            player,
+            networks,
+            samples,
+            rows=rows,
+            step=0,
+            latent=self._latent,
+            leaves=leaves,
+            augmentations=_Fading((), self._spec) if "augmentation" in present else None,
+        )
 
     def parameters(self, player: PlayerName) -> list[nn.Parameter]:
         """Return what learns in a player's turn."""
         return [parameter for name in NETWORKS_OF[player] for parameter in self._networks[name].parameters()]
+
+
+class _Fading(Augmentations):
+    """Fades each sample by a share of its own."""
+
+    def augmented(self, samples: torch.Tensor, draws: Draws) -> torch.Tensor:
+        return samples * (1 - draws.rand(*[1] * (samples.dim() - 1)) / 2)
+
+    def __bool__(self) -> bool:
+        return True
 
 
 class _Generator(nn.Module):

@@ -100,7 +100,7 @@ class _Turn:
     def _diagnosis(self, loss: Loss, error: Exception) -> str:
         """Say what the loss forgot to declare, if with it the game can be played."""
         needs, leaves = self.subject.component.needs, loss.differentiates
-        for missing in sorted({"discriminator", "encoder"} - needs):
+        for missing in sorted({"augmentation", "discriminator", "encoder"} - needs):
             if self._playable({*needs, missing}, leaves):
                 return (
                     f"{self.player}() asks for the {missing}, which the record does not declare; "
