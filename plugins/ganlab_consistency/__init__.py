@@ -1,4 +1,4 @@
-"""Consistency regularisation: near latents look alike to the discriminator, and make samples that differ."""
+"""Consistency regularisation: what hardly differs looks alike to the discriminator."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from ganlab import Loss
 
 
+class ConsistencyOptions(Options):
+    """Options of consistency under augmentation."""
+
+    fakes: bool = True
+    """Hold for fakes too: balanced consistency, bCR; otherwise CR, of real samples alone."""
+
+
 class LatentConsistencyOptions(Options):
     """Options of latent consistency."""
 
@@ -24,6 +31,13 @@ class LatentConsistencyOptions(Options):
     """Weight of the generator's term, λ_gen."""
 
 
+def build_consistency(options: ConsistencyOptions) -> Loss:
+    """Return the loss."""
+    from ganlab_consistency.losses import Consistency
+
+    return Consistency(fakes=options.fakes)
+
+
 def build_latent_consistency(options: LatentConsistencyOptions) -> Loss:
     """Return the loss."""
     from ganlab_consistency.losses import LatentConsistency
@@ -33,7 +47,14 @@ def build_latent_consistency(options: LatentConsistencyOptions) -> Loss:
 
 @hookimpl
 def ganlab_losses() -> Iterator[LossComponent]:
-    """Offer the loss."""
+    """Offer the losses."""
+    yield LossComponent(
+        name="consistency",
+        summary="Augmented samples: like logits; weight 10 (CR, Zhang et al., 2020; bCR, Zhao et al., 2021)",
+        options=ConsistencyOptions,
+        build=build_consistency,
+        needs=frozenset({"augmentation", "discriminator"}),
+    )
     yield LossComponent(
         name="latent-consistency",
         summary="Near latents: like logits, unlike samples (zCR, Zhao et al., 2021)",

@@ -1,6 +1,7 @@
-"""Latent consistency regularisation, zCR.
+"""Consistency under augmentation, CR and bCR, and of near latents, zCR.
 
-Zhao et al., "Improved consistency regularization for GANs", 2021, algorithm 2.
+Zhang et al., "Consistency regularization for generative adversarial networks", 2020;
+Zhao et al., "Improved consistency regularization for GANs", 2021.
 """
 
 from __future__ import annotations
@@ -9,7 +10,29 @@ import torch
 
 from ganlab import Game, Loss
 
-__all__ = ["LatentConsistency"]
+__all__ = ["Consistency", "LatentConsistency"]
+
+
+class Consistency(Loss):
+    """E (D(x) − D(T(x)))² for the discriminator, T being the experiment's augmentations.
+
+    As the papers have it, nothing else sees T: their entries say `always = false`.
+
+    Args:
+        fakes: whether fakes have such a term too (bCR), or real samples alone (CR).
+    """
+
+    def __init__(self, *, fakes: bool = True) -> None:
+        self._fakes = fakes
+
+    def discriminator(self, game: Game) -> torch.Tensor:
+        """Return how far the logits of samples and augmented samples lie apart."""
+        augmented = game.discriminate(game.augment(game.real), game.real_labels).logits
+        apart = (game.real_logits - augmented).square().mean()
+        if self._fakes:
+            augmented = game.discriminate(game.augment(game.fake), game.fake_labels).logits
+            apart = apart + (game.fake_logits - augmented).square().mean()
+        return apart
 
 
 class LatentConsistency(Loss):

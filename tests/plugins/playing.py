@@ -12,6 +12,7 @@ from torch import nn
 
 from ganlab import LatentSpec, Loss, Verdict
 from ganlab.data.feed import Batch
+from ganlab.engine.augmentation import Augmentations
 from ganlab.engine.game import Fakes, Game, TurnSamples, WholeGame
 from ganlab.engine.networks import Networks
 from ganlab.processes import Processes
@@ -53,6 +54,7 @@ def make_game(
     labels: torch.Tensor | None = None,
     step: int = 0,
     rows: slice | None = None,
+    augmentations: Augmentations | None = None,
 ) -> Game:
     """Return a turn of `player`; the generator's latents are the numbers of the fakes."""
     networks = Networks(
@@ -87,6 +89,7 @@ def make_game(
         step=step,
         latent=LatentSpec(2),
         leaves=loss.differentiates,
+        augmentations=augmentations,
     )
 
 

@@ -1,4 +1,4 @@
-"""Latent consistency against closed forms and finite differences."""
+"""Consistency against closed forms and finite differences."""
 
 from __future__ import annotations
 
@@ -10,12 +10,45 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from playing import PlayerName, float64, play
+from playing import PlayerName, float64, on_logits, play
 
-from ganlab_consistency.losses import LatentConsistency
+from ganlab import ComponentError, VectorSpec
+from ganlab.config import load_experiment
+from ganlab.engine.augmentation import Augmentations, Draws
+from ganlab.errors import ExperimentError
+from ganlab_consistency.losses import Consistency, LatentConsistency
 
 REAL = torch.zeros(4, 3)
 MATRIX = torch.tensor([[1.0, -2.0, 0.5], [0.25, 1.0, 3.0]])
+
+
+class Doubling(Augmentations):
+    def augmented(self, samples: torch.Tensor, draws: Draws) -> torch.Tensor:
+        return 2 * samples
+
+    def __bool__(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("fakes", [True, False])
+def test_of_augmented_samples(fakes: bool) -> None:
+    real, fake = torch.tensor([2.0, -1.0, 0.5]), torch.tensor([-3.0, 1.5, 0.25])
+    doubling = Doubling((), VectorSpec(1))
+    value = on_logits("discriminator", Consistency(fakes=fakes), real, fake, augmentations=doubling)
+    expected = real.square().mean() + (fake.square().mean() if fakes else 0)
+    assert value.item() == pytest.approx(float(expected))
+
+
+def test_without_augmentations_there_is_nothing_to_be_consistent_with() -> None:
+    with pytest.raises(ComponentError, match=r"\[\[augmentations\]\]"):
+        on_logits("discriminator", Consistency(), torch.ones(3), torch.ones(3))
+
+
+def test_that_is_known_before_anything_is_built() -> None:
+    faces = Path(__file__).parents[2] / "docs" / "experiments" / "faces-consistency.toml"
+    assert len(load_experiment(faces).augmentations) == 2
+    with pytest.raises(ExperimentError, match=r"needs an augmentation\n.*add an \[\[augmentations\]\] table"):
+        load_experiment(faces, overrides=["augmentations=[]"])
 
 
 def played(player: PlayerName, judge: Any, matrix: torch.Tensor = MATRIX) -> torch.Tensor:
