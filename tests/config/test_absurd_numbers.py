@@ -100,7 +100,7 @@ def test_a_size_beyond_counting_is_the_fault_of_the_options(
 ) -> None:
     told = refused(tmp_path, capsys, "width = 4", f"width = {2**62}")
     assert (
-        "x.toml:13: discriminator: the discriminator 'wide' cannot be built, its options ask for too" in told
+        "x.toml:13: discriminator: the discriminator 'wide' cannot be built: its options ask for too" in told
     )
     assert "bug" not in told
 

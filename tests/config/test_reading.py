@@ -67,7 +67,7 @@ def test_what_no_experiment_needs_is_refused_unread(world: Path, text: str, mess
 
 
 def test_an_endless_file_is_not_read_to_its_end(world: Path) -> None:
-    assert "is no experiment file" in str(problem("/dev/zero"))
+    assert "is not an experiment file" in str(problem("/dev/zero"))
 
 
 def test_extends_merges_tables_and_replaces_arrays(world: Path, base: str) -> None:
