@@ -1,7 +1,7 @@
 """ganlab: GAN experiments from one TOML file, and plugins that are one Python file.
 
-Everything a plugin needs is importable from here. Names that stand on torch are
-loaded on first use, so that importing ganlab, and any hook module, stays instant.
+Everything a plugin needs is importable from here. A name is loaded on first use: `ganlab --help`
+waits for none of them, and a hook module for those that it uses, but never for torch.
 """
 
 from __future__ import annotations
@@ -13,28 +13,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ganlab import tags
-from ganlab.components import (
-    AugmentationComponent,
-    DatasetComponent,
-    DiscriminatorComponent,
-    EncoderComponent,
-    EvaluatorComponent,
-    FeaturesComponent,
-    GeneratorComponent,
-    ImageSpec,
-    LatentSpec,
-    LossComponent,
-    Metric,
-    OptimizerComponent,
-    Options,
-    SampleSpec,
-    TrackerComponent,
-    VectorSpec,
-)
-from ganlab.errors import ComponentError
-from ganlab.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from ganlab.components import (
+        AugmentationComponent,
+        DatasetComponent,
+        DiscriminatorComponent,
+        EncoderComponent,
+        EvaluatorComponent,
+        FeaturesComponent,
+        GeneratorComponent,
+        ImageSpec,
+        LatentSpec,
+        LossComponent,
+        Metric,
+        OptimizerComponent,
+        Options,
+        SampleSpec,
+        TrackerComponent,
+        VectorSpec,
+    )
     from ganlab.data.cache_directory import cache_directory
     from ganlab.data.download import download
     from ganlab.data.files import ImageFiles
@@ -43,8 +41,10 @@ if TYPE_CHECKING:
     from ganlab.engine.augmentation import Augmentation, Draws
     from ganlab.engine.game import Game
     from ganlab.engine.loss import Loss, LossValue, Verdict
+    from ganlab.errors import ComponentError
     from ganlab.evaluation.banks import FeatureBank
     from ganlab.evaluation.evaluator import Estimate, Evaluator, FeatureExtractor, Shown
+    from ganlab.hookspecs import hookimpl
     from ganlab.tracking.tracker import RunInfo, Tracker
 
 __version__ = "0.1.0"
@@ -93,6 +93,24 @@ __all__ = [
 ]
 
 _LAZY = {
+    "AugmentationComponent": "ganlab.components",
+    "DatasetComponent": "ganlab.components",
+    "DiscriminatorComponent": "ganlab.components",
+    "EncoderComponent": "ganlab.components",
+    "EvaluatorComponent": "ganlab.components",
+    "FeaturesComponent": "ganlab.components",
+    "GeneratorComponent": "ganlab.components",
+    "ImageSpec": "ganlab.components",
+    "LatentSpec": "ganlab.components",
+    "LossComponent": "ganlab.components",
+    "Metric": "ganlab.components",
+    "OptimizerComponent": "ganlab.components",
+    "Options": "ganlab.components",
+    "SampleSpec": "ganlab.components",
+    "TrackerComponent": "ganlab.components",
+    "VectorSpec": "ganlab.components",
+    "ComponentError": "ganlab.errors",
+    "hookimpl": "ganlab.hookspecs",
     "ArraySource": "ganlab.data.source",
     "Augmentation": "ganlab.engine.augmentation",
     "Draws": "ganlab.engine.augmentation",

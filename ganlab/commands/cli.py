@@ -20,9 +20,7 @@ import click
 import ganlab
 from ganlab.errors import ExperimentError, GanlabError, UsageError, printable, summarised
 from ganlab.files import reason
-from ganlab.memory import is_out_of_memory, out_of_memory
 from ganlab.outlet import Outlet, open_missing_streams
-from ganlab.processes import Processes
 
 __all__ = ["VERBS", "Session", "cli", "main", "run"]
 
@@ -185,6 +183,9 @@ def _shown(message: str) -> str:
 
 
 def _tell(error: Exception, session: Session) -> int:
+    from ganlab.memory import is_out_of_memory, out_of_memory
+    from ganlab.processes import Processes
+
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if not isinstance(error, click.Abort):

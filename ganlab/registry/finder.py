@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import cache
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 
 from ganlab.errors import UsageError, printable
@@ -27,20 +28,28 @@ def find_installed() -> tuple[FoundPlugin, ...]:
     pluggy's own loader is not used: one plugin that cannot be imported would end it,
     and of two distributions that use one entry-point name it would drop the second.
     """
-    found = (_installed(entry_point) for entry_point in entry_points(group=PROJECT))
+    name_and_version = cache(_name_and_version)
+    found = (_installed(entry_point, name_and_version) for entry_point in entry_points(group=PROJECT))
     return tuple(sorted(found, key=lambda plugin: (plugin.distribution, plugin.name)))
 
 
-def _installed(entry_point: EntryPoint) -> FoundPlugin:
-    distribution = entry_point.dist
-    name = distribution.name if distribution else "unknown"
+def _installed(
+    entry_point: EntryPoint, name_and_version: Callable[[Distribution], tuple[str, str]]
+) -> FoundPlugin:
+    name, version = name_and_version(entry_point.dist) if entry_point.dist else ("unknown", "")
     return FoundPlugin(
         id=f"{name}:{entry_point.name}",
         distribution=name,
         name=entry_point.name,
-        version=distribution.version if distribution else "",
+        version=version,
         entry_point=entry_point,
     )
+
+
+def _name_and_version(distribution: Distribution) -> tuple[str, str]:
+    """Return what a distribution's metadata say; they are parsed anew each time that one asks."""
+    metadata = distribution.metadata
+    return metadata["Name"], metadata["Version"]
 
 
 def find_local(
