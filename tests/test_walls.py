@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def broken_contracts(project: Path) -> list[str]:
     """Return the import walls that do not stand."""
     code = "import sys; from importlinter.cli import lint_imports_command as c; sys.exit(c())"
     result = subprocess.run(
-        [sys.executable, "-c", code, "--no-cache"],
+        [sys.executable, "-c", code],
         cwd=project,
         env={"PYTHONPATH": f"{project}:{project / 'plugins'}", "PATH": "/usr/bin:/bin"},
         capture_output=True,
@@ -63,19 +64,29 @@ def spelled_tags(project: Path) -> list[str]:
     for path in python_files("ganlab", "plugins", project=project):
         if path == project / "ganlab" / "tags.py":
             continue
-        tree = ast.parse(path.read_text())
-        # Named streams of random numbers are called alike.
-        streams = {
-            id(node.slice)
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("streams")
-        }
         found += [
-            f"{path}:{node.lineno}: {text}"  # type: ignore[attr-defined]
-            for node, text in strings(tree)
-            if text.startswith(families) and id(node) not in streams
+            f"{path}:{line}: {text}" for line, text in texts(path.read_text()) if text.startswith(families)
         ]
     return found
+
+
+@cache
+def texts(source: str) -> list[tuple[int, str]]:
+    """Return the strings of a module, each with its line, but for names of streams of random numbers.
+
+    Those are called as tags are.
+    """
+    tree = ast.parse(source)
+    streams = {
+        id(node.slice)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("streams")
+    }
+    return [
+        (node.lineno, text)  # type: ignore[attr-defined]
+        for node, text in strings(tree)
+        if id(node) not in streams
+    ]
 
 
 PATH_CALLS = {"Path", "PurePath", "glob", "joinpath", "open", "path.join", "rglob", "with_name"}
@@ -104,12 +115,14 @@ def path_operands(tree: ast.AST) -> set[int]:
     return {id(node) for node in found}
 
 
-def path_parts(tree: ast.AST) -> list[tuple[int, str]]:
+@cache
+def path_parts(source: str) -> list[tuple[int, str]]:
     """Return the parts of all paths that a module spells, each with its line.
 
     A name with a suffix is a path wherever it stands, and so is what goes on from something else with
     a slash; other words mean many things, and count where paths are put together alone.
     """
+    tree = ast.parse(source)
     operands = path_operands(tree)
     return [
         (node.lineno, part)  # type: ignore[attr-defined]
@@ -124,7 +137,7 @@ FILLED_IN = re.compile(r"{}|[*]")
 
 def run_names(project: Path) -> tuple[set[str], set[str]]:
     """Return the names of files and directories in a run, and the beginnings of those that are filled in."""
-    layout = ast.parse((project / "ganlab" / "runs" / "layout.py").read_text())
+    layout = (project / "ganlab" / "runs" / "layout.py").read_text()
     parts = {part for _, part in path_parts(layout)}
     heads = {FILLED_IN.split(part)[0] for part in parts if FILLED_IN.search(part) or part.endswith("-")}
     return {part for part in parts if not FILLED_IN.search(part)}, heads - {""}
@@ -137,7 +150,7 @@ def spelled_run_names(project: Path) -> list[str]:
         f"{path}:{line}: {part}"
         for path in python_files("ganlab", "plugins", project=project)
         if path != project / "ganlab" / "runs" / "layout.py"
-        for line, part in path_parts(ast.parse(path.read_text()))
+        for line, part in path_parts(path.read_text())
         if part in names or part.startswith(tuple(heads))
     ]
 
