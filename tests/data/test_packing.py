@@ -497,11 +497,12 @@ def test_larger_images_can_be_allowed(tmp_path: Path, workers: int) -> None:
         def read(self, index: int) -> Image.Image:
             return open_image(tmp_path / "large.png")
 
-    Image.new("RGB", (9000, 10_000)).save(tmp_path / "large.png", compress_level=1)
+    Image.new("L", (9000, 10_000)).save(tmp_path / "large.png", compress_level=1)
+    grey = ImageSpec(1, 4, 5)
     cache = tmp_path / "cache"
     with pytest.raises(GanlabError, match=r"namely 90,000,000; .* a max_pixels of 90000000 lets it through"):
-        pack(Files(2), SPEC, cache=cache, workers=workers, progress=False)
-    assert len(pack(Files(2), SPEC, cache=cache, workers=workers, max_pixels=90_000_000, progress=False)) == 2
+        pack(Files(2), grey, cache=cache, workers=workers, progress=False)
+    assert len(pack(Files(2), grey, cache=cache, workers=workers, max_pixels=90_000_000, progress=False)) == 2
     assert Image.MAX_IMAGE_PIXELS == 89_478_485
     with pytest.raises(GanlabError, match="more than 100 pixels"):
-        pack(Files(2), SPEC, cache=cache, workers=workers, max_pixels=100, progress=False)
+        pack(Files(2), grey, cache=cache, workers=workers, max_pixels=100, progress=False)
