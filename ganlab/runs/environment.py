@@ -71,5 +71,7 @@ def _git(*arguments: str) -> str | None:
 
 def _package_versions() -> dict[str, str]:
     """Return the version of every installed distribution, by name."""
-    found = {distribution.metadata["Name"]: distribution.version for distribution in metadata.distributions()}
+    # Each time that one asks for `metadata`, or for `version`, the whole of it is parsed.
+    described = [distribution.metadata for distribution in metadata.distributions()]
+    found = {each["Name"]: each["Version"] for each in described}
     return dict(sorted((name, version) for name, version in found.items() if name))
