@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from fresh_process import ganlab
 
 EXPERIMENT = """\
 title = "Bad input"
@@ -34,11 +33,6 @@ batch_size = 8
 name = "mmd"
 samples = 8
 """
-
-
-def ganlab(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ganlab", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
 
 
 def refused(tmp_path: Path, text: str, *arguments: str) -> str:

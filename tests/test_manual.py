@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import re
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from fresh_process import ganlab
 
 from ganlab.__main__ import main
 from ganlab.kinds import KINDS
@@ -73,14 +72,7 @@ def test_the_tests_that_authors_write_pass(pasted: Path) -> None:
 
 
 def test_all_of_them_in_one_run(pasted: Path) -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "ganlab", "run", "experiment.toml", *SHORT],
-        cwd=pasted,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    result = ganlab("run", "experiment.toml", *SHORT, cwd=pasted)
     assert result.returncode == 0, result.stdout + result.stderr
     (table,) = (pasted / "runs").rglob("scalars.csv")
     with table.open() as file:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fresh_process import ganlab
 
 PROJECT = Path(__file__).resolve().parents[1]
 README = (PROJECT / "README.md").read_text()
@@ -28,14 +29,11 @@ def only(language: str, *contents: str) -> str:
     return block
 
 
-def ganlab(*arguments: str, cwd: Path, site: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = dict(os.environ)
-    if site is not None:
-        environment["PYTHONPATH"] = str(site)
+def ganlab_with(site: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "ganlab", *arguments],
         cwd=cwd,
-        env=environment,
+        env={**os.environ, "PYTHONPATH": str(site)},
         capture_output=True,
         text=True,
         timeout=300,
@@ -85,13 +83,13 @@ def test_the_same_file_as_a_package_and_a_broken_neighbour(pasted: Path) -> None
     (pasted / "patch_gan.py").unlink()
     experiment = pasted / "experiment.toml"
     experiment.write_text(experiment.read_text().replace('plugins = ["./patch_gan.py"]\n', ""))
-    result = ganlab("run", "experiment.toml", *SHORT, cwd=pasted, site=site)
+    result = ganlab_with(site, "run", "experiment.toml", *SHORT, cwd=pasted)
     assert result.returncode == 0, result.stdout + result.stderr
     warnings = [line for line in result.stderr.splitlines() if line.startswith("warning")]
     assert len(warnings) == 1
     assert "broken" in warnings[0]
     assert "no_such_module_at_all" in warnings[0]
-    assert "Traceback" in ganlab("plugins", "--errors", cwd=pasted, site=site).stdout
+    assert "Traceback" in ganlab_with(site, "plugins", "--errors", cwd=pasted).stdout
 
 
 @pytest.mark.parametrize("path", re.findall(r"\]\(((?!http)[^)]+)\)", README))

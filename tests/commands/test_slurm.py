@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fresh_process import ganlab
 
 EXPERIMENT = """
 title = "Batch"
@@ -56,13 +57,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def script(place: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "ganlab", "slurm", "batch one.toml", *arguments],
-        cwd=place,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = ganlab("slurm", "batch one.toml", *arguments, cwd=place)
     return done.stdout.replace(sys.executable, str(place.parent / "programs" / "python"), 1)
 
 
@@ -110,11 +105,5 @@ def test_every_process_knows_its_place(place: Path) -> None:
 
 
 def test_a_bad_experiment_fails_now(place: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "ganlab", "slurm", "batch one.toml", "--set", "training.steps=0"],
-        cwd=place,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = ganlab("slurm", "batch one.toml", "--set", "training.steps=0", cwd=place)
     assert (done.returncode, done.stdout) == (2, "")

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -25,7 +24,8 @@ from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from disturbance import contents, ganlab, processes_with
+from disturbance import contents
+from fresh_process import Process, ganlab, processes_in
 
 PLUGIN = '''
 """Coloured noise that takes its time to be read, so that packing lasts."""
@@ -169,16 +169,12 @@ def survive(directory: Path, kills: int, steps: int, seed: int, *, tell: bool = 
     whole = time.monotonic() - began
     (undisturbed,) = (straight / "runs").glob("*/*/")
     counts: Counter[str] = Counter()
-    environment = {**os.environ, "GANLAB_CACHE": str(cache)}
-    command = [sys.executable, "-m", "ganlab", "run", "x.toml", "--resume", "auto"]
     while counts["kills"] < kills:
         when = "packing" if counts["kills"] == 0 else chance.choices([*SHARES], [*SHARES.values()])[0]
         if when == "packing":
             shutil.rmtree(cache, ignore_errors=True)
         before = traces(runs, cache)
-        process = subprocess.Popen(
-            command, cwd=directory, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
+        process = Process("run", "x.toml", "--resume", "auto", cwd=directory, GANLAB_CACHE=str(cache))
         if when == "at any time":
             patience = chance.uniform(0.3, 1.2) * min(whole, 6)
         else:
@@ -191,14 +187,14 @@ def survive(directory: Path, kills: int, steps: int, seed: int, *, tell: bool = 
             process.communicate()
             counts["kills"] += 1
             counts[f"killed: {moment(before, traces(runs, cache))}"] += 1
-            assert wait_for(lambda: not processes_with(f"GANLAB_CACHE={cache}"), 10), "workers live on"
+            assert wait_for(lambda: not processes_in(directory), 10), "workers live on"
             complaint = check_readers(directory)
             assert not complaint, complaint
             counts["times `ganlab runs` showed the truth after a kill"] += 1
             if tell and counts["kills"] % 10 == 0:
                 print(dict(counts), flush=True)
             continue
-        assert process.returncode == 0, errors.decode()
+        assert process.returncode == 0, errors
         counts["runs completed before their last kill"] += 1
         if counts["kills"] < kills:
             _compare_and_discard(directory, undisturbed, counts)
@@ -211,7 +207,7 @@ def survive(directory: Path, kills: int, steps: int, seed: int, *, tell: bool = 
 
 def _wait_until(
     when: str,
-    process: subprocess.Popen[bytes],
+    process: Process,
     before: dict[str, set[object]],
     look: Callable[[], dict[str, set[object]]],
 ) -> None:

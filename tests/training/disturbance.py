@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+from fresh_process import ganlab
 from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
 from tensorboard.compat.proto.event_pb2 import Event
 
@@ -209,18 +210,6 @@ def write_experiment(directory: Path, loss: str, precision: str) -> None:
     (directory / "x.toml").write_text(text)
 
 
-def ganlab(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "ganlab", *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
 def start(directory: Path, death: str = "", number: signal.Signals = signal.SIGKILL) -> Path:
     """Run the experiment, to its end or its death, and return the run's directory."""
     done = ganlab("run", "x.toml", cwd=directory, DEATH=death, SIGNAL=str(int(number)))
@@ -233,18 +222,6 @@ def resume(run: Path, *arguments: str, death: str = "") -> subprocess.CompletedP
     done = ganlab("resume", run, *arguments, cwd=run.parents[2], DEATH=death)
     assert (done.returncode != 0) == bool(death), done.stdout + done.stderr
     return done
-
-
-def processes_with(variable: str) -> list[int]:
-    """Return the living processes that were started with `NAME=value` in their environment."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdecimal() and variable.encode() in (entry / "environ").read_bytes().split(b"\0"):
-                found.append(int(entry.name))
-        except OSError:
-            continue  # it has ended, or is somebody else's
-    return found
 
 
 def records(path: Path) -> list[dict[str, Any]]:

@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from disturbance import contents, ganlab, processes_with
+from disturbance import contents
+from fresh_process import ganlab, processes_in
 
 from ganlab.runs.reading import read_run
 from ganlab.runs.state import RunState
@@ -248,7 +249,7 @@ class Bench:
             **{**self.environment, "FAULT": fault, "ACTION": action, **environment},
         )
         assert "Traceback" not in done.stderr, done.stderr
-        assert not processes_with(f"TMPDIR={self.directory / 'TMPDIR'}"), "a process lives on"
+        assert not processes_in(self.directory), "a process lives on"
         return done
 
     def run(self, fault: str = "", action: str = "", **environment: str) -> Done:

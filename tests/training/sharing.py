@@ -23,14 +23,19 @@ import argparse
 import json
 import math
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+from fresh_process import Process, ganlab
 
 EXPERIMENT = """
 title = "Shared"
@@ -85,11 +90,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def command(processes: int, *arguments: str) -> list[str]:
-    """Return the command line of one process, or of several under torchrun."""
-    if processes == 1:
-        return [sys.executable, "-m", "ganlab", *arguments]
-    launcher = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
+def torchrun(*arguments: str) -> list[str]:
+    """Return the command line of two processes under torchrun."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
     return [*launcher, f"--master-port={free_port()}", "-m", "ganlab", *arguments]
 
 
@@ -98,18 +101,29 @@ def train(directory: Path, case: str, steps: int, processes: int) -> Path:
     losses, training = CASES[case]
     (directory / "x.toml").write_text(EXPERIMENT.format(losses=losses, training=training, steps=steps))
     runs = f"runs-{processes}"
-    done = subprocess.run(
-        command(processes, "run", "x.toml", "--runs", runs),
-        cwd=directory,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
+    done = (ganlab if processes == 1 else pair)("run", "x.toml", "--runs", runs, cwd=directory)
     assert done.returncode == 0, done.stdout + done.stderr
     (run,) = (directory / runs).glob("*/*/")
     return run
+
+
+def pair(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command line in two processes, as a launcher would: it ends both when one has failed.
+
+    Returns:
+        All that they wrote, and an exit code that is not 0 if there was one.
+    """
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
+    processes = [Process(*arguments, cwd=cwd, **meeting, RANK=rank, LOCAL_RANK=rank) for rank in ("0", "1")]
+    while None in (codes := [process.poll() for process in processes]):
+        if any(codes):
+            for process in processes:
+                process.send_signal(signal.SIGTERM)
+            break
+        time.sleep(0.01)
+    outputs, errors = zip(*(process.communicate(timeout=300) for process in processes), strict=True)
+    code = next((process.returncode for process in processes if process.returncode), 0)
+    return subprocess.CompletedProcess(processes[0].args, code, "".join(outputs), "".join(errors))
 
 
 def compare(directory: Path, case: str, steps: int) -> dict[str, Any]:

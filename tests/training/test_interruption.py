@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
+from fresh_process import Process, processes_in
 
 pytestmark = pytest.mark.usefixtures("heard_signals")
 
@@ -85,19 +84,11 @@ features = {{ name = "slow", marker = "marker", pause = {pause} }}
 """
 
 
-def start(
-    tmp_path: Path, *, steps: int, every: int, checkpoint: int = 1000, pause: float = 0.4
-) -> subprocess.Popen[str]:
+def start(tmp_path: Path, *, steps: int, every: int, checkpoint: int = 1000, pause: float = 0.4) -> Process:
     (tmp_path / "slow_features.py").write_text(SLOW_FEATURES)
     text = EXPERIMENT.format(steps=steps, every=every, checkpoint=checkpoint, pause=pause)
     (tmp_path / "x.toml").write_text(text)
-    return subprocess.Popen(
-        [sys.executable, "-m", "ganlab", "run", "x.toml"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return Process("run", "x.toml", cwd=tmp_path)
 
 
 def wait_for_lines(file: Path, lines: int) -> None:
@@ -112,7 +103,7 @@ def the_run(tmp_path: Path) -> Path:
     return run
 
 
-def interrupted_at(tmp_path: Path, process: subprocess.Popen[str]) -> int:
+def interrupted_at(tmp_path: Path, process: Process) -> int:
     """Wait for the end, check that all is as it should be, and return the step that was saved."""
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 75, errors
@@ -167,8 +158,10 @@ def test_a_checkpoint_is_safe_before_its_step_is_measured(tmp_path: Path) -> Non
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
     process = start(tmp_path, steps=6, every=3, pause=60)
     wait_for_lines(tmp_path / "marker", 1)
+    assert processes_in(tmp_path) == [process.pid]
     process.send_signal(signal.SIGTERM)
     time.sleep(0.2)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGTERM
+    assert processes_in(tmp_path) == []

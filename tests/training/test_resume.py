@@ -14,7 +14,8 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from disturbance import contents, ganlab, records, resume, start, write_experiment
+from disturbance import contents, records, resume, start, write_experiment
+from fresh_process import ganlab
 
 pytestmark = pytest.mark.usefixtures("heard_signals")
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from conftest import RandomWeights
+from fresh_process import ganlab
 
 import ganlab_inception
 from ganlab import ComponentError, Estimate, Evaluator, FeatureBank, ImageSpec
@@ -156,28 +155,17 @@ weights = "random.pth"
 """
 
 
-def ganlab(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "ganlab", *arguments],
-        cwd=folder,
-        env={"GANLAB_CACHE": str(folder / "cache"), "PATH": "/usr/bin:/bin", "HOME": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_a_run_measures_fid_and_says_what_is_wrong_with_its_weights(
     random_weights: RandomWeights, tmp_path: Path
 ) -> None:
     (tmp_path / "random.pth").symlink_to(random_weights.path)
     (tmp_path / "x.toml").write_text(EXPERIMENT)
-    refused = ganlab(tmp_path, "run", "x.toml")
+    refused = ganlab("run", "x.toml", cwd=tmp_path)
     assert refused.returncode == 2
     assert "x.toml:22: evaluators.0.weights:" in refused.stderr
     assert f'weights_sha256 = "{random_weights.sha256}"' in refused.stderr
     right = f'evaluators.0.weights_sha256="{random_weights.sha256}"'
-    done = ganlab(tmp_path, "run", "x.toml", "--set", right)
+    done = ganlab("run", "x.toml", "--set", right, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (lines,) = [path.read_text() for path in tmp_path.glob("runs/*/*/evaluations.jsonl")]
     for part in ('"metric": "fid"', '"protocol": "fid"', '"features": "inception"', "singular"):

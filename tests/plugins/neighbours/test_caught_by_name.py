@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from fresh_process import ganlab
 from PIL import Image
 
 from ganlab.config.loader import load_experiment
@@ -115,10 +113,7 @@ def run(tmp_path: Path, dataset: str, keep: int | None) -> Measured:
     np.save(tmp_path / "images.npy", np.zeros((1, 3, 32, 32), np.uint8))
     data = prepare(load_experiment(tmp_path / "x.toml"), progress=False)
     np.save(tmp_path / "images.npy", data.store.gather(data.split.training[:keep]).numpy())
-    command = [sys.executable, "-m", "ganlab", "run", "x.toml", "--runs", "runs"]
-    result = subprocess.run(
-        command, cwd=tmp_path, env=os.environ, capture_output=True, text=True, check=False
-    )
+    result = ganlab("run", "x.toml", "--runs", "runs", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     (directory,) = (tmp_path / "runs").glob("*/*/")
     lines = map(json.loads, (directory / "evaluations.jsonl").read_text().splitlines())
