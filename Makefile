@@ -1,5 +1,6 @@
 # make quickstart   environment, install, and a first GAN in a few minutes
 # make test         everything that is tested
+# make test-fast    what is tested within a minute: all but whole runs in processes of their own
 # make lint         style, types and import walls
 # make clean        remove what these made
 
@@ -8,14 +9,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: quickstart test lint clean
+.PHONY: quickstart test test-fast lint clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/ganlab run docs/experiments/quickstart.toml
 	@echo 'watch it:  $(BIN)/ganlab tensorboard'
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+test-fast: $(INSTALLED)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m 'not slow'
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check ganlab plugins tests

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from fresh_process import ganlab
 
+pytestmark = pytest.mark.slow
+
 EXPERIMENT = """\
 title = "Bad input"
 [image]

@@ -21,6 +21,7 @@ def report(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return import_module("report")
 
 
+@pytest.mark.slow
 def test_what_needs_a_device_is_skipped_and_says_so(
     report: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

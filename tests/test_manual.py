@@ -15,6 +15,8 @@ from ganlab.kinds import KINDS
 from ganlab.registry import Offer, load_registry
 from ganlab.testing import check_component
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).resolve().parents[1]
 MANUAL = (PROJECT / "docs" / "plugins.md").read_text()
 

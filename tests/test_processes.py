@@ -243,6 +243,7 @@ def pair() -> list[dict[str, Any]]:
     return [json.loads(output) for output, _ in outputs]
 
 
+@pytest.mark.slow
 def test_two_add_up_to_the_same_bytes(pair: list[dict[str, Any]]) -> None:
     expected = (torch.tensor([0.1, 0.2]) + torch.tensor([0.1, 0.2]) * 2).tolist()
     assert [found["sum"] for found in pair] == [[expected, [[1, 1], [1, 1]]]] * 2

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from fresh_process import ganlab
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).resolve().parents[1]
 README = (PROJECT / "README.md").read_text()
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PLUGIN = '''
 """Signals: int16 `(length, channels)` in packed data, float `(channels, length)` in [-1, 1] in networks."""
 

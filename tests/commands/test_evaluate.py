@@ -78,6 +78,7 @@ def while_training(path: Path) -> list[dict[str, Any]]:
     return [{key: value for key, value in json.loads(line).items() if key != "time"} for line in lines]
 
 
+@pytest.mark.slow
 def test_every_checkpoint_gives_the_numbers_it_gave_while_training(
     trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -89,6 +90,7 @@ def test_every_checkpoint_gives_the_numbers_it_gave_while_training(
     assert alone == [each for each in then if each["step"] == 4 and each["evaluator"] == "frechet"]
 
 
+@pytest.mark.slow
 def test_results_are_kept_beside_the_run_and_leave_it_alone(
     trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,6 +113,7 @@ def test_results_are_kept_beside_the_run_and_leave_it_alone(
     assert all(path.read_bytes() == content for path, content in outside.items())
 
 
+@pytest.mark.slow
 def test_other_evaluators_and_other_options(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = evaluated(
         capsys, trained, "--evaluator", "mmd", "--evaluator", "precision-recall",
@@ -166,6 +169,7 @@ def test_what_cannot_be_measured_leaves_nothing_behind(
     assert set((trained / "evaluate").glob("*")) == before
 
 
+@pytest.mark.slow
 def test_what_is_said_at_some_steps_only_has_those(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["evaluate", str(trained), "--checkpoint", "all", "--evaluator", "diversity"]) == 0
     lines = capsys.readouterr().out.splitlines()

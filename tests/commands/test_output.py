@@ -138,6 +138,7 @@ def test_nowhere_to_write_to_changes_no_exit_code(
     assert code_of(*arguments) == expected == (0 if arguments == ("plugins",) else 2)
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_error() -> None:
     reading, writing = os.pipe()
     os.close(reading)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
 from fuzzing import Fuzzer, survive
 from mangling import BASES, EXPERIMENT, Case, make_case
 
 
+@pytest.mark.slow
 def test_mangled_experiments_are_refused_in_words(tmp_path: Path) -> None:
     counts, failures = survive(tmp_path / "fuzzing", count=200, seed=0)
     assert not failures

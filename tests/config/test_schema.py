@@ -134,6 +134,7 @@ def broken(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"a component that nobody has in table {number}", copy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", WHOLE, ids=lambda file: file.stem)
 def test_what_is_broken_in_them_neither_the_schema_nor_the_loader_takes(
     installed: dict[str, Any], tmp_path: Path, file: Path

@@ -359,6 +359,7 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
         pack(Drawn(3), SPEC, cache=tmp_path / "file" / "cache", progress=False)
 
 
+@pytest.mark.slow
 def test_many_at_once_pack_it_together(tmp_path: Path) -> None:
     script = (
         "import sys; sys.path.insert(0, sys.argv[2])\n"
@@ -378,6 +379,7 @@ def test_threads_of_one_process_share_too(tmp_path: Path) -> None:
     assert all(values(store.samples) == list(range(60)) for store in stores)
 
 
+@pytest.mark.slow
 def test_a_killed_packer_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:
     script = (
         "import sys, time; sys.path.insert(0, sys.argv[2])\n"
@@ -407,6 +409,7 @@ def test_a_killed_packer_leaves_nothing_that_looks_whole(tmp_path: Path) -> None
     assert values(pack(Drawn(5000), SPEC, cache=tmp_path, progress=False).samples) == list(range(5000))
 
 
+@pytest.mark.slow
 def test_spawned_workers_find_sources_of_local_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # What other systems than Linux do; this module, too, is on no path that a worker would search.
     monkeypatch.setattr("ganlab.data.workers._START", "spawn")
@@ -491,6 +494,7 @@ def test_what_a_source_has_to_say_is_said(tmp_path: Path, capsys: pytest.Capture
         assert ("left out: 3 .txt\n" in capsys.readouterr().err) is progress
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_larger_images_can_be_allowed(tmp_path: Path, workers: int) -> None:
     class Files(Drawn):

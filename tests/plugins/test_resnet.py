@@ -79,6 +79,7 @@ def test_channels_stop_at_the_widest_as_sngans_do_at_128() -> None:
     assert isinstance(discriminator.body[-2].shortcut, nn.Identity)
 
 
+@pytest.mark.slow
 def test_every_option_keeps_the_promises() -> None:
     (generator,), (discriminator,) = ganlab_generators(), ganlab_discriminators()
     for image in (ImageSpec(3, 32, 32), ImageSpec(1, 36, 44, classes=4)):

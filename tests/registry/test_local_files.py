@@ -184,6 +184,7 @@ def test_a_file_and_a_package_of_one_name_are_one_module(tmp_path: Path) -> None
     assert "would be one module `my_plugin`; rename one of them" in message
 
 
+@pytest.mark.slow
 def test_the_working_directory_shadows_nobody(tmp_path: Path) -> None:
     file = write(tmp_path)
     for name in ("profile", "random", "secrets", "torch", "typing", "click"):

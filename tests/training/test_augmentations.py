@@ -134,6 +134,7 @@ def test_all_passes_of_a_step_go_through_it(tmp_path: Path) -> None:
     assert seen[-4:] == [8, 8, 8, 8]
 
 
+@pytest.mark.slow
 def test_it_changes_what_is_learned_and_a_stream_of_its_own_decides_how(tmp_path: Path) -> None:
     plain = trained(tmp_path / "plain", "")
     fade = trained(tmp_path / "fade", FADE)

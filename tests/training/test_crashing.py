@@ -5,8 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
 from crashing import survive
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_run_survives_random_kills(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from faults import FAULTS, TESTED_ELSEWHERE, Bench, UnavailableError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", [name for name in FAULTS if name not in TESTED_ELSEWHERE])
 def test_a_fault_is_told_plainly_and_costs_nothing(tmp_path: Path, name: str) -> None:

@@ -223,6 +223,7 @@ FATES: dict[str, dict[str, object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fate", FATES)
 def test_a_run_is_warned_of_what_it_was_made_to_suffer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fate: str

@@ -11,7 +11,7 @@ import pytest
 import torch
 from fresh_process import Process, processes_in
 
-pytestmark = pytest.mark.usefixtures("heard_signals")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("heard_signals")]
 
 # Features that report each batch in a file and take their time, so that a signal can be
 # sent in the middle of an evaluation.

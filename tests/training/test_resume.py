@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from disturbance import contents, records, resume, start, write_experiment
 from fresh_process import ganlab
 
-pytestmark = pytest.mark.usefixtures("heard_signals")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("heard_signals")]
 
 
 @functools.cache

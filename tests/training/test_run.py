@@ -13,6 +13,8 @@ import torch
 from fresh_process import ganlab
 from safetensors.torch import load_file
 
+pytestmark = pytest.mark.slow
+
 FACES = """
 title = "Tiny faces"
 seed = 3

@@ -18,7 +18,7 @@ from disturbance import contents, write_experiment
 from fresh_process import ganlab
 from sharing import CASES, EXPERIMENT, compare, difference, pair, sample_difference, torchrun, train
 
-pytestmark = pytest.mark.usefixtures("heard_signals")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("heard_signals")]
 
 Done = subprocess.CompletedProcess[str]
 

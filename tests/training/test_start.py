@@ -117,6 +117,7 @@ def test_a_checkpoint_and_the_networks_can_be_chosen(directory: Path, parent: Pa
     assert torch.equal(begun, old) and not torch.equal(begun, new)
 
 
+@pytest.mark.slow
 def test_it_is_resumed_without_its_parent(directory: Path, tmp_path: Path) -> None:
     whole = train(directory, "whole", more=start("parent"), steps=4)
     short = train(directory, "short", more=start("parent"), steps=2)

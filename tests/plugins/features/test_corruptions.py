@@ -30,6 +30,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(DAMAGES))
 def test_distances_rise_with_damage(name: str, faces: Samples) -> None:
     component = next(each for each in ganlab_features.ganlab_features() if each.name == name)

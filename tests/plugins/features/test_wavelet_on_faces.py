@@ -47,6 +47,7 @@ def noise(level: float) -> Damage:
     return add
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "series",
     [[blur(radius) for radius in (0.4, 0.7, 1.2, 2.5)], [noise(level) for level in (4, 8, 16, 40)]],

@@ -20,6 +20,8 @@ from ganlab import ComponentError, FeatureBank, FeatureExtractor, ImageSpec
 from ganlab.testing import check_component
 from ganlab_inception.distances import Fid
 
+pytestmark = pytest.mark.slow
+
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "golden.json").read_text())
 (COMPONENT,) = ganlab_inception.ganlab_features()
 PROTOCOLS = ("fid", "fid-pytorch", "fid-clean")

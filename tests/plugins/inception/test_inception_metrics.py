@@ -155,6 +155,7 @@ weights = "random.pth"
 """
 
 
+@pytest.mark.slow
 def test_a_run_measures_fid_and_says_what_is_wrong_with_its_weights(
     random_weights: RandomWeights, tmp_path: Path
 ) -> None:

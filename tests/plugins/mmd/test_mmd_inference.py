@@ -50,6 +50,7 @@ def test_p_sees_a_difference_and_draws_nothing_from_the_global_generator() -> No
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("other", "expected"), [(True, GOLDEN), (False, 0.0)])
 def test_twice_the_standard_error_covers_the_truth(other: bool, expected: float) -> None:
     """For the full estimate and the blocks, in 200 draws; where nothing differs the error is no less."""

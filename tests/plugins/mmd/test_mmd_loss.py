@@ -73,6 +73,7 @@ def test_scales_add_up_and_are_named() -> None:
     assert terms["scale-1"].item() == pytest.approx(play(build(), real, fake).item())
 
 
+@pytest.mark.slow
 def test_descending_it_moves_one_distribution_onto_the_other() -> None:
     generator = torch.Generator().manual_seed(0)
     weight = torch.tensor([[0.2, 0.0], [0.0, 0.2]], requires_grad=True)

@@ -16,6 +16,8 @@ from PIL import Image
 from ganlab.config.loader import load_experiment
 from ganlab.data.preparation import prepare
 
+pytestmark = pytest.mark.slow
+
 REPLAYING = '''
 """A generator that has learned its training set by heart."""
 

@@ -103,6 +103,7 @@ def test_few_samples_are_said(name: str) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOTH)
 @pytest.mark.parametrize("shift", [0.0, 0.6])
 def test_standard_errors_are_the_spread_over_draws(name: str, shift: float) -> None:

@@ -76,6 +76,7 @@ def test_p_values_are_uniform_where_there_is_no_difference(d: int) -> None:
     assert not any("MEMORISATION" in warning for draw in draws for warning in draw["accuracy"].warnings)
 
 
+@pytest.mark.slow
 def test_standard_errors_are_the_spread_over_draws() -> None:
     draws = [judge(normal(150, seed=seed), normal(150, seed=900 + seed, shift=0.4)) for seed in range(60)]
     for metric in ("accuracy", "accuracy-real", "accuracy-fake"):

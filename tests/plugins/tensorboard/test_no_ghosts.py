@@ -22,6 +22,8 @@ import pytest
 from ganlab import RunInfo
 from ganlab_tensorboard.tracker import TensorBoardTracker
 
+pytestmark = pytest.mark.slow
+
 LOADERS = [
     pytest.param("false", id="slow"),
     pytest.param(

@@ -64,6 +64,7 @@ def test_more_features_than_samples_still_tell() -> None:
     assert 0.38 < null["accuracy"].value < 0.62 and null["p-value"].value > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "d"), [(100, 5), (60, 90)])
 def test_p_values_of_equal_distributions_are_uniform(n: int, d: int) -> None:
     draws = 250
@@ -79,6 +80,7 @@ def test_p_values_of_equal_distributions_are_uniform(n: int, d: int) -> None:
     assert sum(value < 0.05 for value in naive) > sum(value < 0.05 for value in values)
 
 
+@pytest.mark.slow
 def test_p_values_of_the_tree_are_uniform() -> None:
     values = [
         evaluate("tree-test", normal(50, 4, seed=2 * draw), normal(50, 4, seed=2 * draw + 1))["p-value"].value
