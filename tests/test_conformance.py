@@ -115,6 +115,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("component", BUILT_IN, ids=lambda each: f"{each.kind}-{each.name}")
 def test_built_in_components_keep_their_promises(component: Component, files: Path) -> None:
     options = OPTIONS.get(component.name, {})
@@ -139,6 +140,7 @@ def test_networks_are_tried_on_what_the_author_names() -> None:
     assert {image.classes for image, _ in seen} == {0, 3}
 
 
+@pytest.mark.slow
 def test_losses_are_tried_on_noise_as_large_as_the_image() -> None:
     image = ImageSpec(3, 218, 178)
     [loss] = [each for each in BUILT_IN if each.name == "non-saturating"]

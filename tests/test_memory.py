@@ -19,6 +19,8 @@ from ganlab.memory import in_units, is_out_of_memory
 from ganlab.processes import Processes
 from ganlab.training.recorder import RunRecorder
 
+pytestmark = pytest.mark.slow
+
 EXPERIMENT = """\
 title = "Memory"
 {plugins}

@@ -27,6 +27,8 @@ from ganlab.runs.directory import RunDirectory
 from ganlab.runs.environment import describe_environment
 from ganlab.runs.jsonl import last_line
 
+pytestmark = pytest.mark.slow
+
 CAFE = os.fsdecode(b"caf\xe9")
 """A name that is Latin-1, as older archives and disks have them."""
 
@@ -133,7 +135,6 @@ def test_classes_of_such_names_are_classes(place: Path, shell: Shell) -> None:
     assert store.class_names == ("a", CAFE)
 
 
-@pytest.mark.slow
 def test_a_run_in_a_directory_of_such_a_name_can_be_repeated(place: Path, shell: Shell) -> None:
     assert shell("run", "x.toml", "--quiet")[0] == 0
     [directory] = (place / "runs").glob("names/*")

@@ -18,6 +18,8 @@ from ganlab.errors import UsageError
 from ganlab.processes import Processes
 from ganlab.processes.checksum import checksum
 
+pytestmark = pytest.mark.slow
+
 MEETING = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
 
 
@@ -243,7 +245,6 @@ def pair() -> list[dict[str, Any]]:
     return [json.loads(output) for output, _ in outputs]
 
 
-@pytest.mark.slow
 def test_two_add_up_to_the_same_bytes(pair: list[dict[str, Any]]) -> None:
     expected = (torch.tensor([0.1, 0.2]) + torch.tensor([0.1, 0.2]) * 2).tolist()
     assert [found["sum"] for found in pair] == [[expected, [[1, 1], [1, 1]]]] * 2

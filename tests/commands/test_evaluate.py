@@ -14,6 +14,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from ganlab.commands.cli import run
 
+pytestmark = pytest.mark.slow
+
 EXPERIMENT = """
 title = "Measured"
 [image]
@@ -78,7 +80,6 @@ def while_training(path: Path) -> list[dict[str, Any]]:
     return [{key: value for key, value in json.loads(line).items() if key != "time"} for line in lines]
 
 
-@pytest.mark.slow
 def test_every_checkpoint_gives_the_numbers_it_gave_while_training(
     trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -90,7 +91,6 @@ def test_every_checkpoint_gives_the_numbers_it_gave_while_training(
     assert alone == [each for each in then if each["step"] == 4 and each["evaluator"] == "frechet"]
 
 
-@pytest.mark.slow
 def test_results_are_kept_beside_the_run_and_leave_it_alone(
     trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -113,7 +113,6 @@ def test_results_are_kept_beside_the_run_and_leave_it_alone(
     assert all(path.read_bytes() == content for path, content in outside.items())
 
 
-@pytest.mark.slow
 def test_other_evaluators_and_other_options(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = evaluated(
         capsys, trained, "--evaluator", "mmd", "--evaluator", "precision-recall",
@@ -169,7 +168,6 @@ def test_what_cannot_be_measured_leaves_nothing_behind(
     assert set((trained / "evaluate").glob("*")) == before
 
 
-@pytest.mark.slow
 def test_what_is_said_at_some_steps_only_has_those(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["evaluate", str(trained), "--checkpoint", "all", "--evaluator", "diversity"]) == 0
     lines = capsys.readouterr().out.splitlines()

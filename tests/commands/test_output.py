@@ -14,6 +14,8 @@ import pytest
 from ganlab.commands.cli import main
 from ganlab.outlet import Outlet
 
+pytestmark = pytest.mark.slow
+
 PLUGIN = """
 from ganlab import LossComponent, hookimpl
 
@@ -138,7 +140,6 @@ def test_nowhere_to_write_to_changes_no_exit_code(
     assert code_of(*arguments) == expected == (0 if arguments == ("plugins",) else 2)
 
 
-@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_error() -> None:
     reading, writing = os.pipe()
     os.close(reading)

@@ -17,6 +17,8 @@ from ganlab.commands.cli import run
 from ganlab.data.files import ImageFiles
 from ganlab.engine.latents import draw_latents, walk_around
 
+pytestmark = pytest.mark.slow
+
 EXPERIMENT = """
 title = "Digits"
 plugins = ["./told.py"]

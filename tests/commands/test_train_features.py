@@ -15,6 +15,8 @@ import ganlab_features
 from ganlab import ComponentError, FeatureExtractor, ImageSpec
 from ganlab.commands.cli import run
 
+pytestmark = pytest.mark.slow
+
 EXPERIMENT = """
 title = "Faces"
 [image]

@@ -25,6 +25,7 @@ def test_a_case_can_be_made_again_alone() -> None:
     assert len({case.kind for case in cases}) > 5
 
 
+@pytest.mark.slow
 def test_the_fuzzer_sees_what_it_looks_for(tmp_path: Path) -> None:
     plugin = f"""
 import pathlib, warnings

@@ -20,6 +20,8 @@ from ganlab.errors import ExperimentError
 from ganlab.kinds import KINDS
 from ganlab.registry import load_registry
 
+pytestmark = pytest.mark.slow
+
 World = Callable[..., Experiment]
 
 DOCUMENTED = sorted((Path(__file__).parents[2] / "docs" / "experiments").glob("*.toml"))
@@ -134,7 +136,6 @@ def broken(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"a component that nobody has in table {number}", copy
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("file", WHOLE, ids=lambda file: file.stem)
 def test_what_is_broken_in_them_neither_the_schema_nor_the_loader_takes(
     installed: dict[str, Any], tmp_path: Path, file: Path

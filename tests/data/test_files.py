@@ -154,7 +154,7 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
 
 def test_unusual_compression_is_refused(tmp_path: Path) -> None:
     write_tree(tmp_path / "tree", NAMES)
-    with pytest.raises(ComponentError, match="other means than deflate"):
+    with pytest.raises(ComponentError, match="a method other than deflate"):
         ImageFiles(zipped(tmp_path / "tree", tmp_path / "a.zip", zipfile.ZIP_LZMA))
 
 

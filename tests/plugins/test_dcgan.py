@@ -27,6 +27,7 @@ def parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(height=st.integers(16, 256), width=st.integers(16, 256), channels=st.sampled_from([1, 3, 4]))
 def test_any_size_and_channel_count(height: int, width: int, channels: int) -> None:

@@ -22,6 +22,7 @@ def parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(height=st.integers(16, 140), width=st.integers(16, 140), channels=st.sampled_from([1, 3]))
 def test_any_size_and_channel_count(height: int, width: int, channels: int) -> None:

@@ -20,6 +20,7 @@ def parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(height=st.integers(16, 140), width=st.integers(16, 140), channels=st.sampled_from([1, 3]))
 def test_any_size_and_channel_count(height: int, width: int, channels: int) -> None:
@@ -30,6 +31,7 @@ def test_any_size_and_channel_count(height: int, width: int, channels: int) -> N
     assert build_discriminator(SMALL, image)(images).shape == (2,)
 
 
+@pytest.mark.slow
 def test_the_papers_parameters_at_64() -> None:
     image, options = ImageSpec(3, 64, 64), NetworkOptions(width=384, widest=2)
     generator = build_generator(options, image, LatentSpec(64))

@@ -34,6 +34,7 @@ def convolution(inputs: int, outputs: int, kernel: int = 3) -> int:
     return inputs * outputs * kernel**2 + outputs
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(height=st.integers(16, 140), width=st.integers(16, 140), channels=st.sampled_from([1, 3]))
 def test_any_size_and_channel_count(height: int, width: int, channels: int) -> None:

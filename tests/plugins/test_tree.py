@@ -160,6 +160,7 @@ def test_a_picture_shows_the_mean_image_at_each_node() -> None:
     assert [patch.mean().round() for patch in (root, left, right)] == [128, 0, 255]
 
 
+@pytest.mark.slow
 def test_the_page_shows_the_tree_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (folder := tmp_path / "digits").mkdir()

@@ -30,6 +30,8 @@ from ganlab.training.changes import changes_of_machine
 from ganlab.training.session import run_experiment
 from ganlab.training.start import Plan
 
+pytestmark = pytest.mark.slow
+
 META = torch.device("meta")
 """Stands for an accelerator: torch refuses to mix its tensors with those of the CPU."""
 

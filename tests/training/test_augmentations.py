@@ -11,6 +11,8 @@ from safetensors.torch import load_file
 
 from ganlab.commands.cli import run
 
+pytestmark = pytest.mark.slow
+
 PLUGIN = '''
 """Augmentations that show what they are given, a loss that looks at them, and one that compares."""
 
@@ -134,7 +136,6 @@ def test_all_passes_of_a_step_go_through_it(tmp_path: Path) -> None:
     assert seen[-4:] == [8, 8, 8, 8]
 
 
-@pytest.mark.slow
 def test_it_changes_what_is_learned_and_a_stream_of_its_own_decides_how(tmp_path: Path) -> None:
     plain = trained(tmp_path / "plain", "")
     fade = trained(tmp_path / "fade", FADE)

@@ -23,6 +23,8 @@ from ganlab.engine.running_statistics import (
     unsynchronised,
 )
 
+pytestmark = pytest.mark.slow
+
 EXPERIMENT = """
 title = "Normalised"
 [image]
@@ -222,7 +224,6 @@ def test_synchronising_spares_derived_layers_and_can_be_undone() -> None:
     assert both[0][0].weight.dtype == torch.float64
 
 
-@pytest.mark.slow
 def test_training_is_the_same_however_the_generator_is_evaluated(trained: Path, as_trained: Path) -> None:
     states = [
         torch.load(last(path) / "state.pt", weights_only=True)["engine"] for path in (trained, as_trained)

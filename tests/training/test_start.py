@@ -11,6 +11,8 @@ from safetensors.torch import load_file
 
 from ganlab.commands.cli import run
 
+pytestmark = pytest.mark.slow
+
 EXPERIMENT = """
 title = "{title}"
 seed = {seed}
@@ -117,7 +119,6 @@ def test_a_checkpoint_and_the_networks_can_be_chosen(directory: Path, parent: Pa
     assert torch.equal(begun, old) and not torch.equal(begun, new)
 
 
-@pytest.mark.slow
 def test_it_is_resumed_without_its_parent(directory: Path, tmp_path: Path) -> None:
     whole = train(directory, "whole", more=start("parent"), steps=4)
     short = train(directory, "short", more=start("parent"), steps=2)

@@ -14,6 +14,8 @@ from ganlab_faces.attributes import ATTRIBUTES
 from ganlab_faces.draws import Draws, _uniforms
 from ganlab_faces.sampling import sample_face
 
+pytestmark = pytest.mark.slow
+
 
 def test_uniforms_are_those_of_splitmix64() -> None:
     # The published reference outputs for the seed 1234567.

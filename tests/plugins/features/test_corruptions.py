@@ -44,6 +44,7 @@ def test_distances_rise_with_damage(name: str, faces: Samples) -> None:
     assert outcomes["rectangles", "MMD²"].z > 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(CORRUPTIONS))
 def test_damage_grows_with_its_level_and_spares_the_original(name: str, faces: Samples) -> None:
     stock = Stock(faces.images[:60], faces.labels[:60], faces.images[60:120])

@@ -25,6 +25,7 @@ def unbiased(kernel: Kernel, x: torch.Tensor, y: torch.Tensor) -> tuple[float, f
     return mmd2(within_sums(kernel, x), within_sums(kernel, y), cross_sums(kernel, x, y))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "m"), [(30, 30), (20, 45)])
 def test_p_is_uniform_where_nothing_differs(n: int, m: int) -> None:
     generator = torch.Generator().manual_seed(3)

@@ -17,6 +17,8 @@ from ganlab_mmd.kernels import (
 )
 from ganlab_mmd.statistic import cross_sums, mmd2, within_sums
 
+pytestmark = pytest.mark.slow
+
 KERNELS = [
     RbfKernel([0.5, 1.0, 2.0]),
     RationalQuadraticKernel([0.5, 2.0]),

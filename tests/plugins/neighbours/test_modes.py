@@ -120,6 +120,7 @@ def test_the_accuracy_is_kept_in_the_state() -> None:
     assert first.evaluate(real, fake) == second.evaluate(real, fake)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [None, [0, 0, 0, 1, 2, 3, 4, 5, 6, 7]])
 def test_the_standard_error_is_the_spread_over_draws(classes: list[int] | None) -> None:
     draws = [judge(ring(400, 500 + seed, classes), ring(400, seed)) for seed in range(100)]

@@ -65,6 +65,7 @@ def test_one_sample_is_too_few() -> None:
         judge(normal(30), normal(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("d", [2, 12])
 def test_p_values_are_uniform_where_there_is_no_difference(d: int) -> None:
     draws = [judge(normal(100, d, seed), normal(100, d, 10_000 + seed)) for seed in range(200)]
