@@ -152,7 +152,7 @@ def test_a_wrong_file_is_refused(folder: Path) -> None:
     foreign.write_bytes(whole.replace(rb"\"classifier\"", rb"\"clazzifier\""))
     cases = [
         (folder / "absent", SPEC, "cannot be read"),
-        (broken, SPEC, "no whole safetensors file"),
+        (broken, SPEC, "not a complete safetensors file"),
         (foreign, SPEC, "did not write it for features `classifier`"),
         (folder / "one.safetensors", ImageSpec(3, 32, 32), "trained on 3×16×16 images"),
     ]

@@ -60,7 +60,7 @@ def ganlab_augmentations():
 @hookimpl
 def ganlab_losses():
     yield LossComponent(
-        name="consistency",
+        name="steadiness",
         summary="Compares",
         build=lambda options: Consistency(),
         needs=frozenset({"discriminator"}),
@@ -165,8 +165,8 @@ def test_losses_can_ask_for_it_alone(tmp_path: Path) -> None:
     quiet = FADE + "always = false\n"
     plain = trained(tmp_path / "plain", "")
     assert alike(plain, trained(tmp_path / "unasked", quiet))
-    asked = trained(tmp_path / "asked", quiet + '[[losses]]\nname = "consistency"\n')
-    assert metrics(asked)[-1]["loss/discriminator/consistency"] > 0
+    asked = trained(tmp_path / "asked", quiet + '[[losses]]\nname = "steadiness"\n')
+    assert metrics(asked)[-1]["loss/discriminator/steadiness"] > 0
     assert not alike(plain, asked)
 
 
@@ -181,7 +181,7 @@ def test_how_sure_the_discriminator_is_and_what_follows_are_logged(tmp_path: Pat
 
 def test_a_loss_that_finds_none_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "augment.py").write_text(PLUGIN)
-    (tmp_path / "x.toml").write_text(EXPERIMENT + '[[losses]]\nname = "consistency"\n')
+    (tmp_path / "x.toml").write_text(EXPERIMENT + '[[losses]]\nname = "steadiness"\n')
     assert run(["run", str(tmp_path / "x.toml"), "--runs", str(tmp_path / "runs")]) == 2
     error = capsys.readouterr().err
     assert "it augments samples, and the experiment has no [[augmentations]]" in error
