@@ -15,7 +15,7 @@ from ganlab.config.settings import Settings
 from ganlab.config.writing import toml_value
 from ganlab.kinds import KINDS
 
-__all__ = ["Difference", "differences"]
+__all__ = ["Difference", "differences", "flatten"]
 
 _NOT_COMPARED = {"training.steps", "plugins", "provenance"}
 """A longer run is the same run; plugins are compared by their files' content."""
@@ -55,7 +55,7 @@ def differences(before: Mapping[str, Any], now: Experiment) -> list[Difference]:
         now: the experiment that is to go on.
     """
     passed_over = _NOT_COMPARED | set(_locations(now))
-    old, new = (dict(_flatten(tables, "")) for tables in (before, now.resolved))
+    old, new = (dict(flatten(tables, "")) for tables in (before, now.resolved))
     if old.get("dataset.holdout") == new.get("dataset.holdout") == 0:
         passed_over.add("dataset.split_seed")
     old = {**{path: value for path, value in _defaults(now, old).items() if path in new}, **old}
@@ -69,14 +69,19 @@ def differences(before: Mapping[str, Any], now: Experiment) -> list[Difference]:
     return [*found, *_changed_files(before, now.resolved)]
 
 
-def _flatten(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Yield dotted paths and values; an entry of an array of tables goes by its label."""
+def flatten(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted paths and values; an entry of an array of tables goes by its label.
+
+    Args:
+        value: nested tables.
+        path: what stands before every path; empty for a whole experiment.
+    """
     if isinstance(value, Mapping) and (value or not path):
         for key, item in value.items():
-            yield from _flatten(item, f"{path}.{key}" if path else key)
+            yield from flatten(item, f"{path}.{key}" if path else key)
     elif isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
         for index, item in enumerate(value):
-            yield from _flatten(item, f"{path}.{item.get('label') or item.get('name') or index}")
+            yield from flatten(item, f"{path}.{item.get('label') or item.get('name') or index}")
     else:
         yield path, list(value) if isinstance(value, tuple) else value
 
@@ -118,7 +123,7 @@ def _defaults_of(model: type[BaseModel], path: str) -> Iterator[tuple[str, Any]]
             yield from _defaults_of(field.annotation, inner)
         elif not field.is_required():
             default = field.get_default(call_default_factory=True, validated_data={})
-            yield from _flatten(default.model_dump() if isinstance(default, BaseModel) else default, inner)
+            yield from flatten(default.model_dump() if isinstance(default, BaseModel) else default, inner)
 
 
 def _components(experiment: Experiment) -> Iterator[tuple[str, Selection[Any, Any]]]:

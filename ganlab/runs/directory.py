@@ -228,6 +228,18 @@ class RunDirectory:
         """
         self._replace(class_names=tuple(names), class_counts=tuple(counts))
 
+    def describe_ingredients(self, data: str, parameters: Mapping[str, int]) -> None:
+        """Record what is trained on what, so that runs can be compared without either.
+
+        Args:
+            data: hex digest of the data's content and preparation.
+            parameters: trainable ones of each network, by its kind.
+
+        Raises:
+            GanlabError: it cannot be written.
+        """
+        self._replace(data=data, parameters=dict(parameters))
+
     def finish(self, status: Status, reason: str = "") -> None:
         """Record how the run ended, and let go of it.
 

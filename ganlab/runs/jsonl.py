@@ -13,7 +13,7 @@ from typing import Any
 from ganlab.files import explained
 from ganlab.runs.encoding import to_json
 
-__all__ = ["JsonLinesWriter", "last_line"]
+__all__ = ["JsonLinesWriter", "last_line", "read_lines"]
 
 _NOT_FINITE = {"NaN", "Infinity", "-Infinity"}
 _TAIL_BYTES = 1 << 18
@@ -87,6 +87,20 @@ def last_line(path: Path) -> dict[str, Any] | None:
         lines = file.read().decode("utf-8", errors="replace").splitlines(keepends=True)
     whole = (_parse(line) for line in reversed(lines) if line.endswith("\n"))
     return next((values for values in whole if values is not None), None)
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the values of every whole line, in order; none where there is no file.
+
+    Raises:
+        GanlabError: the file cannot be read.
+    """
+    if not path.exists():
+        return []
+    with explained(f"cannot read {path}"):
+        content = path.read_text(encoding="utf-8", errors="replace")
+    whole = (_parse(line) for line in content.splitlines(keepends=True) if line.endswith("\n"))
+    return [values for values in whole if values is not None]
 
 
 def _parse(line: str) -> dict[str, Any] | None:

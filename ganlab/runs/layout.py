@@ -148,6 +148,12 @@ class RunLayout:
         """Return where a picture is: `samples/<name>-00001000.png`."""
         return self.samples / f"{name}-{step:08d}.png"
 
+    def pictures(self, name: str) -> dict[int, Path]:
+        """Return the pictures of a name by their step, the earliest first."""
+        found = ((path.stem.rpartition("-"), path) for path in self.samples.glob("*-*.png"))
+        steps = {int(step): path for (called, _, step), path in found if called == name and step.isdecimal()}
+        return dict(sorted(steps.items()))
+
     def samples_after(self, step: int) -> Iterator[Path]:
         """Yield the pictures of later steps."""
         for picture in self.samples.glob("*-*.*"):

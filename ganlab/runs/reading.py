@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import time
 from collections.abc import Callable
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +17,7 @@ from ganlab.config.toml import parse_toml
 from ganlab.errors import GanlabError, UsageError
 from ganlab.registry.suggest import closest
 from ganlab.runs.checkpoints import Checkpoints
-from ganlab.runs.jsonl import last_line
+from ganlab.runs.jsonl import last_line, read_lines
 from ganlab.runs.layout import RunLayout
 from ganlab.runs.lock import is_locked
 from ganlab.runs.reporting import print_warning
@@ -76,6 +80,42 @@ class Run:
             GanlabError: the file is not there, or damaged.
         """
         return _read_tables(RunLayout(self.path).environment, json.loads)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return the scalars of every log point, each with `step` and `time`."""
+        return read_lines(RunLayout(self.path).metrics)
+
+    def evaluations(self) -> list[dict[str, Any]]:
+        """Return every measurement while training, each with `step` and `time`."""
+        return read_lines(RunLayout(self.path).evaluations)
+
+    def pictures(self, name: str) -> dict[int, Path]:
+        """Return the pictures of a name by their step, the earliest first."""
+        return RunLayout(self.path).pictures(name)
+
+    def seconds_worked(self, until: float | None = None) -> float:
+        """Return how long its sessions took together, pauses between them left out.
+
+        A session that was killed counts up to the last that it recorded.
+
+        Args:
+            until: a moment in seconds since the epoch; all that there is if `None`.
+        """
+        sessions = self.state.sessions
+        starts = [_seconds(session.started) for session in sessions]
+        worked = 0.0
+        for session, (start, following) in zip(sessions, pairwise([*starts, math.inf]), strict=True):
+            if session.ended is not None:
+                end = _seconds(session.ended)
+            elif following == math.inf and self.state.status == "running":
+                end = time.time()
+            else:
+                end = max((at for at in self._recorded_at() if start <= at < following), default=start)
+            worked += max(0.0, (end if until is None else min(end, until)) - start)
+        return worked
+
+    def _recorded_at(self) -> list[float]:
+        return [float(line["time"]) for line in (*self.metrics(), *self.evaluations()) if "time" in line]
 
     def last_metrics(self) -> dict[str, Any] | None:
         """Return the scalars of the last log point, with `step` and `time`; `None` before the first."""
@@ -179,6 +219,10 @@ def _read_tables(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise GanlabError(f"{path} is damaged: it is not a table of names and values")
     return content
+
+
+def _seconds(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()
 
 
 def _listing(runs: list[Run]) -> str:

@@ -112,6 +112,8 @@ class RunState:
         parent: the checkpoint that this one was forked from, or has its first weights from.
         class_names: names of the data's labels in order; empty where it has none.
         class_counts: training samples of each.
+        data: hex digest of the data's content and preparation; empty in runs of earlier versions.
+        parameters: trainable ones of each network; empty in runs of earlier versions.
         status: as it was last written; see `ganlab.runs.reading` for runs whose process died.
         reason: why it ended; empty while it runs, and where `completed` says it all.
         step: the last step that was reported.
@@ -128,6 +130,8 @@ class RunState:
     parent: Parent | None = None
     class_names: tuple[str, ...] = ()
     class_counts: tuple[int, ...] = ()
+    data: str = ""
+    parameters: Mapping[str, int] = field(default_factory=dict)
     status: Status = "running"
     reason: str = ""
     step: int = 0

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["Curve", "draw_curves"]
+__all__ = ["Curve", "draw_curves", "ticks"]
 
 _WIDTH, _HEIGHT = 560, 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 74, 20, 46, 40
@@ -137,18 +137,18 @@ class _Axes:
             pen.text(place, label, _BEST, _font(12), anchor=side + ("b" if above else "t"))
 
     def _grid(self, pen: ImageDraw.ImageDraw) -> None:
-        for value in _ticks(*self.values):
+        for value in ticks(*self.values):
             left, y = self.place(self.steps[0], value)
             right, _ = self.place(self.steps[1], value)
             pen.line([(left, y), (right, y)], fill=_GRID, width=_SCALE)
             pen.text((left - 8 * _SCALE, y), f"{value:.4g}", _INK, _font(11), anchor="rm")
-        for step in _ticks(*self.steps):
+        for step in ticks(*self.steps):
             x, bottom = self.place(step, self.values[0])
             pen.text((x, bottom + 8 * _SCALE), f"{step:,.0f}", _INK, _font(11), anchor="mt")
         pen.text(_at(_WIDTH - _RIGHT, _HEIGHT - 12), "step", _INK, _font(11), anchor="rm")
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def ticks(low: float, high: float) -> list[float]:
     """Return about five round numbers between two others."""
     raw = (high - low) / 5
     power = 10.0 ** math.floor(math.log10(raw))

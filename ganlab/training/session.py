@@ -9,6 +9,7 @@ from ganlab.data.preparation import Data, find
 from ganlab.engine.assembly import make_networks
 from ganlab.engine.engine import Engine
 from ganlab.engine.memory_estimate import estimate
+from ganlab.engine.network_summary import count_parameters
 from ganlab.engine.precision import names_one_gpu
 from ganlab.processes import Processes
 from ganlab.runs.directory import RunDirectory
@@ -105,6 +106,10 @@ class Session:
             return None
         with self._begin(directory) as run:
             run.describe_classes(self.data.store.class_names, self.data.class_counts)
+            run.describe_ingredients(
+                self.data.store.fingerprint,
+                {kind: count_parameters(network) for kind, network in self.engine.networks.items()},
+            )
             self._train_and_write(run)
         return run
 

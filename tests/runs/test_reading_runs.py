@@ -331,3 +331,23 @@ def test_what_sample_cannot_do_is_said_plainly(images: Path, tmp_path: Path) -> 
     with pytest.raises(UsageError, match="takes no labels"):
         invoke_sample(images, "--out", tmp_path / "a", "--label", "1")
     assert not (tmp_path / "a").exists()
+
+
+def test_pauses_between_sessions_are_no_work(root: Path) -> None:
+    """The first session was killed after its last line, the second ended."""
+    path = root / "faces" / "20260101-030405-0a1b"
+    state = json.loads((path / "run.json").read_text())
+    state["sessions"] = [
+        {"started": "2026-01-01T00:00:00+00:00", "host": "a", "pid": 1},
+        {"started": "2026-01-01T05:00:00+00:00", "host": "a", "pid": 2, "ended": "2026-01-01T05:00:30+00:00"},
+    ]
+    (path / "run.json").write_text(json.dumps(state))
+    midnight = 1767225600
+    lines = [{"step": 1, "time": midnight + 100}, {"step": 2, "time": midnight + 18010}]
+    (path / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    run = find_run(str(path))
+    assert run.seconds_worked() == 130
+    assert run.seconds_worked(midnight + 60) == 60
+    assert run.seconds_worked(midnight + 5000) == 100
+    assert run.seconds_worked(midnight + 18010) == 110
+    assert find_run("rings", root).seconds_worked() == 0
