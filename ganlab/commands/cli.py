@@ -30,6 +30,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "validate": ("ganlab.commands.validate", "Build everything and try one batch; train nothing."),
     "sample": ("ganlab.commands.sample", "Generate samples from a run."),
     "evaluate": ("ganlab.commands.evaluate", "Measure a run's checkpoints after training."),
+    "compare": ("ganlab.commands.compare", "Compare experiments by their runs, over seeds."),
     "compare-images": ("ganlab.commands.compare_images", "Measure one set of images against another."),
     "runs": ("ganlab.commands.runs", "List runs and their status."),
     "tensorboard": ("ganlab.commands.tensorboard", "Watch runs in TensorBoard."),

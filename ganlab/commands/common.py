@@ -20,6 +20,7 @@ __all__ = [
     "load",
     "make_plan",
     "parse_checkpoint",
+    "parse_moment",
     "plugin_options",
     "resume_options",
     "runs_option",
@@ -123,6 +124,21 @@ def parse_checkpoint(given: str | None) -> Literal["best", "last"] | int | None:
         return "last"
     if not given.isdecimal():
         raise UsageError(f"--checkpoint is {given!r}; it takes best, last, or the number of a step")
+    return int(given)
+
+
+def parse_moment(given: str) -> Literal["best", "last"] | int:
+    """Return what `--at` means.
+
+    Raises:
+        UsageError: nothing.
+    """
+    if given == "best":
+        return "best"
+    if given == "last":
+        return "last"
+    if not given.isdecimal():
+        raise UsageError(f"--at is {given!r}; it takes last, best, or the number of a step")
     return int(given)
 
 

@@ -1,0 +1,382 @@
+"""Experiments held against each other: their values, tests, curves and pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Literal
+
+from ganlab.comparison.experiments import DifferingKey, Group, what_differs
+from ganlab.comparison.fairness import Finding, findings, require_same_data, require_same_protocol
+from ganlab.comparison.readings import Moment, Reading, Readings
+from ganlab.comparison.statistics import Summary, Test, Value, adjust, compare_values, summarise
+from ganlab.errors import UsageError
+from ganlab.registry.suggest import did_you_mean
+
+__all__ = ["ComparedMetric", "Comparison", "Cost", "Measured", "Point", "Verdict", "compare"]
+
+_PICTURES = ("fixed_ema", "fixed")
+"""Pictures of latents that never change: of the averaged generator; of the raw one where there is none."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """A measurement of a run, over all that it may be drawn against."""
+
+    step: int
+    images: float | None
+    hours: float
+    value: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """A metric of one experiment.
+
+    Attributes:
+        summary: over its seeds.
+        values: by seed.
+        floor: mean over the runs; `None` where nothing was held out.
+        steps: at which the values were measured.
+        curves: by seed, all that was measured while training.
+    """
+
+    summary: Summary
+    values: Mapping[int, Value]
+    floor: float | None
+    steps: tuple[int, ...]
+    curves: Mapping[int, tuple[Point, ...]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What a test says of two experiments.
+
+    Attributes:
+        first: which experiment, counted from 0.
+        second: against which.
+        test: the first against the second.
+        adjusted: p-value for as many tests as there are (Holm); `None` without a test.
+    """
+
+    first: int
+    second: int
+    test: Test
+    adjusted: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparedMetric:
+    """A metric of all experiments.
+
+    Attributes:
+        name: as `label.metric`.
+        better: which way is better; without one there are no verdicts.
+        features: what it looks through.
+        measured: of each experiment.
+        verdicts: of pairs of experiments.
+    """
+
+    name: str
+    better: Literal["lower", "higher"] | None
+    features: str
+    measured: tuple[Measured, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What an experiment takes, a mean over its runs.
+
+    Attributes:
+        parameters: of each network; empty where they were not recorded.
+        steps: completed.
+        images: seen; `None` where nothing was logged.
+        hours: of work.
+    """
+
+    parameters: Mapping[str, int]
+    steps: float
+    images: float | None
+    hours: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """All that is to be said of some experiments.
+
+    Attributes:
+        groups: the experiments, by what of their runs is compared.
+        moment: which measurements count.
+        differing: what differs between the experiments.
+        fairness: what they were given.
+        costs: what each takes.
+        metrics: what was measured of all of them.
+        tests: how many the p-values are adjusted for.
+        pictures: for each seed that all have, each experiment's picture of the same latents.
+        same_latents: whether they are the same, seed by seed.
+        notes: what a reader must know beside.
+    """
+
+    groups: tuple[Group, ...]
+    moment: Moment
+    differing: tuple[DifferingKey, ...]
+    fairness: tuple[Finding, ...]
+    costs: tuple[Cost, ...]
+    metrics: tuple[ComparedMetric, ...]
+    tests: int
+    pictures: Mapping[int, tuple[Path | None, ...]]
+    same_latents: bool
+    notes: tuple[str, ...]
+
+
+def compare(
+    groups: Sequence[Group],
+    *,
+    moment: Moment = "last",
+    wanted: Sequence[str] = (),
+    all_pairs: bool = False,
+) -> Comparison:
+    """Hold experiments against each other.
+
+    Args:
+        groups: at least one; the others are tested against the first.
+        moment: which measurements count.
+        wanted: metrics as `label` or `label.metric`; all that all experiments have if empty.
+        all_pairs: test every experiment against every other.
+
+    Raises:
+        UsageError: they cannot be compared, or nothing is left to compare.
+    """
+    groups, notes = _usable(groups, moment)
+    readers = [{seed: Readings(run) for seed, run in group.runs.items()} for group in groups]
+    require_same_data(groups)
+    names = _metrics(groups, readers, moment, wanted, notes)
+    pairs = list(combinations(range(len(groups)), 2))
+    if not all_pairs:
+        pairs = [pair for pair in pairs if pair[0] == 0]
+    metrics = [_metric(name, groups, readers, moment, pairs, notes) for name in names]
+    metrics, tests = _adjusted(metrics)
+    notes += _cautions(metrics, moment, tests)
+    shared = _shared_seeds(groups)
+    return Comparison(
+        groups=tuple(groups),
+        moment=moment,
+        differing=tuple(what_differs(groups)),
+        fairness=tuple(findings(groups, readers, moment)),
+        costs=tuple(_cost(list(of_group.values()), moment) for of_group in readers),
+        metrics=tuple(metrics),
+        tests=tests,
+        pictures={
+            seed: tuple(_picture(of_group[seed], moment) for of_group in readers)
+            for seed in shared
+            if any(_picture(of_group[seed], moment) for of_group in readers)
+        },
+        same_latents=_have_same_latents(groups),
+        notes=tuple(notes),
+    )
+
+
+def _usable(groups: Sequence[Group], moment: Moment) -> tuple[list[Group], list[str]]:
+    """Return the experiments with the runs that count, and what is to be said of the others."""
+    usable, notes = [], []
+    for group in groups:
+        notes += [
+            f"{group.name}: {run.state.id} is left out, since a newer run has the same seed"
+            for run in group.superseded
+        ]
+        runs = {}
+        for seed, run in group.runs.items():
+            state = run.state
+            if isinstance(moment, int) or state.status == "completed":
+                runs[seed] = run
+            else:
+                notes.append(
+                    f"{group.name}: seed {seed} is left out, since it is {state.status} at step "
+                    f"{state.step:,} of {state.steps:,}"
+                    + ("; the others are those that went well" if state.status == "diverged" else "")
+                )
+        if not runs:
+            raise UsageError(
+                f"{group.name} has no completed run; `--at STEP` compares unfinished ones at a step that "
+                "all have reached"
+            )
+        usable.append(dataclasses.replace(group, runs=runs))
+    return usable, notes
+
+
+def _metrics(
+    groups: Sequence[Group],
+    readers: Sequence[Mapping[int, Readings]],
+    moment: Moment,
+    wanted: Sequence[str],
+    notes: list[str],
+) -> list[str]:
+    """Return the names of the metrics to compare."""
+    measured = [
+        dict.fromkeys(
+            name for reader in of_group.values() for name in reader.metrics if reader.at(name, moment)
+        )
+        for of_group in readers
+    ]
+    known = list(dict.fromkeys(name for of_group in measured for name in of_group))
+    for name in wanted:
+        if not any(_is_meant(name, metric) for metric in known):
+            hint = did_you_mean(name, known) or f"there are {', '.join(known) or 'none'}"
+            raise UsageError(f"--metric is {name!r}, which was not measured; {hint}")
+    chosen = [name for name in known if not wanted or any(_is_meant(each, name) for each in wanted)]
+    common = [name for name in chosen if all(name in of_group for of_group in measured)]
+    for name in chosen:
+        lacking = [
+            group.name for group, of_group in zip(groups, measured, strict=True) if name not in of_group
+        ]
+        if lacking and len(lacking) < len(groups):
+            notes.append(f"{name} is left out, since it was not measured of {', '.join(lacking)}")
+    if not common:
+        where = {"last": "", "best": " at the best checkpoints"}.get(str(moment), f" at step {moment}")
+        raise UsageError(f"no metric was measured of all of the experiments{where}")
+    return common
+
+
+def _is_meant(wanted: str, metric: str) -> bool:
+    return wanted in (metric, metric.rpartition(".")[0])
+
+
+def _metric(
+    name: str,
+    groups: Sequence[Group],
+    readers: Sequence[Mapping[int, Readings]],
+    moment: Moment,
+    pairs: Sequence[tuple[int, int]],
+    notes: list[str],
+) -> ComparedMetric:
+    counted: list[dict[int, Reading]] = []
+    for group, of_group in zip(groups, readers, strict=True):
+        found = {seed: reader.at(name, moment) for seed, reader in of_group.items()}
+        missing = [str(seed) for seed, reading in found.items() if reading is None]
+        if missing:
+            notes.append(f"{group.name}: {name} has no finite value of seed {', '.join(missing)}")
+        counted.append({seed: reading for seed, reading in found.items() if reading is not None})
+    require_same_protocol(name, groups, [list(readings.values()) for readings in counted])
+    measured = [
+        _measured(name, readings, of_group) for readings, of_group in zip(counted, readers, strict=True)
+    ]
+    one = next(iter(counted[0].values()))
+    verdicts = [
+        Verdict(first, second, compare_values(measured[first].values, measured[second].values), None)
+        for first, second in (pairs if one.better is not None else ())
+    ]
+    return ComparedMetric(name, one.better, one.protocol.features, tuple(measured), tuple(verdicts))
+
+
+def _measured(name: str, readings: Mapping[int, Reading], readers: Mapping[int, Readings]) -> Measured:
+    values = {seed: Value(reading.value, reading.error) for seed, reading in readings.items()}
+    floors = [reading.floor for reading in readings.values() if reading.floor is not None]
+    curves = {
+        seed: tuple(
+            Point(each.step, readers[seed].images(each.step), readers[seed].hours(each.time), each.value)
+            for each in readers[seed].metrics[name]
+        )
+        for seed in readings
+    }
+    return Measured(
+        summary=summarise(values),
+        values=values,
+        floor=sum(floors) / len(floors) if floors else None,
+        steps=tuple(sorted({reading.step for reading in readings.values()})),
+        curves=curves,
+    )
+
+
+def _adjusted(metrics: Sequence[ComparedMetric]) -> tuple[list[ComparedMetric], int]:
+    """Return the metrics with p-values adjusted for all tests together, and how many those are."""
+    p_values = [each.test.p for metric in metrics for each in metric.verdicts if each.test.p is not None]
+    adjusted = iter(adjust(p_values))
+    return [
+        dataclasses.replace(
+            metric,
+            verdicts=tuple(
+                each if each.test.p is None else dataclasses.replace(each, adjusted=next(adjusted))
+                for each in metric.verdicts
+            ),
+        )
+        for metric in metrics
+    ], len(p_values)
+
+
+def _cautions(metrics: Sequence[ComparedMetric], moment: Moment, tests: int) -> list[str]:
+    """Return what the numbers cannot say."""
+    cautions = []
+    ways = {verdict.test.how for metric in metrics for verdict in metric.verdicts}
+    if "one seed" in ways:
+        cautions.append(
+            "with one seed of an experiment, only the estimator's error is known: another seed may well give "
+            "another order. `ganlab run X.toml --seeds 0..4` trains more"
+        )
+    few = [
+        int(verdict.test.degrees)
+        for metric in metrics
+        for verdict in metric.verdicts
+        if verdict.test.degrees is not None and verdict.test.degrees < 4
+    ]
+    if few:
+        from scipy.special import stdtrit
+
+        degrees = max(min(few), 1)
+        cautions.append(
+            f"few seeds tell little: with {degrees} degree{'s' if degrees > 1 else ''} of freedom a "
+            f"difference has to be {stdtrit(degrees, 0.975):.1f} standard errors for p < 0.05, so that "
+            "nothing found does not mean that nothing is there"
+        )
+    if moment == "best":
+        cautions.append(
+            "values of best checkpoints are chosen by the numbers that are compared: they flatter, and "
+            "flatter more who was measured more often"
+        )
+    if tests > 1:
+        cautions.append(f"p-values in brackets are adjusted for {tests} tests (Holm)")
+    return cautions
+
+
+def _cost(readers: Sequence[Readings], moment: Moment) -> Cost:
+    def mean(values: Sequence[float]) -> float:
+        return sum(values) / len(values)
+
+    steps = [moment if isinstance(moment, int) else reader.run.state.step for reader in readers]
+    images = [reader.images(step) for reader, step in zip(readers, steps, strict=True)]
+    known = [count for count in images if count is not None]
+    return Cost(
+        parameters=readers[0].run.state.parameters,
+        steps=mean(steps),
+        images=mean(known) if known else None,
+        hours=mean([reader.hours() for reader in readers]),
+    )
+
+
+def _shared_seeds(groups: Sequence[Group]) -> list[int]:
+    return [seed for seed in groups[0].runs if all(seed in group.runs for group in groups)]
+
+
+def _picture(reader: Readings, moment: Moment) -> Path | None:
+    """Return the picture of a run's fixed latents that was drawn last before what counts."""
+    state = reader.run.state
+    step: float = moment if isinstance(moment, int) else state.step
+    if moment == "best" and state.best is not None:
+        step = state.best.step
+    for name in _PICTURES:
+        drawn = [path for at, path in reader.run.pictures(name).items() if at <= step]
+        if drawn:
+            return drawn[-1]
+    return None
+
+
+def _have_same_latents(groups: Sequence[Group]) -> bool:
+    """Return whether runs of one seed drew the same latents for their pictures."""
+
+    def drawn(group: Group) -> Any:
+        tables = group.first.experiment()
+        return tables.get("latent"), tables.get("samples", {}).get("count")
+
+    return all(drawn(group) == drawn(groups[0]) for group in groups)

@@ -1,0 +1,188 @@
+"""Runs as experiments over seeds, and what differs between those."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from ganlab.config.difference import flatten
+from ganlab.config.writing import toml_value
+from ganlab.runs.reading import Run
+
+__all__ = ["DifferingKey", "Group", "group_runs", "keys_of", "what_differs"]
+
+_NOT_COMPARED = {
+    "checkpoint",
+    "health",
+    "plugins",
+    "provenance",
+    "samples",
+    "seed",
+    "title",
+    "trackers",
+    "training.log_every",
+}
+"""What says what to look at and what to keep, but not what is trained; plugins go by their content."""
+
+_NAMED = 2
+"""Differences that tell experiments of one title apart in their names."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """One experiment, run with one seed or several.
+
+    Attributes:
+        title: of its runs.
+        keys: what the experiment is, by dotted path; entries of arrays go by their label.
+        runs: its runs by their seed, in the order of the seeds; of one seed, the newest.
+        superseded: older runs of the same seeds.
+        name: the title, with what tells it apart where several have that.
+    """
+
+    title: str
+    keys: Mapping[str, Any]
+    runs: Mapping[int, Run]
+    superseded: tuple[Run, ...] = ()
+    name: str = ""
+
+    @property
+    def first(self) -> Run:
+        """One of its runs, for what they have in common."""
+        return next(iter(self.runs.values()))
+
+
+@dataclasses.dataclass(frozen=True)
+class DifferingKey:
+    """A key of which not all experiments have the same value.
+
+    Attributes:
+        path: dotted; of a component that not all have, its table.
+        values: as TOML, one for each experiment; `None` where it has none.
+    """
+
+    path: str
+    values: tuple[str | None, ...]
+
+
+def keys_of(run: Run, tables: Mapping[str, Any], ignore: Collection[str] = ()) -> dict[str, Any]:
+    """Return what a run's experiment is, by dotted path, without its seed and what is only for the eye.
+
+    Args:
+        run: whose experiment it is.
+        tables: what `run.experiment()` returned.
+        ignore: further keys that are no part of it, or tables with all that is in them.
+    """
+    passed_over = {*_NOT_COMPARED, *ignore}
+    keys = {
+        path: value
+        for path, value in flatten(tables)
+        if not any(path == key or path.startswith(f"{key}.") for key in passed_over)
+    }
+    for file in tables.get("provenance", {}).get("files", ()):
+        keys[f"plugin file {file['name']}"] = str(file["sha256"])[:8]
+    # A fork has the past of another experiment, or of this one up to some step.
+    if run.state.parent is not None and "start" not in tables:
+        keys["forked"] = f"{run.state.parent.id} at step {run.state.parent.step}"
+    return keys
+
+
+def group_runs(runs: Sequence[Run], ignore: Collection[str] = ()) -> list[Group]:
+    """Return the experiments that runs are of, in the order in which they are met first.
+
+    Args:
+        runs: each once.
+        ignore: as in `keys_of`.
+
+    Raises:
+        GanlabError: the experiment of a run cannot be read.
+    """
+    collected: list[tuple[str, dict[str, Any], list[tuple[int, Run]]]] = []
+    for run in runs:
+        tables = run.experiment()
+        title, keys, seed = run.state.title, keys_of(run, tables, ignore), int(tables.get("seed", 0))
+        for known_title, known, members in collected:
+            if (known_title, known) == (title, keys):
+                members.append((seed, run))
+                break
+        else:
+            collected.append((title, keys, [(seed, run)]))
+    return _named([_group(title, keys, members) for title, keys, members in collected])
+
+
+def _group(title: str, keys: Mapping[str, Any], members: Sequence[tuple[int, Run]]) -> Group:
+    newest_last = sorted(members, key=lambda member: (member[1].state.created, member[1].state.id))
+    chosen = dict(newest_last)
+    kept = {id(run) for run in chosen.values()}
+    return Group(
+        title=title,
+        keys=keys,
+        runs=dict(sorted(chosen.items())),
+        superseded=tuple(run for _, run in newest_last if id(run) not in kept),
+    )
+
+
+def _named(groups: list[Group]) -> list[Group]:
+    """Return the groups with names of which no two are alike."""
+    named = []
+    for group in groups:
+        alike = [other for other in groups if other.title == group.title]
+        name = group.title
+        if len(alike) > 1:
+            index = next(index for index, other in enumerate(alike) if other is group)
+            name = f"{group.title} ({_apart(what_differs(alike), index)})"
+        named.append(dataclasses.replace(group, name=name))
+    return named
+
+
+def _apart(differing: Sequence[DifferingKey], index: int) -> str:
+    """Return in words what an experiment has that others of its title have not."""
+    told = []
+    for key in differing:
+        value = key.values[index]
+        if None in key.values:
+            told += [] if value is None else [key.path]
+        else:
+            told.append(f"{key.path} = {value}")
+    if not told:
+        return "without " + ", ".join(key.path for key in differing[:_NAMED])
+    return ", ".join(told[:_NAMED]) + (", …" if len(told) > _NAMED else "")
+
+
+def what_differs(groups: Sequence[Group]) -> list[DifferingKey]:
+    """Return the keys of which not all experiments have the same value, in the order of their files."""
+    paths = dict.fromkeys(path for group in groups for path in group.keys)
+    apart = _not_shared(groups, list(paths))
+    rows: dict[str, tuple[str | None, ...]] = {}
+    for path in paths:
+        table = next((table for table in apart if path.startswith(f"{table}.")), None)
+        if table is not None:
+            rows.setdefault(table, tuple(_inline(group.keys, table) for group in groups))
+            continue
+        missing = object()
+        values = [group.keys.get(path, missing) for group in groups]
+        if any(value != values[0] for value in values):
+            rows[path] = tuple(None if value is missing else toml_value(value) for value in values)
+    return [DifferingKey(path, values) for path, values in rows.items()]
+
+
+def _not_shared(groups: Sequence[Group], paths: Sequence[str]) -> list[str]:
+    """Return the tables of components that some experiments have and others have not."""
+    named = [path.removesuffix(".name") for path in paths if path.endswith(".name")]
+    return [table for table in named if not all(f"{table}.name" in group.keys for group in groups)]
+
+
+def _inline(keys: Mapping[str, Any], table: str) -> str | None:
+    """Return a component's table on one line; `None` where there is none."""
+    inside = {path.removeprefix(f"{table}."): value for path, value in keys.items() if _is_in(path, table)}
+    if not inside:
+        return None
+    inside.pop("label", None)
+    name = inside.pop("name", "")
+    options = ", ".join(f"{key} = {toml_value(value)}" for key, value in inside.items())
+    return f"{name}: {options}" if options else str(name)
+
+
+def _is_in(path: str, table: str) -> bool:
+    return path.startswith(f"{table}.")

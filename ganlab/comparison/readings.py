@@ -1,0 +1,147 @@
+"""What a run's files say of its metrics, its images and its time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from ganlab import tags
+from ganlab.errors import GanlabError
+from ganlab.runs.reading import Run
+
+__all__ = ["Moment", "Protocol", "Reading", "Readings"]
+
+Moment: TypeAlias = Literal["last", "best"] | int
+"""Which of a run's measurements counts: its last, that of its best checkpoint, or that of a step."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What has to be the same for two numbers to be comparable.
+
+    Attributes:
+        features: name of the extractor, with its preprocessing.
+        fingerprint: hex digest of all that decides the features.
+        n_real: real samples.
+        n_fake: generated samples.
+        n_heldout: held-out real samples behind the floor, which alone may differ.
+    """
+
+    features: str
+    fingerprint: str
+    n_real: int
+    n_fake: int
+    n_heldout: int
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One metric of a run after one step.
+
+    Attributes:
+        step: completed steps.
+        time: seconds since the epoch.
+        value: any number, finite or not.
+        error: the estimator's standard error, where it has one.
+        floor: the same number for held-out real samples, where there are any.
+        better: which way is better, where one is.
+        protocol: what it was measured by.
+    """
+
+    step: int
+    time: float
+    value: float
+    error: float | None
+    floor: float | None
+    better: Literal["lower", "higher"] | None
+    protocol: Protocol
+
+
+class Readings:
+    """Reads a run's numbers once.
+
+    Args:
+        run: the run.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    @cached_property
+    def metrics(self) -> Mapping[str, Sequence[Reading]]:
+        """Every metric by `label.metric`, in order of steps; of two measurements of a step the later."""
+        found: dict[str, dict[int, Reading]] = {}
+        for line in self.run.evaluations():
+            reading = _reading(line)
+            found.setdefault(f"{line['evaluator']}.{line['metric']}", {})[reading.step] = reading
+        return {name: [steps[step] for step in sorted(steps)] for name, steps in found.items()}
+
+    @cached_property
+    def environment(self) -> Mapping[str, Any]:
+        """The machine and the versions; empty where they cannot be read."""
+        try:
+            return self.run.environment()
+        except GanlabError:
+            return {}
+
+    @cached_property
+    def dataset(self) -> Mapping[str, Any]:
+        """The dataset's table."""
+        table = self.run.experiment().get("dataset", {})
+        return table if isinstance(table, dict) else {}
+
+    def at(self, metric: str, moment: Moment) -> Reading | None:
+        """Return the reading that counts; `None` where there is none, or it is not finite."""
+        readings = self.metrics.get(metric, ())
+        if moment == "last":
+            chosen = readings[-1] if readings else None
+        else:
+            best = self.run.state.best
+            step = (None if best is None else best.step) if moment == "best" else moment
+            chosen = next((reading for reading in readings if reading.step == step), None)
+        return chosen if chosen is not None and math.isfinite(chosen.value) else None
+
+    def images(self, step: float) -> float | None:
+        """Return the images seen by a step; `None` before anything was logged."""
+        return self._progress(tags.IMAGES, step)
+
+    def turns(self, player: str, step: float) -> float | None:
+        """Return a player's turns by a step; `None` where there was no such player."""
+        return self._progress(tags.updates(player), step)
+
+    def hours(self, time: float | None = None) -> float:
+        """Return the hours that the run worked, up to a moment in seconds since the epoch."""
+        return self.run.seconds_worked(time) / 3600
+
+    @cached_property
+    def _scalars(self) -> Sequence[Mapping[str, Any]]:
+        return self.run.metrics()
+
+    def _progress(self, tag: str, step: float) -> float | None:
+        logged = [(float(line["step"]), float(line[tag])) for line in self._scalars if tag in line]
+        if not logged:
+            return None
+        # Each step adds as much as the others, so what lies between log points is known.
+        steps, numbers = zip((0.0, 0.0), *logged, strict=True)
+        if step > steps[-1]:
+            return float(numbers[-1] / steps[-1] * step) if steps[-1] else None
+        return float(np.interp(step, steps, numbers))
+
+
+def _reading(line: Mapping[str, Any]) -> Reading:
+    features = " ".join(filter(None, (line.get("features"), line.get("protocol"))))
+    counts = (int(line.get(name, 0)) for name in ("n_real", "n_fake", "n_heldout"))
+    return Reading(
+        step=int(line["step"]),
+        time=float(line["time"]),
+        value=float(line["value"]),
+        error=line.get("standard_error"),
+        floor=line.get("floor"),
+        better=line.get("better"),
+        protocol=Protocol(features, line.get("fingerprint", ""), *counts),
+    )

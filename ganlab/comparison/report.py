@@ -1,0 +1,194 @@
+"""A comparison in words and tables, whatever they are then printed as."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ganlab.comparison.comparing import ComparedMetric, Comparison, Verdict
+from ganlab.comparison.statistics import Test
+
+__all__ = [
+    "SIGNIFICANT",
+    "Table",
+    "cost_table",
+    "difference_table",
+    "duration",
+    "fairness_sentences",
+    "marks",
+    "metric_table",
+    "moment_words",
+    "verdict_sentences",
+]
+
+SIGNIFICANT = 0.05
+"""Adjusted p-values below this tell experiments apart."""
+
+_NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text below a header.
+
+    Attributes:
+        header: a title for each column.
+        rows: a text for each column.
+        numbers: columns that are set to the right.
+    """
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numbers: frozenset[int] = frozenset()
+
+
+def marks(comparison: Comparison) -> list[str]:
+    """Return a short mark for each experiment: A to Z, then its number."""
+    return [
+        chr(ord("A") + index) if index < 26 else str(index + 1) for index in range(len(comparison.groups))
+    ]
+
+
+def moment_words(comparison: Comparison) -> str:
+    """Return which measurements are compared."""
+    if comparison.moment == "last":
+        return "the last measurement of each run"
+    if comparison.moment == "best":
+        return "each run at its best checkpoint"
+    return f"each run at step {comparison.moment:,}"
+
+
+def cost_table(comparison: Comparison) -> Table:
+    """Return what each experiment is, and what it takes."""
+    kinds = list(dict.fromkeys(kind for cost in comparison.costs for kind in cost.parameters))
+    rows = []
+    for mark, group, cost in zip(marks(comparison), comparison.groups, comparison.costs, strict=True):
+        rows.append(
+            (
+                mark,
+                group.name,
+                ", ".join(map(str, group.runs)),
+                *(f"{cost.parameters[kind]:,}" if kind in cost.parameters else _NOTHING for kind in kinds),
+                f"{cost.steps:,.0f}",
+                _NOTHING if cost.images is None else f"{cost.images:,.0f}",
+                duration(cost.hours),
+            )
+        )
+    parameters = tuple(f"{kind.upper()} PARAMETERS" for kind in kinds)
+    header = ("", "EXPERIMENT", "SEEDS", *parameters, "STEPS", "IMAGES", "WALL TIME")
+    return Table(header, tuple(rows), frozenset(range(3, len(header))))
+
+
+def difference_table(comparison: Comparison) -> Table:
+    """Return the keys that differ, with each experiment's value."""
+    rows = tuple(
+        (key.path, *(_NOTHING if value is None else value for value in key.values))
+        for key in comparison.differing
+    )
+    return Table(("KEY", *marks(comparison)), rows)
+
+
+def metric_table(comparison: Comparison) -> Table:
+    """Return each metric of each experiment, with both of its errors and its floor."""
+    rows = []
+    for metric in comparison.metrics:
+        for mark, measured in zip(marks(comparison), metric.measured, strict=True):
+            summary = measured.summary
+            rows.append(
+                (
+                    metric.name,
+                    metric.features,
+                    metric.better or _NOTHING,
+                    mark,
+                    f"{summary.mean:.4g}",
+                    _number(summary.between, ".2g"),
+                    _number(summary.within, ".2g"),
+                    _number(measured.floor, ".4g"),
+                    str(summary.count),
+                )
+            )
+    header = ("METRIC", "FEATURES", "BETTER", "", "MEAN", "± SEEDS", "± ESTIMATOR", "FLOOR", "SEEDS")
+    return Table(header, tuple(rows), frozenset(range(4, 9)))
+
+
+def fairness_sentences(comparison: Comparison) -> tuple[list[str], str]:
+    """Return what is unequal or not known, a line each, and in one line what is equal."""
+    unequal, equal, told = [], [], marks(comparison)
+    for finding in comparison.fairness:
+        if len(comparison.groups) == 1:
+            continue
+        if finding.equal:
+            equal.append(finding.what)
+        else:
+            values = "; ".join(f"{mark}: {value}" for mark, value in zip(told, finding.values, strict=True))
+            unequal.append(f"{finding.what}: {values}")
+    return unequal, f"equal: {', '.join(equal)}" if equal else ""
+
+
+def verdict_sentences(comparison: Comparison) -> Iterator[tuple[ComparedMetric, Verdict, str]]:
+    """Yield each verdict with its metric, in words."""
+    told = marks(comparison)
+    for metric in comparison.metrics:
+        for verdict in metric.verdicts:
+            yield metric, verdict, _sentence(metric, verdict, told, comparison.tests)
+
+
+def _sentence(metric: ComparedMetric, verdict: Verdict, told: list[str], tests: int) -> str:
+    test = verdict.test
+    first, second = told[verdict.first], told[verdict.second]
+    side = "below" if test.difference < 0 else "above" if test.difference > 0 else "equal to"
+    by = f" by {abs(test.difference):.3g}" if test.difference else ""
+    error = "" if test.error is None else f" ± {test.error:.2g}"
+    start = f"{first} {side} {second}{by}{error} {_over(test)}"
+    if test.p is None or verdict.adjusted is None or test.interval is None:
+        return f"{start}: {_without_test(test)}"
+    # As far as it says: from how little to how much the first is below, or above.
+    low, high = test.interval if test.difference >= 0 else (-test.interval[1], -test.interval[0])
+    adjusted = f" [{_p(verdict.adjusted)}]" if tests > 1 else ""
+    return (
+        f"{start} (95 %: {low:.3g} to {high:.3g}), p = {_p(test.p)}{adjusted}: "
+        f"{_conclusion(metric, verdict, first)}"
+    )
+
+
+def _over(test: Test) -> str:
+    if test.how == "paired" or (test.how == "no spread" and len(test.seeds) == 1):
+        return f"over {test.seeds[0]} paired seeds"
+    first, second = test.seeds
+    if first == second == 1:
+        return "over one seed each"
+    return f"over {first} and {second} seeds, unpaired"
+
+
+def _without_test(test: Test) -> str:
+    if test.how == "no spread":
+        return "no p-value, since no seed differs from another and the metric has no standard error"
+    if test.error is None:
+        return "no p-value, since one seed does not tell what another would change"
+    return (
+        "± is the estimator's error alone, and there is no p-value, since one seed does not tell what "
+        "another would change"
+    )
+
+
+def _conclusion(metric: ComparedMetric, verdict: Verdict, first: str) -> str:
+    assert verdict.adjusted is not None
+    if verdict.adjusted >= SIGNIFICANT:
+        return "not told apart"
+    good = (verdict.test.difference < 0) == (metric.better == "lower")
+    return f"{first} is {'better' if good else 'worse'}"
+
+
+def _p(value: float) -> str:
+    return f"{value:.2g}" if value >= 1e-4 else "< 0.0001"
+
+
+def _number(value: float | None, form: str) -> str:
+    return _NOTHING if value is None else format(value, form)
+
+
+def duration(hours: float) -> str:
+    """Return a time in words, `2.5 h`, `13 min` or `8 s`."""
+    if hours >= 1:
+        return f"{hours:.1f} h"
+    return f"{60 * hours:.0f} min" if hours >= 1 / 60 else f"{3600 * hours:.0f} s"
