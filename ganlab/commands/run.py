@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ganlab.commands.common import experiment_options, resume_options, runs_option
+from ganlab.errors import UsageError
 
 if TYPE_CHECKING:
     from ganlab.runs.reading import Run
@@ -26,6 +27,18 @@ __all__ = ["command", "tell_result"]
     help="Continue this run of the experiment; auto: the newest of its title, or start one.",
 )
 @resume_options
+@click.option(
+    "--seeds",
+    metavar="0,1,2|0..4",
+    help="A run for each seed; with --resume auto, go on with what is unfinished.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="N",
+    help="How many seeds to train at once, each in a process of its own.  [default: 1]",
+)
 def command(
     experiment: Path,
     overrides: tuple[str, ...],
@@ -37,16 +50,32 @@ def command(
     allow_change: bool,
     fork: bool,
     checkpoint: str | None,
-) -> None:
+    seeds: str | None,
+    jobs: int,
+) -> int:
     """Train and measure EXPERIMENT (a TOML file) in a new run directory, or continue a run of it.
 
     Several processes share a run under `torchrun --nproc-per-node=N -m ganlab run EXPERIMENT`.
     """
     from ganlab.commands.common import load, make_plan
+    from ganlab.commands.seeds import Request, parse_seeds, run_seeds
     from ganlab.training.session import run_experiment
 
+    if seeds is not None:
+        if resume not in (None, "auto") or allow_change or fork or checkpoint:
+            raise UsageError(
+                "--seeds goes with --resume auto alone: other ways to continue are for one run, and "
+                "`ganlab resume` has them"
+            )
+        chosen, resuming = parse_seeds(seeds), resume == "auto"
+        return run_seeds(
+            Request(experiment, chosen, jobs, overrides, plugins, disabled, runs, resuming, quiet)
+        )
+    if jobs > 1:
+        raise UsageError("--jobs goes with --seeds: it says how many of them are trained at once")
     plan = make_plan(runs, resume, allow_change=allow_change, fork=fork, checkpoint=checkpoint)
     tell_result(run_experiment(load(experiment, overrides, plugins, disabled), plan, quiet=quiet))
+    return 0
 
 
 def tell_result(run: Run | None) -> None:

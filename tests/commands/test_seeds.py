@@ -1,0 +1,174 @@
+"""One experiment with several seeds: `ganlab run --seeds`, and how `ganlab runs` shows it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ganlab.commands.cli import run
+from ganlab.commands.seeds import parse_seeds
+from ganlab.errors import UsageError
+from ganlab.runs.reading import list_runs
+
+EXPERIMENT = """
+title = "Tiny rings"
+trackers = []
+[dataset]
+name = "gaussians"
+count = 200
+[latent]
+dim = 2
+[generator]
+name = "mlp"
+width = 4
+[discriminator]
+name = "mlp"
+width = 4
+[[losses]]
+name = "hinge"
+[training]
+steps = 2
+batch_size = 8
+precision = "fp32"
+[[evaluators]]
+name = "frechet"
+every = 1
+samples = 16
+[checkpoint]
+every = 1
+"""
+
+Ganlab = Callable[..., str]
+"""Runs a command on the experiment's runs; returns what it printed on standard output and standard error."""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.toml"
+    path.write_text(EXPERIMENT)
+    return path
+
+
+@pytest.fixture
+def ganlab(file: Path, capsys: pytest.CaptureFixture[str]) -> Ganlab:
+    def invoke(verb: str, *arguments: str, status: int = 0) -> str:
+        words = [verb, str(file)] if verb == "run" else [verb]
+        assert run([*words, *arguments, "--runs", str(file.parent / "runs")]) == status
+        return "".join(capsys.readouterr())
+
+    return invoke
+
+
+def found(file: Path) -> dict[int, list[Any]]:
+    """Return the states of all runs by their seed, the oldest first."""
+    runs: dict[int, list[Any]] = {}
+    for each in reversed(list_runs(file.parent / "runs")):
+        runs.setdefault(each.experiment()["seed"], []).append(each.state)
+    return runs
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"), [("0,1,2", (0, 1, 2)), ("0..2", (0, 1, 2)), ("7, 3..4", (7, 3, 4)), ("5", (5,))]
+)
+def test_seeds_as_they_are_written(text: str, seeds: tuple[int, ...]) -> None:
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["", "1,", "a", "-1", "2..1", "0..99999999", "1.5", "1,0..3"])
+def test_what_names_no_seeds(text: str) -> None:
+    with pytest.raises(UsageError, match="--seeds is"):
+        parse_seeds(text)
+
+
+def test_a_run_for_each_seed_continued_as_a_whole(file: Path, ganlab: Ganlab) -> None:
+    ganlab("run", "--seeds", "0,1", "--quiet")
+    before = found(file)
+    assert {seed: [state.status for state in states] for seed, states in before.items()} == {
+        0: ["completed"],
+        1: ["completed"],
+    }
+    told = ganlab("run", "--seeds", "0..2", "--resume", "auto", "--quiet")
+    assert "seed 0 is completed" in told and "seed 2: a new run" in told
+    after = found(file)
+    assert {seed: after[seed] for seed in before} == before
+    assert [len(states) for states in after.values()] == [1, 1, 1]
+    # Another experiment of the same title is not continued with, and more steps are.
+    ganlab("run", "--seeds", "1", "--resume", "auto", "--quiet", "--set", "generator.width=5")
+    ganlab("run", "--seeds", "1", "--resume", "auto", "--quiet", "--set", "training.steps=3")
+    first, second = found(file)[1]
+    assert (first.step, len(first.sessions)) == (3, 2)
+    assert (second.step, len(second.sessions)) == (2, 1)
+
+
+def test_seeds_side_by_side_end_in_the_same_bytes(file: Path, ganlab: Ganlab) -> None:
+    ganlab("run", "--seeds", "3", "--quiet")
+    told = ganlab("run", "--seeds", "3,4", "--jobs", "2")
+    assert "seed 3: finished:" in told and "seed 4: finished:" in told
+    alone, beside = (state.last.metrics for state in found(file)[3])
+    assert alone == beside
+    assert [state.status for state in found(file)[4]] == ["completed"]
+
+
+def test_a_seed_that_diverges_does_not_stop_the_others(file: Path, ganlab: Ganlab) -> None:
+    changes = ("--set", "optimizer.discriminator.learning_rate=1e30", "--set", "training.steps=4", "--quiet")
+    told = ganlab("run", "--seeds", "0,1", *changes, status=3)
+    assert "of 2 seeds, these diverged: 0, 1" in told
+    assert [states[0].status for states in found(file).values()] == ["diverged", "diverged"]
+    again = ganlab("run", "--seeds", "0,1", "--resume", "auto", *changes, status=3)
+    assert "seed 0 has diverged: " in again
+    assert all(len(states[0].sessions) == 1 for states in found(file).values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--seeds", "0", "--fork", "--resume", "auto"), "--seeds goes with --resume auto alone"),
+        (("--seeds", "0", "--resume", "latest"), "--seeds goes with --resume auto alone"),
+        (("--seeds", "0", "--set", "seed=3"), "says it again"),
+        (("--jobs", "2"), "--jobs goes with --seeds"),
+        (("--seeds", "0", "--set", "generator.widht=3"), "widht"),
+    ],
+)
+def test_what_does_not_go_together(file: Path, ganlab: Ganlab, arguments: tuple[str, ...], told: str) -> None:
+    assert told in ganlab("run", *arguments, status=2)
+    assert not found(file)
+
+
+def test_seeds_of_several_processes_are_refused(
+    file: Path, ganlab: Ganlab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torchrun = {"RANK": 0, "WORLD_SIZE": 2, "LOCAL_RANK": 0, "LOCAL_WORLD_SIZE": 2, "MASTER_PORT": 1}
+    for name, value in {**torchrun, "MASTER_ADDR": "localhost"}.items():
+        monkeypatch.setenv(name, str(value))
+    assert "give each run its seed" in ganlab("run", "--seeds", "0", status=2)
+
+
+def test_runs_of_one_experiment_are_listed_together(tmp_path: Path, ganlab: Ganlab) -> None:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "comparison"))
+    from simulated import simulate
+
+    for seed, value in ((0, 0.25), (1, 0.75)):
+        simulate(tmp_path, seed, {"mmd.mmd2": [(100, value, 0.125)]})
+        simulate(tmp_path, 5, value, title="Others", loss="hinge", overrides=[f"generator.width={8 + seed}"])
+    rows = ganlab("runs").splitlines()
+    assert "mmd.mmd2 0.5 ± 0.25 over seeds" in rows[2] and "2 runs" in rows[2]
+    assert "mmd.mmd2 0.75 ± 0.12 over 0.001 at 100" in rows[3] and "non-saturating" in rows[3]
+    assert "mlp, mlp" in rows[3] and rows[3].endswith("Rings")
+    assert rows[1].endswith("Others") and rows[5].endswith("Others")
+
+    def listed(*arguments: str) -> list[tuple[str, int]]:
+        return [(each["title"], each["seed"]) for each in json.loads(ganlab("runs", "--json", *arguments))]
+
+    assert listed() == [("Others", 5), ("Rings", 1), ("Others", 5), ("Rings", 0)]
+    assert listed("--title", "rings") == [("Rings", 1), ("Rings", 0)]
+    assert listed("--sort", "best", "--title", "Rings") == [("Rings", 0), ("Rings", 1)]
+    assert listed("--sort", "title")[:2] == [("Others", 5), ("Others", 5)]
+    record = json.loads(ganlab("runs", "--json", "--title", "Rings"))
+    assert record[0]["group"] == record[1]["group"]
+    assert (record[0]["best_standard_error"], record[0]["best_floor"]) == (0.125, 0.001)
+    assert "there are no runs of 'x'" in ganlab("runs", "--title", "x")
