@@ -6,7 +6,7 @@ def test_my_discriminator():
     check_component(component, options={"width": 8})
 """
 
-from ganlab.testing.conformance import check_component
-from ganlab.testing.subject import ConformanceError
+from ganlab.testing.conformance import check_component, examine
+from ganlab.testing.subject import ConformanceError, Finding
 
-__all__ = ["ConformanceError", "check_component"]
+__all__ = ["ConformanceError", "Finding", "check_component", "examine"]

@@ -14,30 +14,37 @@ from ganlab.config.origin import Origin
 from ganlab.config.validation import check_options, default_values
 from ganlab.kinds import KINDS
 from ganlab.registry.classifier import record_fault
-from ganlab.testing.subject import ConformanceError
+from ganlab.testing.subject import ConformanceError, Findings, RefusedError
 
 __all__ = ["check_record"]
 
 
-def check_record(component: Component, options: Mapping[str, Any]) -> Options:
+def check_record(component: Component, options: Mapping[str, Any], findings: Findings) -> Options:
     """Check a record, and return its options validated as those of an experiment are.
 
     Raises:
-        ConformanceError: the record, an option's declaration, or `options` are at fault.
+        Unfounded: the record, or `options`, are at fault.
     """
+    with findings.promise("the record is complete", base=True):
+        _check_fields(component)
+    with findings.promise("every option is described"):
+        undocumented = set(component.options.model_fields) - set(option_descriptions(component.options))
+        if undocumented:
+            _fail(
+                component,
+                f"option `{min(undocumented)}` has no description; put a string literal under the field",
+            )
+    with findings.promise("the options are valid", base=True):
+        return _validated(component, options)
+
+
+def _check_fields(component: Component) -> None:
     if fault := record_fault(component):
         _fail(component, fault)
     if "\n" in component.summary:
         _fail(component, "`summary` has several lines; `ganlab plugins` has room for one line")
-    undocumented = set(component.options.model_fields) - set(option_descriptions(component.options))
-    if undocumented:
-        _fail(
-            component,
-            f"option `{min(undocumented)}` has no description; put a string literal under the field",
-        )
     if isinstance(component, EvaluatorComponent):
         _check_metrics(component)
-    return _validated(component, options)
 
 
 def _check_metrics(component: EvaluatorComponent) -> None:
@@ -53,7 +60,9 @@ def _validated(component: Component, options: Mapping[str, Any]) -> Options:
     fields = component.options.model_fields
     missing = [name for name, field in fields.items() if field.is_required() and name not in options]
     if missing:
-        _fail(component, f"option `{missing[0]}` has no default; give check_component() a value for it")
+        refusal = f"option `{missing[0]}` has no default"
+        message = f"{component.kind} `{component.name}`: {refusal}; give check_component() a value for it"
+        raise RefusedError(message, refusal)
     checked, problems = check_options(
         component.options,
         {**default_values(component.options), **to_jsonable_python(dict(options))},

@@ -1,9 +1,11 @@
-"""`check_component`: one call for every kind."""
+"""`check_component` and `examine`: one call for every kind."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from ganlab.components import Component, DatasetComponent, LatentSpec, SampleSpec
@@ -11,9 +13,9 @@ from ganlab.config.selection import Selection
 from ganlab.kinds import KINDS
 from ganlab.samples import accepted_kinds
 from ganlab.testing.component_record import check_record
-from ganlab.testing.subject import ConformanceError, Subject
+from ganlab.testing.subject import ConformanceError, Finding, Findings, Subject, Unfounded
 
-__all__ = ["check_component", "check_selection"]
+__all__ = ["check_component", "check_selection", "examine"]
 
 
 def check_component(
@@ -23,9 +25,25 @@ def check_component(
     spec: SampleSpec | None = None,
     latent: LatentSpec | None = None,
 ) -> None:
-    """Hold a component against every promise that its kind makes.
+    """Hold a component against every promise that its kind makes, as `examine` does.
 
-    The record is checked first, then what it builds: on small random samples, on the CPU, in
+    Raises:
+        ConformanceError: a promise is broken, the first of them; the message says which, and what
+            would be right.
+    """
+    _raise_first(examine(component, options=options, spec=spec, latent=latent))
+
+
+def examine(
+    component: Component,
+    *,
+    options: Mapping[str, Any] | None = None,
+    spec: SampleSpec | None = None,
+    latent: LatentSpec | None = None,
+) -> tuple[Finding, ...]:
+    """Return what became of every promise that a component's kind makes.
+
+    The record is looked at first, then what it builds: on small random samples, on the CPU, in
     seconds. Torch's global randomness is left as it was.
 
     Args:
@@ -36,8 +54,12 @@ def check_component(
             tried on samples with classes too, where the spec has none.
         latent: the noise for generators, encoders and losses; 16 normal elements if left out.
 
+    Returns:
+        The promises in the order in which they were looked at. Where one is broken that the others stand
+        on, it is the last.
+
     Raises:
-        ConformanceError: a promise is broken; the message says which, and what would be right.
+        ConformanceError: `component` is no record.
     """
     kind = getattr(component, "kind", None)
     if kind is None or kind not in KINDS or not isinstance(component, KINDS[kind].record):
@@ -45,19 +67,13 @@ def check_component(
         raise ConformanceError(
             f"check_component() takes a record, not {component!r:.80}; the records are {records}"
         )
-    checked = check_record(component, options or {})
-    subject = Subject(component, checked, _specs(component, spec), latent or LatentSpec(dim=16))
-    for each in subject.specs:
-        subject.require(
-            isinstance(each, component.accepts),
-            f"`spec` is {each}, but `accepts` has only "
-            f"{', '.join(accepted.__name__ for accepted in component.accepts)}; test it on what it accepts",
-        )
-    from ganlab.engine.streams import isolated_randomness
-
-    check = import_module(f"ganlab.testing.kinds.{kind}").check
-    with isolated_randomness(0):
-        check(subject)
+    findings = Findings()
+    with suppress(Unfounded):
+        checked = check_record(component, options or {}, findings)
+        specs = _specs(component, spec)
+        subject = Subject(component, checked, specs, latent or LatentSpec(dim=16), findings=findings)
+        _look_into(subject)
+    return findings.all()
 
 
 def check_selection(selection: Selection[Component], spec: SampleSpec, latent: LatentSpec) -> str:
@@ -76,14 +92,37 @@ def check_selection(selection: Selection[Component], spec: SampleSpec, latent: L
     Raises:
         ConformanceError: a promise is broken; the message says which, and what would be right.
     """
+    subject = Subject(selection.component, selection.options, (spec,), latent, invent_classes=False)
+    with suppress(Unfounded):
+        _look_into(subject)
+    _raise_first(subject.findings.all())
+    promises: str = _promises(selection.component.kind).PROMISES
+    return promises
+
+
+def _look_into(subject: Subject[Component]) -> None:
     from ganlab.engine.streams import isolated_randomness
 
-    kind = import_module(f"ganlab.testing.kinds.{selection.component.kind}")
-    subject = Subject(selection.component, selection.options, (spec,), latent, invent_classes=False)
+    with subject.promise("it accepts what it is tried on", base=True):
+        for each in subject.specs:
+            subject.require(
+                isinstance(each, subject.component.accepts),
+                f"`spec` is {each}, but `accepts` has only "
+                f"{', '.join(accepted.__name__ for accepted in subject.component.accepts)}; test it on what "
+                "it accepts",
+            )
     with isolated_randomness(0):
-        kind.check(subject)
-    promises: str = kind.PROMISES
-    return promises
+        _promises(subject.component.kind).check(subject)
+
+
+def _promises(kind: str) -> ModuleType:
+    return import_module(f"ganlab.testing.kinds.{kind}")
+
+
+def _raise_first(findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        if finding.broken is not None:
+            raise finding.broken
 
 
 def _specs(component: Component, spec: SampleSpec | None) -> tuple[SampleSpec, ...]:

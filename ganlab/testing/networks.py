@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -15,13 +17,22 @@ from ganlab.engine.streams import isolated_randomness
 from ganlab.testing.subject import Subject
 
 __all__ = [
+    "BUILT",
     "COUNTS",
+    "GRADIENTS",
+    "RESTORED",
     "build_network",
+    "check_conduct",
     "check_gradients",
     "check_restoring",
+    "check_rows_apart",
     "draw_labels",
     "require_finite",
 ]
+
+BUILT = "it is built"
+GRADIENTS = "a gradient reaches every parameter"
+RESTORED = "the same outputs each time, and from a checkpoint"
 
 COUNTS = (1, 3)
 """Batch sizes that a network is tried with in evaluation mode."""
@@ -100,6 +111,97 @@ def check_restoring(subject: Subject[Component], network: nn.Module, call: Call,
     subject.require(_equal(before, _answer(network, call)), f"the same network, called again, {broken}")
     subject.require(_equal(before, _answer(other, call)), f"restored from its state_dict(), it {broken}")
     subject.require(_equal(before, _answer(copied, call)), f"a deep copy of it {broken}")
+
+
+def check_conduct(
+    subject: Subject[Component],
+    network: nn.Module,
+    arguments: Sequence[torch.Tensor],
+    context: Sequence[Any],
+) -> None:
+    """Require that a network leaves alone what is not its own: its inputs, devices and global seeds.
+
+    Args:
+        subject: the network's component.
+        network: sound in all other ways; it is called in evaluation mode.
+        arguments: what it is called with.
+        context: what it is built from.
+    """
+    with subject.promise("it leaves its inputs alone"):
+        given = [argument.clone() for argument in arguments]
+        with subject.during("forward() without gradients"), evaluation_mode(network), torch.no_grad():
+            network(*given)
+        subject.require(
+            all(map(torch.equal, given, arguments)),
+            "forward() changes the samples that it is given, and losses look at them too; copy them first",
+        )
+    with subject.promise("it works on any device"):
+        _check_device(subject, network, arguments)
+    with subject.promise("it seeds no global generator"):
+        _check_seeds(subject, arguments, context)
+
+
+def check_rows_apart(
+    subject: Subject[Component], network: nn.Module, arguments: Sequence[torch.Tensor]
+) -> None:
+    """Require that in evaluation mode each row of the output follows from its own row of the input."""
+    with subject.during("forward() on one row"), evaluation_mode(network), torch.no_grad():
+        whole = _tuple(network(*arguments))
+        single = _tuple(network(*(argument[:1] for argument in arguments)))
+    for part, alone in zip(whole, single, strict=True):
+        subject.require(
+            torch.allclose(part[:1], alone, rtol=1e-3, atol=1e-4),
+            "in evaluation mode, an output depends on the rest of its batch; normalise by running statistics "
+            "there, as torch.nn.BatchNorm2d does",
+        )
+
+
+def _check_device(subject: Subject[Component], network: nn.Module, arguments: Sequence[torch.Tensor]) -> None:
+    """Require that it names no device, by a look at torch's `meta`, which every machine has."""
+    elsewhere = copy.deepcopy(network).to("meta")
+    try:
+        with evaluation_mode(elsewhere), torch.no_grad():
+            elsewhere(*(argument.to("meta") for argument in arguments))
+    except Exception as error:
+        # Whatever else it cannot do there, such as looking at values, it may do elsewhere.
+        if "device" in str(error) and ("cpu" in str(error) or "cuda" in str(error)):
+            subject.fail(
+                "forward() makes a tensor on one device and its inputs are on another; make new tensors with "
+                "device=samples.device, or keep them with register_buffer",
+                error,
+            )
+
+
+def _check_seeds(
+    subject: Subject[Component], arguments: Sequence[torch.Tensor], context: Sequence[Any]
+) -> None:
+    """Require that different seeds of the global generators lead to different states."""
+    one, other = (_global_states(subject, seed, arguments, context) for seed in (0, 1))
+    for call, state in one.items():
+        subject.require(
+            state != other[call],
+            f"it calls {call}(), so that every experiment has the same random numbers, whatever its seed; "
+            "leave seeds to the engine",
+        )
+
+
+def _global_states(
+    subject: Subject[Component], seed: int, arguments: Sequence[torch.Tensor], context: Sequence[Any]
+) -> dict[str, Any]:
+    """Return the states that building and calling a network leaves, by what would have seeded them."""
+    with isolated_randomness(seed):
+        network = build_network(subject, *context)
+        with subject.during("a forward pass in training mode"):
+            network(*(argument.clone() for argument in arguments))
+        return {
+            "torch.manual_seed": torch.get_rng_state().tolist(),
+            "random.seed": random.getstate(),
+            "numpy.random.seed": np.random.get_state(legacy=True)[1].tolist(),
+        }
+
+
+def _tuple(answer: Any) -> tuple[torch.Tensor, ...]:
+    return answer if isinstance(answer, tuple) else (answer,)
 
 
 def _answer(network: nn.Module, call: Call) -> tuple[torch.Tensor, ...]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Generic, NoReturn, TypeVar
 
 from ganlab.components import Component, LatentSpec, Options, SampleSpec
 from ganlab.errors import ComponentError, summarised
 from ganlab.memory import is_out_of_memory
 
-__all__ = ["CLASSES", "ConformanceError", "Subject"]
+__all__ = ["CLASSES", "ConformanceError", "Finding", "Findings", "RefusedError", "Subject", "Unfounded"]
 
 ComponentT = TypeVar("ComponentT", bound=Component, covariant=True)
 
@@ -20,6 +20,67 @@ CLASSES = 3
 
 class ConformanceError(AssertionError):
     """A component breaks a promise of its kind; the message says which, and what would be right."""
+
+
+class RefusedError(ConformanceError):
+    """A component does not work with what it is tried on, and says so: no promise is known to be broken.
+
+    Args:
+        message: the whole of it, with what a test could do about it.
+        refusal: what the component asks for, alone.
+    """
+
+    def __init__(self, message: str, refusal: str) -> None:
+        super().__init__(message)
+        self.refusal = refusal
+
+
+class Unfounded(Exception):  # noqa: N818 - no error: it ends an examination
+    """A promise is broken that all others stand on, so that looking on would tell nothing."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A promise of a kind, and what became of it.
+
+    Attributes:
+        promise: in a few words.
+        broken: what is wrong; `None` where the promise is kept.
+    """
+
+    promise: str
+    broken: ConformanceError | None
+
+
+class Findings:
+    """The promises that were looked at, in order; one that was looked at several times must be kept each time."""
+
+    def __init__(self) -> None:
+        self._broken: dict[str, ConformanceError | None] = {}
+
+    @contextmanager
+    def promise(self, words: str, *, base: bool = False) -> Iterator[None]:
+        """Note whether a promise is kept, which the block looks into.
+
+        Args:
+            words: the promise.
+            base: whether what follows makes sense only if it is kept.
+
+        Raises:
+            Unfounded: it is broken, and `base`.
+        """
+        try:
+            yield
+        except ConformanceError as error:
+            self._broken[words] = self._broken.get(words) or error
+            if base:
+                raise Unfounded from error
+        else:
+            self._broken.setdefault(words, None)
+
+    def all(self) -> tuple[Finding, ...]:
+        """Return what was found so far."""
+        return tuple(Finding(*item) for item in self._broken.items())
 
 
 @dataclass(frozen=True)
@@ -32,6 +93,7 @@ class Subject(Generic[ComponentT]):
         specs: the samples it is tried on.
         latent: the noise that generators and encoders are tried with.
         invent_classes: try samples that have no classes a second time with some.
+        findings: what became of the promises.
     """
 
     component: ComponentT
@@ -39,6 +101,7 @@ class Subject(Generic[ComponentT]):
     specs: tuple[SampleSpec, ...]
     latent: LatentSpec
     invent_classes: bool = True
+    findings: Findings = field(default_factory=Findings)
 
     @property
     def labelled_specs(self) -> tuple[SampleSpec, ...]:
@@ -54,13 +117,16 @@ class Subject(Generic[ComponentT]):
         try:
             return self.component.build(self.options, *context)
         except ComponentError as error:
-            advice = "give check_component() `options` and a `spec` that it accepts"
-            self.fail(f"build({shown}) refuses: {error}; {advice}", error)
+            self.refuse(f"build({shown}) refuses: {error}", error)
         except Exception as error:
             promise = "it should build, or raise ganlab.ComponentError for a user's mistake"
             if is_out_of_memory(error):
                 raise
-            self.fail(f"build({shown}) raises {summarised(error)}; {promise}", error)
+            self.fail(f"build({shown}) raises {summarised(error)}; {_mending(error) or promise}", error)
+
+    def promise(self, words: str, *, base: bool = False) -> AbstractContextManager[None]:
+        """Note whether a promise is kept, which the block looks into (`Findings.promise`)."""
+        return self.findings.promise(words, base=base)
 
     def require(self, holds: bool, broken: str) -> None:
         """Raise if a promise does not hold.
@@ -81,8 +147,23 @@ class Subject(Generic[ComponentT]):
         except Exception as error:
             if is_out_of_memory(error):
                 raise
-            self.fail(f"{doing} raises {summarised(error)}", error)
+            mending = _mending(error)
+            self.fail(f"{doing} raises {summarised(error)}" + (f"; {mending}" if mending else ""), error)
+
+    def refuse(self, refusal: str, cause: Exception) -> NoReturn:
+        """Raise a `RefusedError` that names the component."""
+        who = f"{self.component.kind} `{self.component.name}`"
+        advice = "give check_component() `options` and a `spec` that it accepts"
+        raise RefusedError(f"{who}: {refusal}; {advice}", refusal) from cause
 
     def fail(self, broken: str, cause: Exception | None = None) -> NoReturn:
         """Raise a `ConformanceError` that names the component."""
         raise ConformanceError(f"{self.component.kind} `{self.component.name}`: {broken}") from cause
+
+
+def _mending(error: Exception) -> str:
+    """Return what would help against an exception that many components raise; empty for any other."""
+    said = str(error)
+    if "CUDA" in said or "NVIDIA" in said or "cuda" in said:
+        return "name no device: the engine moves networks, and new tensors take theirs from `samples.device`"
+    return ""

@@ -28,10 +28,14 @@ IMAGES = 10_000
 def check(subject: Subject[AugmentationComponent]) -> None:
     """Check an augmentation as it starts, and after a discriminator that is sure of itself."""
     for spec in subject.specs:
-        _check_samples(subject, _build(subject, spec), spec)
-        adapted = _adapted(subject, spec)
+        with subject.promise("it is built", base=True):
+            augmentation = _build(subject, spec)
+        _check_samples(subject, augmentation, spec)
+        with subject.promise("it hears the discriminator, and reports scalars", base=True):
+            adapted = _adapted(subject, spec)
         _check_samples(subject, adapted, spec)
-        _check_state(subject, adapted, spec)
+        with subject.promise("its state survives a checkpoint"):
+            _check_state(subject, adapted, spec)
 
 
 def _build(subject: Subject[AugmentationComponent], spec: SampleSpec) -> Augmentation:
@@ -75,32 +79,45 @@ def _check_samples(
     samples = spec.noise(BATCH)
     given = samples.clone().requires_grad_()
     before = torch.get_rng_state()
-    with subject.during(f"augmenting samples of shape {tuple(samples.shape)}"):
-        seen = augmentation(given, _draws())
-    subject.require(
-        torch.equal(before, torch.get_rng_state()),
-        "it draws from torch's global generator, which no checkpoint restores; take random numbers from "
-        "draws.rand and draws.randn",
-    )
-    subject.require(torch.equal(samples, given), "it changes the samples that it is given; copy them first")
-    subject.require(
-        isinstance(seen, torch.Tensor) and seen.shape == samples.shape and seen.dtype == samples.dtype,
-        f"samples of shape {tuple(samples.shape)} and {samples.dtype} must keep both, and it gave "
-        + (f"{tuple(seen.shape)} and {seen.dtype}" if isinstance(seen, torch.Tensor) else f"{seen!r:.80}"),
-    )
-    require_finite(subject, seen, "its output")
-    _check_gradient(subject, seen, given)
-    with torch.no_grad():
+    with subject.promise("random numbers from its draws alone", base=True):
+        with subject.during(f"augmenting samples of shape {tuple(samples.shape)}"):
+            seen = augmentation(given, _draws())
+        subject.require(
+            torch.equal(before, torch.get_rng_state()),
+            "it draws from torch's global generator, which no checkpoint restores; take random numbers from "
+            "draws.rand and draws.randn",
+        )
+    with subject.promise("it leaves its inputs alone", base=True):
+        subject.require(
+            torch.equal(samples, given), "it changes the samples that it is given; copy them first"
+        )
+    with subject.promise("finite samples of the same shape", base=True):
+        _require_samples(subject, seen, samples)
+    with subject.promise("gradients flow through, twice"):
+        _check_gradient(subject, seen, given)
+    with torch.no_grad(), subject.promise("the same draws, the same samples", base=True):
         again = augmentation(samples, _draws())
         subject.require(
             torch.allclose(seen, again, atol=1e-5), "the same draws give other samples the second time"
         )
+    with torch.no_grad(), subject.promise("each sample from itself and its draws alone"):
         half = slice(BATCH // 2, BATCH)
         apart = augmentation(samples[half], _draws(half))
         subject.require(
             torch.allclose(again[half], apart, atol=1e-4),
             "a sample's output depends on the rest of its batch; use row i of the draws for sample i alone",
         )
+
+
+def _require_samples(
+    subject: Subject[AugmentationComponent], seen: torch.Tensor, samples: torch.Tensor
+) -> None:
+    subject.require(
+        isinstance(seen, torch.Tensor) and seen.shape == samples.shape and seen.dtype == samples.dtype,
+        f"samples of shape {tuple(samples.shape)} and {samples.dtype} must keep both, and it gave "
+        + (f"{tuple(seen.shape)} and {seen.dtype}" if isinstance(seen, torch.Tensor) else f"{seen!r:.80}"),
+    )
+    require_finite(subject, seen, "its output")
 
 
 def _check_gradient(subject: Subject[AugmentationComponent], seen: torch.Tensor, given: torch.Tensor) -> None:

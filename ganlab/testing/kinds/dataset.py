@@ -20,24 +20,33 @@ LOOKED_AT = 8
 
 def check(subject: Subject[DatasetComponent]) -> None:
     """Check the source that the dataset builds, at a few samples spread over all."""
-    subject.require(
-        len(subject.component.accepts) == 1,
-        "`accepts` must have one member: the kind of sample that the dataset yields",
-    )
-    source = _build(subject)
-    samples = _read(subject, source)
-    _require_same(subject, samples, _read(subject, source), "read a second time")
-    _check_labels(subject, source)
-    _check_identity(subject, source)
-    with subject.during("pickle.loads(pickle.dumps(source)), as worker processes get it,"):
-        travelled = pickle.loads(pickle.dumps(source))
-    _require_same(subject, samples, _read(subject, travelled), "read by another process")
-    again = _build(subject)
-    subject.require(
-        again.fingerprint() == source.fingerprint(),
-        "fingerprint() differs from one build to the next; compute it from content and options alone",
-    )
-    _require_same(subject, samples, _read(subject, again), "read from a second build of equal fingerprint")
+    with subject.promise("it is built, and has samples", base=True):
+        subject.require(
+            len(subject.component.accepts) == 1,
+            "`accepts` must have one member: the kind of sample that the dataset yields",
+        )
+        source = _build(subject)
+    with subject.promise("samples are of the kind that it yields", base=True):
+        samples = _read(subject, source)
+    with subject.promise("read(i) gives the same each time", base=True):
+        _require_same(subject, samples, _read(subject, source), "read a second time")
+    with subject.promise("labels and class names fit"):
+        _check_labels(subject, source)
+    with subject.promise("it has a fingerprint", base=True):
+        _check_identity(subject, source)
+    with subject.promise("it travels to worker processes"):
+        with subject.during("pickle.loads(pickle.dumps(source)), as worker processes get it,"):
+            travelled = pickle.loads(pickle.dumps(source))
+        _require_same(subject, samples, _read(subject, travelled), "read by another process")
+    with subject.promise("a second build is the same"):
+        again = _build(subject)
+        subject.require(
+            again.fingerprint() == source.fingerprint(),
+            "fingerprint() differs from one build to the next; compute it from content and options alone",
+        )
+        _require_same(
+            subject, samples, _read(subject, again), "read from a second build of equal fingerprint"
+        )
 
 
 def _build(subject: Subject[DatasetComponent]) -> Source:

@@ -9,8 +9,12 @@ from ganlab.components import DiscriminatorComponent, SampleSpec
 from ganlab.engine.loss import Verdict
 from ganlab.engine.networks import evaluation_mode
 from ganlab.testing.networks import (
+    BUILT,
     COUNTS,
+    GRADIENTS,
+    RESTORED,
     build_network,
+    check_conduct,
     check_gradients,
     check_restoring,
     draw_labels,
@@ -55,30 +59,39 @@ def check(subject: Subject[DiscriminatorComponent]) -> None:
 
 
 def _check_on(subject: Subject[DiscriminatorComponent], spec: SampleSpec) -> None:
-    network = build_network(subject, spec)
-    for count in COUNTS:
-        samples = spec.noise(count)
-        given = samples.clone()
-        with evaluation_mode(network), torch.no_grad():
-            _require_verdict(subject, _discriminate(subject, network, samples, spec), spec, count)
-        subject.require(
-            torch.equal(samples, given),
-            "forward() changes the samples that it is given, and losses look at them too; copy them first",
-        )
+    with subject.promise(BUILT, base=True):
+        network = build_network(subject, spec)
+    with (
+        subject.promise("finite logits, one or more for each sample", base=True),
+        evaluation_mode(network),
+        torch.no_grad(),
+    ):
+        for count in COUNTS:
+            verdict = _discriminate(subject, network, spec.noise(count), spec)
+            _require_verdict(subject, verdict, spec, count)
     samples = spec.noise(COUNTS[-1])
-    _check_input_gradient(subject, network, samples, spec)
-    check_gradients(subject, network, lambda each: _tensors(_discriminate(subject, each, samples, spec)))
-    check_restoring(
-        subject, network, lambda each: _tensors(_discriminate(subject, each, samples, spec)), spec
-    )
+
+    def call(each: nn.Module) -> tuple[torch.Tensor, ...]:
+        return _tensors(_discriminate(subject, each, samples.clone(), spec))
+
+    leaves = samples.clone().requires_grad_()
+    with subject.promise("logits, not probabilities", base=True):
+        logits = _discriminate(subject, network.train(), leaves, spec).logits
+        _require_no_squashing(subject, logits)
+    with subject.promise("a gradient reaches the samples"):
+        _check_input_gradient(subject, logits, leaves)
+    with subject.promise(GRADIENTS):
+        check_gradients(subject, network, call)
+    with subject.promise(RESTORED):
+        check_restoring(subject, network, call, spec)
+    check_conduct(subject, network, _arguments(subject, samples, spec), (spec,))
 
 
 def _discriminate(
     subject: Subject[DiscriminatorComponent], network: nn.Module, samples: torch.Tensor, spec: SampleSpec
 ) -> Verdict:
-    labels = draw_labels(spec, len(samples)) if subject.component.takes_labels else None
-    arguments = (samples,) if labels is None else (samples, labels)
-    what = f"samples of shape {tuple(samples.shape)}{'' if labels is None else ' and labels'}"
+    arguments = _arguments(subject, samples, spec)
+    what = f"samples of shape {tuple(samples.shape)}{' and labels' if len(arguments) > 1 else ''}"
     with subject.during(f"forward() on {what}"):
         answer = network(*arguments)
     subject.require(
@@ -86,6 +99,13 @@ def _discriminate(
         f"it must return logits or a ganlab.Verdict, not a {type(answer).__name__}",
     )
     return answer if isinstance(answer, Verdict) else Verdict(answer)
+
+
+def _arguments(
+    subject: Subject[DiscriminatorComponent], samples: torch.Tensor, spec: SampleSpec
+) -> tuple[torch.Tensor, ...]:
+    labels = draw_labels(spec, len(samples)) if subject.component.takes_labels else None
+    return (samples,) if labels is None else (samples, labels)
 
 
 def _tensors(verdict: Verdict) -> tuple[torch.Tensor, ...]:
@@ -115,16 +135,16 @@ def _require_verdict(
         )
 
 
-def _check_input_gradient(
-    subject: Subject[DiscriminatorComponent], network: nn.Module, samples: torch.Tensor, spec: SampleSpec
-) -> None:
-    leaves = samples.clone().requires_grad_()
-    network.train()
-    logits = _discriminate(subject, network, leaves, spec).logits
+def _require_no_squashing(subject: Subject[DiscriminatorComponent], logits: torch.Tensor) -> None:
     subject.require(
         not (squashed := _squashed_by(logits)),
         f"its logits come out of {squashed}; return what goes into it: losses take logits, not probabilities",
     )
+
+
+def _check_input_gradient(
+    subject: Subject[DiscriminatorComponent], logits: torch.Tensor, leaves: torch.Tensor
+) -> None:
     gradient = None
     if logits.requires_grad:
         (gradient,) = torch.autograd.grad(logits.sum(), leaves, allow_unused=True)

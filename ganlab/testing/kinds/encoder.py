@@ -8,10 +8,15 @@ from torch import nn
 from ganlab.components import EncoderComponent
 from ganlab.engine.networks import evaluation_mode
 from ganlab.testing.networks import (
+    BUILT,
     COUNTS,
+    GRADIENTS,
+    RESTORED,
     build_network,
+    check_conduct,
     check_gradients,
     check_restoring,
+    check_rows_apart,
     require_finite,
 )
 from ganlab.testing.subject import Subject
@@ -25,17 +30,27 @@ PROMISES = "shapes, finite latents, gradients, and the same latents from a check
 def check(subject: Subject[EncoderComponent]) -> None:
     """Check `samples -> (mean, log_variance)` for all samples that it accepts."""
     for spec in subject.labelled_specs:
-        network = build_network(subject, spec, subject.latent)
-        for count in COUNTS:
-            with evaluation_mode(network), torch.no_grad():
+        with subject.promise(BUILT, base=True):
+            network = build_network(subject, spec, subject.latent)
+        with (
+            subject.promise("a finite mean and log-variance for each sample", base=True),
+            evaluation_mode(network),
+            torch.no_grad(),
+        ):
+            for count in COUNTS:
                 _encode(subject, network, spec.noise(count))
         samples = spec.noise(COUNTS[-1])
 
         def call(each: nn.Module, samples: torch.Tensor = samples) -> tuple[torch.Tensor, ...]:
-            return _encode(subject, each, samples)
+            return _encode(subject, each, samples.clone())
 
-        check_gradients(subject, network, call)
-        check_restoring(subject, network, call, spec, subject.latent)
+        with subject.promise(GRADIENTS):
+            check_gradients(subject, network, call)
+        with subject.promise(RESTORED):
+            check_restoring(subject, network, call, spec, subject.latent)
+        check_conduct(subject, network, (samples,), (spec, subject.latent))
+        with subject.promise("each latent from its own sample alone"):
+            check_rows_apart(subject, network, (samples,))
 
 
 def _encode(

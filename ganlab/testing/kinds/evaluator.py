@@ -30,31 +30,37 @@ def _check_on(subject: Subject[EvaluatorComponent], spec: SampleSpec) -> None:
     real, held_out, other = (_bank(subject, shift, spec.classes) for shift in (0.0, 0.0, 1.0))
     fake = _bank(subject, 0.5)
     before = [_content(bank) for bank in (real, held_out, fake)]
-    evaluator = _build(subject, spec)
-    with subject.during("prepare()"):
-        evaluator.prepare(real, held_out)
-    estimates = _evaluate(subject, evaluator, real, fake)
-    _evaluate(subject, evaluator, real, held_out)
-    with subject.during("pictures()"):
+    with subject.promise("it is built", base=True):
+        evaluator = _build(subject, spec)
+    with subject.promise("a finite estimate for each declared metric", base=True):
+        with subject.during("prepare()"):
+            evaluator.prepare(real, held_out)
+        estimates = _evaluate(subject, evaluator, real, fake)
+        _evaluate(subject, evaluator, real, held_out)
+    with subject.promise("pictures of samples that there are"), subject.during("pictures()"):
         _require_rows(subject, evaluator.pictures(real, fake))
-    subject.require(
-        _evaluate(subject, evaluator, real, fake, seed=1) == estimates,
-        "the same banks give other estimates the second time; evaluate() must be a function of them alone, "
-        "with randomness from a torch.Generator of a fixed seed",
-    )
-    subject.require(
-        all(map(torch.equal, before, [_content(bank) for bank in (real, held_out, fake)])),
-        "it changes the banks, which other evaluators share; copy first",
-    )
-    restored = _build(subject, spec)
-    with subject.during("load_state_dict() of what state_dict() returned"):
-        # Whatever is fixed at the first look must come from the state, not from this look.
-        restored.prepare(other, held_out)
-        restored.load_state_dict(saved(subject, evaluator.state_dict()))
-    subject.require(
-        _evaluate(subject, restored, real, fake) == estimates,
-        "restored from its state_dict(), it gives other estimates; the state must hold what prepare() fixes",
-    )
+    with subject.promise("the same banks, the same estimates", base=True):
+        subject.require(
+            _evaluate(subject, evaluator, real, fake, seed=1) == estimates,
+            "the same banks give other estimates the second time; evaluate() must be a function of them "
+            "alone, with randomness from a torch.Generator of a fixed seed",
+        )
+    with subject.promise("it leaves the banks alone"):
+        subject.require(
+            all(map(torch.equal, before, [_content(bank) for bank in (real, held_out, fake)])),
+            "it changes the banks, which other evaluators share; copy first",
+        )
+    with subject.promise("its state survives a checkpoint"):
+        restored = _build(subject, spec)
+        with subject.during("load_state_dict() of what state_dict() returned"):
+            # Whatever is fixed at the first look must come from the state, not from this look.
+            restored.prepare(other, held_out)
+            restored.load_state_dict(saved(subject, evaluator.state_dict()))
+        subject.require(
+            _evaluate(subject, restored, real, fake) == estimates,
+            "restored from its state_dict(), it gives other estimates; the state must hold what prepare() "
+            "fixes",
+        )
 
 
 def _build(subject: Subject[EvaluatorComponent], spec: SampleSpec) -> Evaluator:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 
 from ganlab.arithmetic import exact_arithmetic
@@ -24,45 +27,53 @@ def check(subject: Subject[FeaturesComponent]) -> None:
 
 
 def _check_on(subject: Subject[FeaturesComponent], spec: SampleSpec) -> None:
-    extractor = _build(subject, spec)
+    with subject.promise("it is built, and has a fingerprint", base=True):
+        extractor = _build(subject, spec)
     samples = spec.quantise(spec.noise(COUNT))
-    features = _extract(subject, extractor, samples)
-    subject.require(
-        torch.equal(features, _extract(subject, extractor, samples, seed=1)),
-        "the same samples have other features the second time; extract() must not be random",
-    )
-    alone = torch.cat([_extract(subject, extractor, samples[row : row + 1]) for row in range(COUNT)])
-    subject.require(
-        bool(((alone - features).abs() <= TOLERANCE * features.abs().max()).all()),
-        "a sample's features depend on the rest of its batch; put networks into evaluation mode, and "
-        "normalise nothing over the batch",
-    )
-    with subject.during("names()"):
-        names = list(extractor.names())
-    subject.require(
-        len(names) in (0, features.shape[1]) and len(set(names)) == len(names),
-        f"names() gives {len(names)} names, {len(set(names))} of them different, for {features.shape[1]} "
-        "features; it must name each, or none",
-    )
-    _check_network(subject, spec)
-    with isolated_randomness(1):
-        again = _build(subject, spec)
-    subject.require(
-        again.fingerprint() == extractor.fingerprint(),
-        "fingerprint() differs from one build to the next; compute it from definition, options and weights",
-    )
-    subject.require(
-        torch.equal(features, _extract(subject, again, samples)),
-        "two builds of equal fingerprint give other features; seed random weights from the options, or "
-        "digest them into fingerprint()",
-    )
+    with subject.promise("finite float32 features for each sample", base=True):
+        features = _extract(subject, extractor, samples)
+    with subject.promise("the same features each time", base=True):
+        subject.require(
+            torch.equal(features, _extract(subject, extractor, samples, seed=1)),
+            "the same samples have other features the second time; extract() must not be random",
+        )
+    with subject.promise("features of each sample from itself alone"):
+        alone = torch.cat([_extract(subject, extractor, samples[row : row + 1]) for row in range(COUNT)])
+        subject.require(
+            bool(((alone - features).abs() <= TOLERANCE * features.abs().max()).all()),
+            "a sample's features depend on the rest of its batch; put networks into evaluation mode, and "
+            "normalise nothing over the batch",
+        )
+    with subject.promise("a name for every feature, or for none"):
+        with subject.during("names()"):
+            names = list(extractor.names())
+        subject.require(
+            len(names) in (0, features.shape[1]) and len(set(names)) == len(names),
+            f"names() gives {len(names)} names, {len(set(names))} of them different, for {features.shape[1]} "
+            "features; it must name each, or none",
+        )
+    if subject.component.network is not None:
+        with subject.promise("its untrained network classifies"):
+            _check_network(subject, subject.component.network, spec)
+    with subject.promise("a second build is the same"):
+        with isolated_randomness(1):
+            again = _build(subject, spec)
+        subject.require(
+            again.fingerprint() == extractor.fingerprint(),
+            "fingerprint() differs from one build to the next; compute it from definition, options and "
+            "weights",
+        )
+        subject.require(
+            torch.equal(features, _extract(subject, again, samples)),
+            "two builds of equal fingerprint give other features; seed random weights from the options, or "
+            "digest them into fingerprint()",
+        )
 
 
-def _check_network(subject: Subject[FeaturesComponent], spec: SampleSpec) -> None:
+def _check_network(
+    subject: Subject[FeaturesComponent], network: Callable[[SampleSpec], Any], spec: SampleSpec
+) -> None:
     """Check the untrained network of features that are learned from labels."""
-    network = subject.component.network
-    if network is None:
-        return
     labelled = spec.with_classes(CLASSES)
     with isolated_randomness(0), subject.during(f"`network` on {labelled}"):
         logits = network(labelled)(spec.noise(COUNT))

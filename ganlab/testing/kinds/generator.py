@@ -9,10 +9,15 @@ from ganlab.components import GeneratorComponent, SampleSpec
 from ganlab.engine.latents import draw_latents
 from ganlab.engine.networks import evaluation_mode
 from ganlab.testing.networks import (
+    BUILT,
     COUNTS,
+    GRADIENTS,
+    RESTORED,
     build_network,
+    check_conduct,
     check_gradients,
     check_restoring,
+    check_rows_apart,
     draw_labels,
     require_finite,
 )
@@ -34,22 +39,32 @@ def check(subject: Subject[GeneratorComponent]) -> None:
 
 
 def _check_on(subject: Subject[GeneratorComponent], spec: SampleSpec) -> None:
-    network = build_network(subject, spec, subject.latent)
-    for count in COUNTS:
-        with evaluation_mode(network), torch.no_grad():
+    with subject.promise(BUILT, base=True):
+        network = build_network(subject, spec, subject.latent)
+    with (
+        subject.promise("finite samples of the right shape", base=True),
+        evaluation_mode(network),
+        torch.no_grad(),
+    ):
+        for count in COUNTS:
             _require_samples(subject, _generate(subject, network, spec, count), spec, count)
     if spec.bounded:
-        with evaluation_mode(network), torch.no_grad():
+        with subject.promise("samples in [-1, 1]"), evaluation_mode(network), torch.no_grad():
             largest = _generate(subject, network, spec, COUNTS[-1], scale=EXTREME).abs().max()
-        subject.require(
-            not largest > 1 + 1e-3,
-            f"its {spec.word} leave [-1, 1] (they reach {largest:.3g} for latents {EXTREME:g} times as "
-            "long); end the network with tanh",
-        )
-    check_gradients(subject, network, lambda each: (_generate(subject, each, spec, COUNTS[-1]),))
+            subject.require(
+                not largest > 1 + 1e-3,
+                f"its {spec.word} leave [-1, 1] (they reach {largest:.3g} for latents {EXTREME:g} times as "
+                "long); end the network with tanh",
+            )
+    with subject.promise(GRADIENTS):
+        check_gradients(subject, network, lambda each: (_generate(subject, each, spec, COUNTS[-1]),))
     latents, labels = draw_latents(subject.latent, 3, torch.default_generator), draw_labels(spec, 3)
     arguments = _arguments(subject, latents, labels)
-    check_restoring(subject, network, lambda each: (each(*arguments),), spec, subject.latent)
+    with subject.promise(RESTORED):
+        check_restoring(subject, network, lambda each: (each(*arguments),), spec, subject.latent)
+    check_conduct(subject, network, arguments, (spec, subject.latent))
+    with subject.promise("each sample from its own latent alone"):
+        check_rows_apart(subject, network, arguments)
 
 
 def _generate(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -32,9 +33,12 @@ PLAYERS: tuple[PlayerName, ...] = ("discriminator", "generator")
 
 def check(subject: Subject[LossComponent]) -> None:
     """Check a loss in every turn that it speaks in, on all samples that it accepts."""
-    loss = _build(subject)
-    players = [player for player in PLAYERS if speaks_to(loss, player)]
-    subject.require(bool(players), "it is a loss for neither player; override discriminator() or generator()")
+    with subject.promise("it is built, and speaks to a player", base=True):
+        loss = _build(subject)
+        players = [player for player in PLAYERS if speaks_to(loss, player)]
+        subject.require(
+            bool(players), "it is a loss for neither player; override discriminator() or generator()"
+        )
     for spec in subject.labelled_specs:
         for verdicts in VERDICTS if "discriminator" in subject.component.needs else VERDICTS[:1]:
             stand_ins = StandInGame(spec, subject.latent, verdicts)
@@ -65,16 +69,24 @@ class _Turn:
     def check(self) -> None:
         loss = self._loss()
         before = torch.get_rng_state()
-        total = self._total(loss)
-        self.subject.require(
-            torch.equal(before, torch.get_rng_state()),
-            f"{self.player}() draws from torch's global generator, which no checkpoint restores; "
-            "draw from game.rand or game.randn",
-        )
-        self._check_gradients(total)
+        with self._promise("finite scalars", base=True):
+            total = self._total(loss)
+        with self._promise("random numbers from the game alone", base=True):
+            self.subject.require(
+                torch.equal(before, torch.get_rng_state()),
+                f"{self.player}() draws from torch's global generator, which no checkpoint restores; "
+                "draw from game.rand or game.randn",
+            )
+        with self._promise("finite gradients, left to the engine"):
+            self._check_gradients(total)
         if not loss.couples_samples:
-            self._check_mean()
-        self._check_state(loss)
+            with self._promise("a mean over the samples"):
+                self._check_mean()
+        with self._promise("its state survives a checkpoint"):
+            self._check_state(loss)
+
+    def _promise(self, words: str, *, base: bool = False) -> AbstractContextManager[None]:
+        return self.subject.promise(f"{self.player}(): {words}", base=base)
 
     def _loss(self) -> Loss:
         return _build(self.subject)
@@ -113,10 +125,7 @@ class _Turn:
                     f'declare; set differentiates = frozenset({{"{samples}"}})'
                 )
         if isinstance(error, ComponentError):
-            return (
-                f"{self.player}() refuses to play with {self.spec}: {error}; give check_component() "
-                "`options` and a `spec` that it accepts"
-            )
+            self.subject.refuse(f"{self.player}() refuses to play with {self.spec}: {error}", error)
         return f"{self.player}() raises {summarised(error)} with {self.spec}"
 
     def _playable(self, present: Collection[str], leaves: Collection[str]) -> bool:

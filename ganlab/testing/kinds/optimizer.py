@@ -27,11 +27,16 @@ STEPS = 4
 
 def check(subject: Subject[OptimizerComponent]) -> None:
     """Check an optimizer over a convolution's, a layer's and a bias's weights."""
-    _check_moving(subject)
-    _check_learning_rate(subject)
-    _check_absent_gradients(subject)
-    _check_zero_gradients(subject)
-    _check_restoring(subject)
+    with subject.promise("it is built, and moves all that has gradients", base=True):
+        _check_moving(subject)
+    with subject.promise("it follows the learning rate"):
+        _check_learning_rate(subject)
+    with subject.promise("what has no gradient stays"):
+        _check_absent_gradients(subject)
+    with subject.promise("gradients of zero do no harm"):
+        _check_zero_gradients(subject)
+    with subject.promise("its state survives a checkpoint"):
+        _check_restoring(subject)
 
 
 def _weights() -> list[nn.Parameter]:
