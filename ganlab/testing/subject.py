@@ -53,7 +53,7 @@ class Finding:
 
 
 class Findings:
-    """The promises that were looked at, in order; one that was looked at several times must be kept each time."""
+    """The promises that were looked at, in order; one looked at several times must be kept each time."""
 
     def __init__(self) -> None:
         self._broken: dict[str, ConformanceError | None] = {}
