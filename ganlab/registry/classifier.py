@@ -20,7 +20,7 @@ from ganlab.registry.loader import failure_from
 from ganlab.registry.plugin import LoadedPlugin, Offer, PluginFailure, Provenance
 from ganlab.registry.suggest import did_you_mean
 
-__all__ = ["Contribution", "classify", "record_fault"]
+__all__ = ["Contribution", "classify", "is_component_name", "record_fault"]
 
 _HOOKS = {kind.hook: kind.record for kind in KINDS.values()}
 """Hook -> the record that it yields."""
@@ -132,8 +132,13 @@ def record_fault(record: Component) -> str:
     return _name_fault(record) or _content_fault(record) or _options_fault(record)
 
 
+def is_component_name(name: str) -> bool:
+    """Return whether a component may have a name: lower-case words joined by hyphens."""
+    return _NAME.fullmatch(name) is not None
+
+
 def _name_fault(record: Component) -> str:
-    if isinstance(record.name, str) and _NAME.fullmatch(record.name):
+    if isinstance(record.name, str) and is_component_name(record.name):
         return ""
     return f"the name {record.name!r} must be lower-case words joined by hyphens, as in `patch-gan`"
 

@@ -1,0 +1,1 @@
+"""What `ganlab new` writes: a plugin to begin with, and an experiment for data that is there."""
