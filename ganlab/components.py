@@ -125,10 +125,14 @@ class DatasetComponent(Component):
 
     Attributes:
         image: what `[image]` is where the experiment leaves it out.
+        recognise: returns, for a path that there is, the options with which the dataset reads it; `None`
+            if it cannot, or if the files look like what another dataset reads. `ganlab new experiment PATH`
+            asks every dataset.
     """
 
     kind: ClassVar[str] = "dataset"
     image: ImageSpec = ImageSpec(channels=3, height=64, width=64)
+    recognise: Callable[[Path], Mapping[str, Any] | None] | None = None
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -36,6 +36,14 @@ def build(options: CelebaOptions, image: ImageSpec) -> ImageSource:
     )
 
 
+def recognise(path: Path) -> Mapping[str, Any] | None:
+    """Return the options for a folder of CelebA's, or for the images in one."""
+    from ganlab_celeba.source import find_images
+
+    places = (path, path.parent) if path.name.startswith("img_align_celeba") else (path,)
+    return next(({"root": place} for place in places if find_images(place)), None)
+
+
 @hookimpl
 def ganlab_datasets() -> Iterable[DatasetComponent]:
     """Offer `celeba`."""
@@ -45,4 +53,5 @@ def ganlab_datasets() -> Iterable[DatasetComponent]:
         options=CelebaOptions,
         build=build,
         image=ImageSpec(channels=3, height=64, width=64),
+        recognise=recognise,
     )

@@ -126,14 +126,15 @@ def crop_box(width: int, height: int, crop: int) -> tuple[int, int, int, int]:
 
 
 def _images(root: Path) -> ImageFiles:
-    found = _find_images(root)
+    found = find_images(root)
     if found is None:
         message = f"{root} holds neither img_align_celeba/ nor img_align_celeba.zip; {_advice(root)}"
         raise ComponentError(message, option="root")
     return ImageFiles(found, extensions=(".jpg", ".jpeg", ".png"), option="root")
 
 
-def _find_images(root: Path) -> Path | None:
+def find_images(root: Path) -> Path | None:
+    """Return the folder or archive of the images below `root`; `None` if there is none."""
     places = (folder / name for folder in (root, root / "Img") for name in _IMAGES)
     return next((place for place in places if place.exists()), None)
 
@@ -145,7 +146,7 @@ def _advice(root: Path) -> str:
     if root.is_file():
         return "root takes a folder: unpack an archive that holds both images and lists"
     below = (folder for way in ("*", "*/*") for folder in sorted(root.glob(way)) if folder.is_dir())
-    if near := next((folder for folder in below if _find_images(folder)), None):
+    if near := next((folder for folder in below if find_images(folder)), None):
         return f'root = "{near}" does'
     return _WHERE
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
-from ganlab import DatasetComponent, ImageSource, ImageSpec, Options, hookimpl
+from ganlab import ComponentError, DatasetComponent, ImageSource, ImageSpec, Options, hookimpl
+
+FEWEST_IN_A_CLASS = 5
+"""Images on average; with fewer, folders are more likely an album's than classes."""
 
 
 class ImageFolderOptions(Options):
@@ -30,6 +35,21 @@ def build(options: ImageFolderOptions, image: ImageSpec) -> ImageSource:
     return ImageFolder(options.root, labels=options.labels, extensions=options.extensions)
 
 
+def recognise(path: Path) -> Mapping[str, Any] | None:
+    """Return the options for a folder or zip of images; folders in it are classes if they are few."""
+    from ganlab_image_folder.source import ImageFolder, published
+
+    extensions = ImageFolderOptions.model_fields["extensions"].default
+    for labels in (True, False):
+        with suppress(ComponentError):
+            images = ImageFolder(path, labels=labels, extensions=extensions)
+            if published(path):
+                return None
+            if not labels or 1 < len(images.class_names) <= len(images) / FEWEST_IN_A_CLASS:
+                return {"root": path, "labels": labels}
+    return None
+
+
 @hookimpl
 def ganlab_datasets() -> Iterable[DatasetComponent]:
     """Offer `image-folder`."""
@@ -38,4 +58,5 @@ def ganlab_datasets() -> Iterable[DatasetComponent]:
         summary="Your own images: any folder tree or zip, any size, class folders as labels",
         options=ImageFolderOptions,
         build=build,
+        recognise=recognise,
     )

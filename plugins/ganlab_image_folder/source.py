@@ -24,10 +24,10 @@ _PARTS = {"train", "training", "val", "valid", "validation", "dev", "test", "tes
 
 
 _PUBLISHED = {
-    "celeba": re.compile(r"^img_align_celeba\.zip$"),
+    "celeba": re.compile(r"^img_align_celeba(_png)?(\.zip)?$"),
     "mnist": re.compile(r"-images[-.]idx3-ubyte(\.gz)?$"),
 }
-"""Component -> what a file that it reads, and that is no image, is called."""
+"""Component -> what a file or folder that it reads is called."""
 
 
 class ImageFolder(ImageSource):
@@ -109,6 +109,12 @@ class ImageFolder(ImageSource):
     def place(self, index: int) -> str:
         """Return the path of the file of image `index`."""
         return self._files.place(self._files.names[index])
+
+
+def published(root: Path) -> bool:
+    """Return whether a folder, or what lies in it, is called as the files that another dataset reads."""
+    names = [root.name, *(each.name for each in root.iterdir())] if root.is_dir() else [root.name]
+    return any(pattern.search(name) for pattern in _PUBLISHED.values() for name in names)
 
 
 def _advice(files: ImageFiles) -> str:

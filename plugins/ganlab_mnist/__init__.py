@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from ganlab import DatasetComponent, ImageSource, ImageSpec, Options, hookimpl
+from ganlab import ComponentError, DatasetComponent, ImageSource, ImageSpec, Options, hookimpl
 
 
 class MnistOptions(Options):
@@ -27,6 +28,19 @@ def build(options: MnistOptions, image: ImageSpec) -> ImageSource:
     return Mnist(options.root, subset=options.subset, labels=options.labels)
 
 
+def recognise(path: Path) -> Mapping[str, Any] | None:
+    """Return the options for a folder of IDX files, with labels where they can be read."""
+    if not any(path.glob("*idx3-ubyte*")):
+        return None
+    from ganlab_mnist.source import Mnist
+
+    for labels in (True, False):
+        with suppress(ComponentError):
+            Mnist(path, subset="all", labels=labels)
+            return {"root": path, "labels": labels}
+    return None
+
+
 @hookimpl
 def ganlab_datasets() -> Iterable[DatasetComponent]:
     """Offer `mnist`."""
@@ -36,4 +50,5 @@ def ganlab_datasets() -> Iterable[DatasetComponent]:
         options=MnistOptions,
         build=build,
         image=ImageSpec(channels=1, height=28, width=28),
+        recognise=recognise,
     )
