@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, NamedTuple
 
 from ganlab.components import DatasetComponent
 from ganlab.config.writing import toml_value
@@ -25,6 +25,16 @@ __all__ = ["Proposal", "propose"]
 _FEW, _MANY = 2000, 20_000
 """Training images below which a discriminator learns them by heart, and above which it hardly can."""
 
+
+class _Recipe(NamedTuple):
+    """What fits up to a number of training images."""
+
+    below: float
+    steps: int
+    width: int
+    augmentation: str
+
+
 _DIFFAUGMENT = """\
 [[augmentations]]                  # the images are few: varied, they are not learned by heart as soon
 name = "diffaugment"
@@ -35,15 +45,17 @@ _ADA = """\
 name = "ada"
 
 """
-_BY_COUNT: tuple[tuple[float, int, int, str], ...] = (
-    (_FEW, 5000, 32, _DIFFAUGMENT),
-    (_MANY, 20_000, 48, _ADA),
-    (math.inf, 40_000, 64, ""),
+_BY_COUNT = (
+    _Recipe(_FEW, 5000, 32, _DIFFAUGMENT),
+    _Recipe(_MANY, 20_000, 48, _ADA),
+    _Recipe(math.inf, 40_000, 64, ""),
 )
-"""Training images below -> steps, width of the networks, and an augmentation."""
 
 _SIDES = ((256, 128), (64, 64), (0, 32))
 """Shorter side of the images -> what they are trained at: detail that is there, in reasonable time."""
+
+_SMALLEST = 16
+"""Pixels a side that the networks can do with."""
 
 _HOLDOUT = 0.1
 
@@ -144,22 +156,27 @@ def _from(file: Path, path: Path) -> Path:
 
 def _image_recipe(found: Survey) -> dict[str, str]:
     count = round(found.count * (1 - _HOLDOUT))
-    side = next(side for least, side in _SIDES if found.side >= least)
-    steps, width, augmentation = next(recipe for most, *recipe in _BY_COUNT if count < most)
-    network = f'name = "dcgan"\nwidth = {32 if side == 32 else width}'
-    for_labels = "makes an image of the class that it is given"
+    side = _side(found.side)
+    recipe = next(recipe for recipe in _BY_COUNT if count < recipe.below)
+    name, width = 'name = "dcgan"', f"width = {32 if side <= 32 else recipe.width}"
+    labelled = _explained(name, "makes an image of the class that it is given") if found.classes else name
     channels = _explained(f"channels = {1 if found.gray else 3}", "1 for grayscale, 3 for colours")
     normalisation = _explained('normalisation = "layer"', "of each sample alone, for r1's sake")
     return {
         "image": f"[image]\nsize = {side}\n{channels}\n\n",
-        "latent": "64" if side == 32 else "128",
-        "generator": network.replace('"dcgan"', _explained('"dcgan"', for_labels))
-        if found.classes
-        else network,
-        "discriminator": f"{network}\n{normalisation}",
-        "augmentation": augmentation,
-        **_pace(count, steps, 64),
+        "latent": "64" if side <= 32 else "128",
+        "generator": f"{labelled}\n{width}",
+        "discriminator": f"{name}\n{width}\n{normalisation}",
+        "augmentation": recipe.augmentation,
+        **_pace(count, recipe.steps, 64),
     }
+
+
+def _side(shorter: int) -> int:
+    """Return the side to train at, for images of a shorter side; small ones stay as they are."""
+    if _SMALLEST <= shorter < _SIDES[-1][1]:
+        return shorter
+    return next(side for least, side in _SIDES if shorter >= least)
 
 
 def _vector_recipe(found: Survey) -> dict[str, str]:
