@@ -218,8 +218,8 @@ def _line(status: str, text: str) -> None:
 
 def _sum_up(kept: int, broken: int, untried: int) -> None:
     parts = [
-        f"{kept} {'keeps its' if kept == 1 else 'keep their'} promises" if kept else "",
-        f"{broken} {'does' if broken == 1 else 'do'} not" if broken else "",
+        f"{kept} {'keeps its promises' if kept == 1 else 'keep their promises'}" if kept else "",
+        f"{broken} {'does not keep its' if broken == 1 else 'do not keep their'} promises" if broken else "",
         f"{untried} {'was' if untried == 1 else 'were'} not tried" if untried else "",
     ]
     click.echo(", ".join(part for part in parts if part) or "nothing to check")

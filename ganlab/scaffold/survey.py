@@ -96,7 +96,7 @@ def survey(component: DatasetComponent, options: Mapping[str, Any]) -> Survey:
     if isinstance(source, ImageSource):
         _look(source, found)
         if not found.sizes:
-            raise UsageError(f"none of {found.looked_at:,} images can be read, the first: {found.bad[0]}")
+            raise UsageError(f"no image of {found.looked_at:,} can be read, the first: {found.bad[0]}")
     return found
 
 
