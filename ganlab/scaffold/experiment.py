@@ -101,7 +101,7 @@ def propose(registry: Registry, data: str, out: Path | None) -> Proposal:
         "dataset": _dataset(offer, options, found, file),
         **(_image_recipe(found) if found.looked_at else _vector_recipe(found)),
     }
-    return Proposal(file, Template(template("experiment.toml")).substitute(words), seen)
+    return Proposal(file, Template(template("recipe.toml")).substitute(words), seen)
 
 
 def _recognised(registry: Registry, path: Path) -> tuple[Offer, Mapping[str, Any]]:
