@@ -38,7 +38,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "slurm": ("ganlab.commands.slurm", "Print a Slurm script that continues when time is up."),
     "plugins": ("ganlab.commands.plugins", "List plugins, their components and their failures."),
     "describe": ("ganlab.commands.describe", "Explain one component and its options."),
-    "new": ("ganlab.commands.new", "Write a plugin to begin with, or an experiment for your data."),
+    "new": ("ganlab.commands.new", "Write a plugin, or an experiment for your data."),
     "check": ("ganlab.commands.check", "Hold plugins against the promises of their kinds."),
     "cache": ("ganlab.commands.cache", "List or clear what is kept for later runs."),
     "schema": ("ganlab.commands.schema", "Print a JSON Schema of experiment files."),

@@ -46,9 +46,9 @@ def check(subject: Subject[EncoderComponent]) -> None:
 
         with subject.promise(GRADIENTS):
             check_gradients(subject, network, call)
-        with subject.promise(RESTORED):
-            check_restoring(subject, network, call, spec, subject.latent)
         check_conduct(subject, network, (samples,), (spec, subject.latent))
+        with subject.promise(RESTORED, base=True):
+            check_restoring(subject, network, call, spec, subject.latent)
         with subject.promise("each latent from its own sample alone"):
             check_rows_apart(subject, network, (samples,))
 

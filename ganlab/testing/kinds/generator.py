@@ -60,9 +60,9 @@ def _check_on(subject: Subject[GeneratorComponent], spec: SampleSpec) -> None:
         check_gradients(subject, network, lambda each: (_generate(subject, each, spec, COUNTS[-1]),))
     latents, labels = draw_latents(subject.latent, 3, torch.default_generator), draw_labels(spec, 3)
     arguments = _arguments(subject, latents, labels)
-    with subject.promise(RESTORED):
-        check_restoring(subject, network, lambda each: (each(*arguments),), spec, subject.latent)
     check_conduct(subject, network, arguments, (spec, subject.latent))
+    with subject.promise(RESTORED, base=True):
+        check_restoring(subject, network, lambda each: (each(*arguments),), spec, subject.latent)
     with subject.promise("each sample from its own latent alone"):
         check_rows_apart(subject, network, arguments)
 
