@@ -27,8 +27,8 @@ def check(subject: Subject[EvaluatorComponent]) -> None:
 
 
 def _check_on(subject: Subject[EvaluatorComponent], spec: SampleSpec) -> None:
-    real, held_out, other = (_bank(subject, shift, spec.classes) for shift in (0.0, 0.0, 1.0))
-    fake = _bank(subject, 0.5)
+    real, held_out, other = (_bank(subject, spec, shift, spec.classes) for shift in (0.0, 0.0, 1.0))
+    fake = _bank(subject, spec, 0.5)
     before = [_content(bank) for bank in (real, held_out, fake)]
     with subject.promise("it is built", base=True):
         evaluator = _build(subject, spec)
@@ -73,9 +73,12 @@ def _build(subject: Subject[EvaluatorComponent], spec: SampleSpec) -> Evaluator:
     return built
 
 
-def _bank(subject: Subject[EvaluatorComponent], shift: float, classes: int = 0) -> FeatureBank:
+def _bank(
+    subject: Subject[EvaluatorComponent], spec: SampleSpec, shift: float, classes: int = 0
+) -> FeatureBank:
     """Return a bank as the core hands it out: without features where moments are asked for."""
-    features = torch.randn(COUNT, DIMENSION) + shift
+    # Of few elements, as points are, the features may be the elements themselves, and are as many.
+    features = torch.randn(COUNT, min(DIMENSION, math.prod(spec.shape))) + shift
     labels = torch.arange(COUNT) % classes if classes else None
     if subject.component.needs == "moments":
         return FeatureBank(moments=Moments.of(features), labels=labels)
