@@ -11,8 +11,10 @@ from ganlab import (
     DatasetComponent,
     DiscriminatorComponent,
     EncoderComponent,
+    EvaluatorComponent,
     GeneratorComponent,
     LatentSpec,
+    Metric,
     Options,
     SampleSpec,
     VectorSpec,
@@ -20,28 +22,35 @@ from ganlab import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import nn
 
     from ganlab import VectorSource
+    from ganlab_toy.modes import GaussianModes
 
 __all__ = [
+    "GaussianModesOptions",
     "GaussiansOptions",
+    "MixtureOptions",
     "MlpDiscriminatorOptions",
     "MlpEncoderOptions",
     "MlpGeneratorOptions",
     "build_discriminator",
     "build_encoder",
+    "build_gaussian_modes",
     "build_gaussians",
     "build_generator",
     "ganlab_datasets",
     "ganlab_discriminators",
     "ganlab_encoders",
+    "ganlab_evaluators",
     "ganlab_generators",
 ]
 
 
-class GaussiansOptions(Options):
-    """Options of `gaussians`."""
+class MixtureOptions(Options):
+    """A mixture of Gaussians in the plane."""
 
     arrangement: Literal["ring", "grid"] = "ring"
     """Where the modes are: on a circle, or on a square grid."""
@@ -53,12 +62,24 @@ class GaussiansOptions(Options):
     """Distance between neighbours on the grid."""
     std: float = Field(default=0.05, gt=0)
     """Standard deviation of each Gaussian, along both axes."""
+
+
+class GaussiansOptions(MixtureOptions):
+    """Options of `gaussians`."""
+
     count: int = Field(default=20_000, ge=1, le=2**30)
     """Number of points; every mode has the same share of them, give or take one."""
     seed: int = Field(default=0, ge=0, lt=2**63)
     """Which points: the same ones for every `seed` of training."""
     labels: bool = False
     """Whether each point is labelled with its mode."""
+
+
+class GaussianModesOptions(MixtureOptions):
+    """Options of `gaussian-modes`; those of the mixture are to be the dataset's."""
+
+    within: float = Field(default=3.0, gt=0)
+    """Standard deviations from a mode's centre within which a sample is of high quality."""
 
 
 class MlpGeneratorOptions(Options):
@@ -97,13 +118,22 @@ def build_gaussians(options: GaussiansOptions, image: SampleSpec | None = None) 
     Raises:
         ComponentError: a grid of a number of modes that is not square.
     """
-    from ganlab_toy.gaussians import GaussianSource, grid_centres, ring_centres
+    from ganlab_toy.gaussians import GaussianSource
 
-    if options.arrangement == "ring":
-        centres = ring_centres(options.modes, options.radius)
-    else:
-        centres = grid_centres(options.modes, options.spacing)
-    return GaussianSource(centres, options.std, options.count, options.seed, labelled=options.labels)
+    return GaussianSource(
+        _centres(options), options.std, options.count, options.seed, labelled=options.labels
+    )
+
+
+def build_gaussian_modes(options: GaussianModesOptions, image: SampleSpec) -> GaussianModes:
+    """Return the evaluator.
+
+    Raises:
+        ComponentError: a grid of a number of modes that is not square.
+    """
+    from ganlab_toy.modes import GaussianModes
+
+    return GaussianModes(_centres(options), options.std, options.within)
 
 
 def build_generator(options: MlpGeneratorOptions, image: SampleSpec, latent: LatentSpec) -> nn.Module:
@@ -131,6 +161,14 @@ def build_encoder(options: MlpEncoderOptions, image: SampleSpec, latent: LatentS
     return MlpEncoder(
         image, latent.dim, options.width, options.layers, options.activation, options.normalisation
     )
+
+
+def _centres(options: MixtureOptions) -> NDArray[np.float64]:
+    from ganlab_toy.gaussians import grid_centres, ring_centres
+
+    if options.arrangement == "ring":
+        return ring_centres(options.modes, options.radius)
+    return grid_centres(options.modes, options.spacing)
 
 
 @hookimpl
@@ -180,4 +218,18 @@ def ganlab_encoders() -> Iterator[EncoderComponent]:
         options=MlpEncoderOptions,
         build=build_encoder,
         accepts=(SampleSpec,),
+    )
+
+
+@hookimpl
+def ganlab_evaluators() -> Iterator[EvaluatorComponent]:
+    """Offer `gaussian-modes`."""
+    yield EvaluatorComponent(
+        name="gaussian-modes",
+        summary="Gaussians of a mixture that are hit, and samples near one (Srivastava et al., 2017)",
+        options=GaussianModesOptions,
+        build=build_gaussian_modes,
+        metrics=(Metric("hit", better="higher"), Metric("high-quality", better="higher")),
+        features=("coordinates",),
+        accepts=(VectorSpec,),
     )
