@@ -2,6 +2,7 @@
 # make test         everything that is tested
 # make test-fast    the inner loop, a few minutes: all but whole runs in processes of their own
 # make lint         style, types and import walls
+# make zoo          every loss on the same data, as tables: hours, or with SMALL=1 minutes (docs/zoo.md)
 # make clean        remove what these made
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: quickstart test test-fast lint clean
+.PHONY: quickstart test test-fast lint zoo clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/ganlab run docs/experiments/quickstart.toml
@@ -26,6 +27,9 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check ganlab plugins tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+zoo: $(INSTALLED)
+	$(BIN)/python tests/zoo/zoo.py $(if $(SMALL),--small) $(ZOO)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
