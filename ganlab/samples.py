@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from ganlab.errors import ComponentError
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -213,6 +215,23 @@ class ImageSpec(SampleSpec):
     def row_shape(self) -> tuple[int, ...]:
         """Shape of one sample as it is kept, `(height, width, channels)`."""
         return (self.height, self.width, self.channels)
+
+    def require_sides(self, smallest: int, largest: int, network: str) -> None:
+        """Refuse images that a network is not made for.
+
+        Args:
+            smallest: pixels that either side has at least.
+            largest: pixels that either side has at most.
+            network: its component's name.
+
+        Raises:
+            ComponentError: a side is shorter or longer.
+        """
+        if not all(smallest <= side <= largest for side in (self.height, self.width)):
+            raise ComponentError(
+                f"{network} makes images from {smallest} to {largest} pixels a side, and [image] asks for "
+                f"{self.height}×{self.width}"
+            )
 
     def to_rows(self, quantised: Tensor) -> Tensor:
         """Return `(n, C, H, W)` as `(n, H, W, C)`."""

@@ -91,16 +91,8 @@ class TutorialDiscriminatorOptions(Options):
     """Slope of the leaky ReLU below zero."""
 
 
-def _check_size(image: ImageSpec) -> None:
-    if not all(SMALLEST <= side <= LARGEST for side in (image.height, image.width)):
-        raise ComponentError(
-            f"dcgan makes images from {SMALLEST} to {LARGEST} pixels a side, and [image] asks for "
-            f"{image.height}×{image.width}"
-        )
-
-
 def _check_blocks(image: ImageSpec, blocks: int) -> None:
-    _check_size(image)
+    image.require_sides(SMALLEST, LARGEST, "dcgan")
     if min(image.height, image.width) < 2**blocks:
         raise ComponentError(
             f"{blocks} blocks halve the sides {blocks} times, and {image.height}×{image.width} pixels are "
@@ -113,7 +105,7 @@ def build_generator(options: GeneratorOptions, image: ImageSpec, latent: LatentS
     """Return the generator, `(N, latent.dim) [, labels] -> (N, C, H, W)` in [-1, 1]."""
     from ganlab_dcgan.networks import Generator
 
-    _check_size(image)
+    image.require_sides(SMALLEST, LARGEST, "dcgan")
     return Generator(
         image, latent.dim, options.width, options.widest, options.normalisation, options.upsampling
     )
@@ -123,7 +115,7 @@ def build_discriminator(options: DiscriminatorOptions, image: ImageSpec) -> nn.M
     """Return the discriminator, `(N, C, H, W) [, labels] -> Verdict` with logits `(N,)`."""
     from ganlab_dcgan.networks import Discriminator
 
-    _check_size(image)
+    image.require_sides(SMALLEST, LARGEST, "dcgan")
     return Discriminator(
         image, options.width, options.widest, options.normalisation, options.slope, options.labels
     )
@@ -133,7 +125,7 @@ def build_encoder(options: EncoderOptions, image: ImageSpec, latent: LatentSpec)
     """Return the encoder, `(N, C, H, W) -> (mean, log_variance)`, each `(N, latent.dim)`."""
     from ganlab_dcgan.networks import Encoder
 
-    _check_size(image)
+    image.require_sides(SMALLEST, LARGEST, "dcgan")
     return Encoder(image, latent.dim, options.width, options.widest, options.normalisation, options.slope)
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from ganlab import (
-    ComponentError,
     DiscriminatorComponent,
     GeneratorComponent,
     ImageSpec,
@@ -35,19 +34,11 @@ class NetworkOptions(Options):
     """Largest multiple of `width`."""
 
 
-def _check_size(image: ImageSpec) -> None:
-    if not all(SMALLEST <= side <= LARGEST for side in (image.height, image.width)):
-        raise ComponentError(
-            f"fastgan makes images from {SMALLEST} to {LARGEST} pixels a side, and [image] asks for "
-            f"{image.height}×{image.width}"
-        )
-
-
 def build_generator(options: NetworkOptions, image: ImageSpec, latent: LatentSpec) -> nn.Module:
     """Return the generator, `(N, latent.dim) [, labels] -> (N, C, H, W)` in [-1, 1]."""
     from ganlab_fastgan.networks import Generator
 
-    _check_size(image)
+    image.require_sides(SMALLEST, LARGEST, "fastgan")
     return Generator(image, latent.dim, options.width, options.widest)
 
 
@@ -55,7 +46,7 @@ def build_discriminator(options: NetworkOptions, image: ImageSpec) -> nn.Module:
     """Return the discriminator, `(N, C, H, W) [, labels] -> Verdict` with logits `(N, h, w)`."""
     from ganlab_fastgan.networks import Discriminator
 
-    _check_size(image)
+    image.require_sides(SMALLEST, LARGEST, "fastgan")
     return Discriminator(image, options.width, options.widest)
 
 

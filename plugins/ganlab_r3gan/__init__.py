@@ -39,11 +39,7 @@ class NetworkOptions(Options):
 
 
 def _check(options: NetworkOptions, image: ImageSpec) -> None:
-    if not all(SMALLEST <= side <= LARGEST for side in (image.height, image.width)):
-        raise ComponentError(
-            f"r3gan makes images from {SMALLEST} to {LARGEST} pixels a side, and [image] asks for "
-            f"{image.height}×{image.width}"
-        )
+    image.require_sides(SMALLEST, LARGEST, "r3gan")
     inside = options.width * options.expansion
     if inside % options.group:
         raise ComponentError(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from ganlab import (
-    ComponentError,
     DiscriminatorComponent,
     GeneratorComponent,
     ImageSpec,
@@ -54,19 +53,11 @@ class DiscriminatorOptions(Options):
     """Self-attention where the shorter side of the feature map is last as large as this; 0 for none."""
 
 
-def _check_size(image: ImageSpec) -> None:
-    if not all(SMALLEST <= side <= LARGEST for side in (image.height, image.width)):
-        raise ComponentError(
-            f"resnet makes images from {SMALLEST} to {LARGEST} pixels a side, and [image] asks for "
-            f"{image.height}×{image.width}"
-        )
-
-
 def build_generator(options: GeneratorOptions, image: ImageSpec, latent: LatentSpec) -> nn.Module:
     """Return the generator, `(N, latent.dim) [, labels] -> (N, C, H, W)` in [-1, 1]."""
     from ganlab_resnet.networks import Generator
 
-    _check_size(image)
+    image.require_sides(SMALLEST, LARGEST, "resnet")
     return Generator(
         image,
         latent.dim,
@@ -83,7 +74,7 @@ def build_discriminator(options: DiscriminatorOptions, image: ImageSpec) -> nn.M
     """Return the discriminator, `(N, C, H, W) [, labels] -> (N,)`."""
     from ganlab_resnet.networks import Discriminator
 
-    _check_size(image)
+    image.require_sides(SMALLEST, LARGEST, "resnet")
     return Discriminator(
         image, options.width, options.widest, spectral=options.spectral, attention=options.attention
     )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from ganlab import (
-    ComponentError,
     DiscriminatorComponent,
     GeneratorComponent,
     ImageSpec,
@@ -49,19 +48,11 @@ class DiscriminatorOptions(Options):
     """Samples of a batch whose spread a sample is shown beside its own features; 0 shows none."""
 
 
-def _check_size(image: ImageSpec) -> None:
-    if not all(SMALLEST <= side <= LARGEST for side in (image.height, image.width)):
-        raise ComponentError(
-            f"style makes images from {SMALLEST} to {LARGEST} pixels a side, and [image] asks for "
-            f"{image.height}×{image.width}"
-        )
-
-
 def build_generator(options: GeneratorOptions, image: ImageSpec, latent: LatentSpec) -> nn.Module:
     """Return the generator, `(N, latent.dim) [, labels] -> (N, C, H, W)` in [-1, 1]."""
     from ganlab_style.networks import Generator
 
-    _check_size(image)
+    image.require_sides(SMALLEST, LARGEST, "style")
     return Generator(
         image,
         latent.dim,
@@ -77,7 +68,7 @@ def build_discriminator(options: DiscriminatorOptions, image: ImageSpec) -> nn.M
     """Return the discriminator, `(N, C, H, W) [, labels] -> (N,)`."""
     from ganlab_style.networks import Discriminator
 
-    _check_size(image)
+    image.require_sides(SMALLEST, LARGEST, "style")
     return Discriminator(image, options.width, options.widest, options.group)
 
 
