@@ -11,8 +11,8 @@ from ganlab.commands.common import experiment_options, parse_moment, runs_option
 from ganlab.errors import UsageError
 
 if TYPE_CHECKING:
-    from ganlab.comparison.comparing import Comparison
     from ganlab.comparison.report import Table
+    from ganlab.comparison.result import Comparison
     from ganlab.runs.reading import Run
 
 __all__ = ["command"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from ganlab.comparison.comparing import ComparedMetric, Measured, Point
+from ganlab.comparison.result import ComparedMetric, Measured, Point
 from ganlab.tracking.curves import ticks
 
 __all__ = ["AXES", "Chart", "Dot", "Line", "Tick", "draw"]

@@ -1,4 +1,4 @@
-"""Experiments held against each other: their values, tests, curves and pictures."""
+"""Experiments held against each other, seed by seed."""
 
 from __future__ import annotations
 
@@ -6,130 +6,20 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from ganlab.comparison.experiments import DifferingKey, Group, what_differs
-from ganlab.comparison.fairness import Finding, findings, require_same_data, require_same_protocol
+from ganlab.comparison.experiments import Group, what_differs
+from ganlab.comparison.fairness import findings, require_same_data, require_same_protocol
 from ganlab.comparison.readings import Moment, Reading, Readings
-from ganlab.comparison.statistics import Summary, Test, Value, adjust, compare_values, summarise
+from ganlab.comparison.result import ComparedMetric, Comparison, Cost, Measured, Point, Verdict
+from ganlab.comparison.statistics import Value, adjust, compare_values, summarise
 from ganlab.errors import UsageError
 from ganlab.registry.suggest import did_you_mean
 
-__all__ = ["ComparedMetric", "Comparison", "Cost", "Measured", "Point", "Verdict", "compare"]
+__all__ = ["compare"]
 
 _PICTURES = ("fixed_ema", "fixed")
 """Pictures of latents that never change: of the averaged generator; of the raw one where there is none."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Point:
-    """A measurement of a run, over all that it may be drawn against."""
-
-    step: int
-    images: float | None
-    hours: float
-    value: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Measured:
-    """A metric of one experiment.
-
-    Attributes:
-        summary: over its seeds.
-        values: by seed.
-        floor: mean over the runs; `None` where nothing was held out.
-        steps: at which the values were measured.
-        curves: by seed, all that was measured while training.
-    """
-
-    summary: Summary
-    values: Mapping[int, Value]
-    floor: float | None
-    steps: tuple[int, ...]
-    curves: Mapping[int, tuple[Point, ...]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Verdict:
-    """What a test says of two experiments.
-
-    Attributes:
-        first: which experiment, counted from 0.
-        second: against which.
-        test: the first against the second.
-        adjusted: p-value for as many tests as there are (Holm); `None` without a test.
-    """
-
-    first: int
-    second: int
-    test: Test
-    adjusted: float | None
-
-
-@dataclasses.dataclass(frozen=True)
-class ComparedMetric:
-    """A metric of all experiments.
-
-    Attributes:
-        name: as `label.metric`.
-        better: which way is better; without one there are no verdicts.
-        features: what it looks through.
-        measured: of each experiment.
-        verdicts: of pairs of experiments.
-    """
-
-    name: str
-    better: Literal["lower", "higher"] | None
-    features: str
-    measured: tuple[Measured, ...]
-    verdicts: tuple[Verdict, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Cost:
-    """What an experiment takes, a mean over its runs.
-
-    Attributes:
-        parameters: of each network; empty where they were not recorded.
-        steps: completed.
-        images: seen; `None` where nothing was logged.
-        hours: of work.
-    """
-
-    parameters: Mapping[str, int]
-    steps: float
-    images: float | None
-    hours: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Comparison:
-    """All that is to be said of some experiments.
-
-    Attributes:
-        groups: the experiments, by what of their runs is compared.
-        moment: which measurements count.
-        differing: what differs between the experiments.
-        fairness: what they were given.
-        costs: what each takes.
-        metrics: what was measured of all of them.
-        tests: how many the p-values are adjusted for.
-        pictures: for each seed that all have, each experiment's picture of the same latents.
-        same_latents: whether they are the same, seed by seed.
-        notes: what a reader must know beside.
-    """
-
-    groups: tuple[Group, ...]
-    moment: Moment
-    differing: tuple[DifferingKey, ...]
-    fairness: tuple[Finding, ...]
-    costs: tuple[Cost, ...]
-    metrics: tuple[ComparedMetric, ...]
-    tests: int
-    pictures: Mapping[int, tuple[Path | None, ...]]
-    same_latents: bool
-    notes: tuple[str, ...]
 
 
 def compare(

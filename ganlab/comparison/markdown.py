@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ganlab.comparison.comparing import Comparison
 from ganlab.comparison.report import (
     Table,
     cost_table,
@@ -12,6 +11,7 @@ from ganlab.comparison.report import (
     moment_words,
     verdict_sentences,
 )
+from ganlab.comparison.result import Comparison
 
 __all__ = ["to_markdown"]
 

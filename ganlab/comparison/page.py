@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.comparison import charts
-from ganlab.comparison.comparing import Comparison
 from ganlab.comparison.report import (
     SIGNIFICANT,
     cost_table,
@@ -19,6 +18,7 @@ from ganlab.comparison.report import (
     moment_words,
     verdict_sentences,
 )
+from ganlab.comparison.result import Comparison
 from ganlab.files import explained
 
 __all__ = ["to_html"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ganlab.comparison.comparing import ComparedMetric, Comparison, Verdict
 from ganlab.comparison.report import marks, verdict_sentences
+from ganlab.comparison.result import ComparedMetric, Comparison, Verdict
 
 __all__ = ["to_record"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ganlab.comparison.comparing import ComparedMetric, Comparison, Verdict
+from ganlab.comparison.result import ComparedMetric, Comparison, Verdict
 from ganlab.comparison.statistics import Test
 
 __all__ = [
