@@ -91,7 +91,7 @@ def test_random_numbers_of_the_device_go_on_where_they_were(cuda: torch.device) 
 
 
 @pytest.mark.parametrize(
-    "component", ganlab_optimizers.ganlab_optimizers(), ids=lambda component: component.name
+    "component", list(ganlab_optimizers.ganlab_optimizers()), ids=lambda component: component.name
 )
 def test_no_optimizer_moves_after_what_is_not_finite(device: str, component: OptimizerComponent) -> None:
     weight = nn.Parameter(torch.ones(3, device=device))
