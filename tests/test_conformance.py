@@ -56,7 +56,7 @@ from ganlab.registry import load_registry
 from ganlab.testing import ConformanceError, check_component
 from ganlab_features.classifier_network import ClassifierNetwork
 
-NEEDS_WEIGHTS = {("features", "inception")}
+NEEDS_WEIGHTS = {("features", "efficientnet-lite0"), ("features", "inception")}
 """Checked in tests of their own, with weights that those make."""
 BUILT_IN = [
     offer.component
