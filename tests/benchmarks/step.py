@@ -2,8 +2,8 @@
 
     python tests/benchmarks/step.py [--data FOLDER_WITH_CELEBA] [--steps 12] [--rounds 3]
 
-`example` is the common example script: float32, contiguous, the discriminator not frozen
-in the generator's turn, JPEG files decoded by two loader workers. `bare` is a loop that
+`example` is `common_script.py`: float32, contiguous, the discriminator not frozen in the
+generator's turn, JPEG files decoded by two loader workers. `bare` is a loop that
 does exactly the engine's arithmetic and nothing else. Rounds alternate between the
 contestants, and medians are compared, so that a busy machine slows all alike.
 """
@@ -16,14 +16,14 @@ import statistics
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from PIL import Image
+from common_script import BATCH, SIZE, Script
+from common_script import LATENTS as DIM
 from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits, softplus
-from torch.utils.data import DataLoader, Dataset
+from torch.nn.functional import softplus
 
 from ganlab import ImageSpec, LatentSpec
 from ganlab.config import load_experiment
@@ -31,8 +31,6 @@ from ganlab.data.preparation import Data, prepare
 from ganlab.engine.engine import Engine
 from ganlab.engine.precision import has_native_bf16
 from ganlab_dcgan import DiscriminatorOptions, GeneratorOptions, build_discriminator, build_generator
-
-BATCH, SIZE, DIM = 64, 64, 100
 
 EXPERIMENT = """
 title = "Benchmark"
@@ -56,63 +54,12 @@ precision = "{precision}"
 """
 
 
-class JpegFaces(Dataset[torch.Tensor]):
-    """JPEG files, decoded, cropped and resized when they are asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        self.files = sorted(folder.rglob("*.jpg"))
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, index: int) -> torch.Tensor:
-        with Image.open(self.files[index]) as image:
-            side = min(image.size)
-            left, top = (image.width - side) // 2, (image.height - side) // 2
-            face = image.convert("RGB").crop((left, top, left + side, top + side))
-            face = face.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
-        pixels = torch.frombuffer(bytearray(face.tobytes()), dtype=torch.uint8).view(SIZE, SIZE, 3)
-        return pixels.permute(2, 0, 1).float() / 127.5 - 1
-
-
 def networks() -> tuple[nn.Module, nn.Module]:
     image = ImageSpec(3, SIZE, SIZE)
     return (
         build_generator(GeneratorOptions(), image, LatentSpec(DIM)),
         build_discriminator(DiscriminatorOptions(), image),
     )
-
-
-def example_loop(folder: Path) -> Callable[[], None]:
-    """Return one step of the common example script."""
-    generator, discriminator = networks()
-    generator_adam = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    discriminator_adam = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    loader = DataLoader(JpegFaces(folder), batch_size=BATCH, shuffle=True, num_workers=2, drop_last=True)
-
-    def forever() -> Iterator[torch.Tensor]:
-        while True:
-            yield from loader
-
-    batches = forever()
-    ones, zeros = torch.ones(BATCH), torch.zeros(BATCH)
-
-    def step() -> None:
-        real = next(batches)
-        discriminator.zero_grad()
-        real_loss = binary_cross_entropy_with_logits(discriminator(real).logits, ones)
-        real_loss.backward()
-        fake = generator(torch.randn(BATCH, DIM))
-        fake_loss = binary_cross_entropy_with_logits(discriminator(fake.detach()).logits, zeros)
-        fake_loss.backward()
-        discriminator_adam.step()
-        generator.zero_grad()
-        loss = binary_cross_entropy_with_logits(discriminator(fake).logits, ones)
-        loss.backward()
-        generator_adam.step()
-        real_loss.item(), fake_loss.item(), loss.item()
-
-    return step
 
 
 def bare_loop(data: Data, dtype: torch.dtype) -> Callable[[], None]:
@@ -195,7 +142,7 @@ def main() -> None:
 def run(folder: Path, jpegs: Path, steps: int, rounds: int) -> None:
     fp32, data, _ = engine_step(folder, "fp32")
     contestants = {
-        "example": example_loop(jpegs),
+        "example": Script(sorted(jpegs.rglob("*.jpg"))).step,
         "bare fp32": bare_loop(data, torch.float32),
         "engine fp32": fp32,
     }
