@@ -13,7 +13,7 @@ from ganlab.components import LatentSpec, SampleSpec
 from ganlab.config import Experiment, load_experiment
 from ganlab.engine.evaluation_generator import estimate_statistics
 from ganlab.engine.labels import LabelSampler
-from ganlab.engine.latents import walk_around
+from ganlab.engine.latents import draw_latents, walk_around
 from ganlab.engine.running_statistics import has_running_state
 from ganlab.engine.sampling import generate
 from ganlab.engine.streams import isolated_randomness
@@ -70,7 +70,8 @@ class TrainedGenerator:
             labels = self._labels(count, label)
             return generate(self.network, self.latent, self.spec, count, seed=seed, labels=labels)
         stops = max(1, count // _LEG)
-        latents, legs = walk_around(self.latent, count, stops, torch.Generator().manual_seed(seed))
+        keys = draw_latents(self.latent, stops, torch.Generator().manual_seed(seed))
+        latents, legs = walk_around(self.latent, keys, count)
         labels = self._labels(stops, label)
         return generate(
             self.network,

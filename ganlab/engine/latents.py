@@ -45,29 +45,25 @@ def interpolate(latent: LatentSpec, starts: torch.Tensor, ends: torch.Tensor, st
     return walks.flatten(0, 1)
 
 
-def walk_around(
-    latent: LatentSpec, count: int, stops: int, generator: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Walk from one drawn latent to the next, and from the last back to the first.
+def walk_around(latent: LatentSpec, keys: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Walk from each latent to the next, and from the last back to the first, as `interpolate` does.
 
     Args:
         latent: the noise.
-        count: points of the whole walk, at least `stops`.
-        stops: latents that it visits.
-        generator: draws them.
+        keys: latents that the walk visits, `(N, dim)`; of a single one it never leaves it.
+        count: points of the whole walk, at least `N`.
 
     Returns:
-        `(count, dim)`, and the number of the stop that each point comes from, `(count,)`.
+        `(count, dim)`, and the number of the key that each point comes from, `(count,)`.
     """
-    drawn = draw_latents(latent, stops, generator)
-    bounds = [count * stop // stops for stop in range(stops + 1)]
+    bounds = [count * key // len(keys) for key in range(len(keys) + 1)]
     sizes = [end - start for start, end in itertools.pairwise(bounds)]
     legs = [
         # Without its end, with which the next leg begins.
-        interpolate(latent, drawn[[stop]], drawn[[(stop + 1) % stops]], size + 1)[:-1]
-        for stop, size in enumerate(sizes)
+        interpolate(latent, start[None], end[None], size + 1)[:-1]
+        for start, end, size in zip(keys, keys.roll(-1, 0), sizes, strict=True)
     ]
-    return torch.cat(legs), torch.arange(stops).repeat_interleave(torch.tensor(sizes))
+    return torch.cat(legs), torch.arange(len(keys)).repeat_interleave(torch.tensor(sizes))
 
 
 def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:

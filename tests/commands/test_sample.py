@@ -245,10 +245,10 @@ def test_an_animation_walks_through_the_latents(digits: Path, tmp_path: Path, su
 @pytest.mark.parametrize("distribution", ["normal", "uniform", "sphere"])
 def test_a_walk_is_a_loop_of_even_steps(distribution: str) -> None:
     latent = LatentSpec(64, distribution)  # type: ignore[arg-type]
-    points, stops = walk_around(latent, 20, 3, torch.Generator().manual_seed(0))
-    drawn = draw_latents(latent, 3, torch.Generator().manual_seed(0))
-    assert stops.tolist() == [0] * 6 + [1] * 7 + [2] * 7
-    torch.testing.assert_close(points[[0, 6, 13]], drawn)
+    keys = draw_latents(latent, 3, torch.Generator().manual_seed(0))
+    points, legs = walk_around(latent, keys, 20)
+    assert legs.tolist() == [0] * 6 + [1] * 7 + [2] * 7
+    torch.testing.assert_close(points[[0, 6, 13]], keys)
     steps = (points.roll(-1, 0) - points).norm(dim=1)
     assert steps.max() < 2 * steps.min()
 
