@@ -26,9 +26,6 @@ __all__ = ["TrainedGenerator", "restore_generator"]
 _LISTED = 50
 """Classes that an error names."""
 
-_LEG = 8
-"""Samples of a walk from one latent to the next."""
-
 
 @dataclass(frozen=True)
 class TrainedGenerator:
@@ -55,7 +52,7 @@ class TrainedGenerator:
     trained_classes: tuple[int, ...] = ()
 
     def generate(
-        self, count: int, *, seed: int, label: int | None = None, walk: bool = False
+        self, count: int, *, seed: int, label: int | None = None, keys: int = 0
     ) -> Iterator[torch.Tensor]:
         """Yield `count` samples: uint8 images `(n, C, H, W)`, or float32 vectors `(n, dimension)`.
 
@@ -63,16 +60,15 @@ class TrainedGenerator:
             count: how many.
             seed: of latents; the same one makes the same samples.
             label: of all samples, as `label_of` has it; the trained classes take turns if `None`.
-            walk: let the latents go round from one drawn at random to the next, and back to the
-                first, each leg in one class.
+            keys: latents that are drawn at random to walk around, from one to the next and back to the
+                first, each leg in one class; at most `count`. If 0, all are drawn.
         """
-        if not walk:
+        if not keys:
             labels = self._labels(count, label)
             return generate(self.network, self.latent, self.spec, count, seed=seed, labels=labels)
-        stops = max(1, count // _LEG)
-        keys = draw_latents(self.latent, stops, torch.Generator().manual_seed(seed))
-        latents, legs = walk_around(self.latent, keys, count)
-        labels = self._labels(stops, label)
+        visited = draw_latents(self.latent, keys, torch.Generator().manual_seed(seed))
+        latents, legs = walk_around(self.latent, visited, count)
+        labels = self._labels(keys, label)
         return generate(
             self.network,
             self.latent,

@@ -16,18 +16,24 @@ if TYPE_CHECKING:
     from ganlab.training.start import Plan
 
 __all__ = [
+    "FILMS",
     "experiment_options",
+    "film_options",
     "load",
     "make_plan",
     "parse_checkpoint",
     "parse_moment",
     "plugin_options",
+    "require_film",
     "resume_options",
     "runs_option",
     "tell_failures",
 ]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+FILMS = (".webp", ".gif", ".mp4")
+"""Suffixes of films."""
 
 
 def experiment_options(function: _Function) -> _Function:
@@ -71,6 +77,41 @@ def runs_option(function: _Function) -> _Function:
         metavar="DIR",
         help="Directory that holds the runs.",
     )(function)
+
+
+def film_options(fps: float, size: str) -> Callable[[_Function], _Function]:
+    """Add `--fps` and `--size`, as `fps: float | None` and `size: int | None`.
+
+    Args:
+        fps: the default.
+        size: the default, in words.
+    """
+    rate = click.option(
+        "--fps",
+        type=click.FloatRange(0.1, 50),
+        metavar="RATE",
+        help=f"Frames a second of a film.  [default: {fps:g}]",
+    )
+    side = click.option(
+        "--size",
+        type=click.IntRange(16, 4096),
+        metavar="PIXELS",
+        help=f"The longer side of a film's pictures.  [default: {size}]",
+    )
+    return lambda function: rate(side(function))
+
+
+def require_film(path: Path) -> None:
+    """Refuse what is no film, or what nothing here can write.
+
+    Raises:
+        UsageError: so it is.
+    """
+    from ganlab.tracking.films import require_writer
+
+    if path.suffix.lower() not in FILMS:
+        raise UsageError(f"{path} is no film: its suffix is one of {', '.join(FILMS)}")
+    require_writer(path.suffix)
 
 
 def resume_options(function: _Function) -> _Function:

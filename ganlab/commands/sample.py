@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import click
 
-from ganlab.commands.common import parse_checkpoint, runs_option
+from ganlab.commands.common import FILMS, film_options, parse_checkpoint, runs_option
 from ganlab.errors import UsageError, printable
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ __all__ = ["command"]
 
 _NUMBERED = re.compile(r"[0-9]{6,}\.png")
 
-_Format: TypeAlias = Literal["png", "npy", "grid", "zip", "gif", "webp"]
+_Format: TypeAlias = Literal["png", "npy", "grid", "zip", "gif", "webp", "mp4"]
 
 _OF_SUFFIX: dict[str, _Format] = {
     ".npy": "npy",
@@ -37,6 +37,7 @@ _OF_SUFFIX: dict[str, _Format] = {
     ".zip": "zip",
     ".gif": "gif",
     ".webp": "webp",
+    ".mp4": "mp4",
 }
 """Suffix of --out -> what is written into that one file."""
 
@@ -46,19 +47,31 @@ _NAME_IN_DIRECTORY = {
     "zip": "samples.zip",
     "gif": "interpolation.gif",
     "webp": "interpolation.webp",
+    "mp4": "interpolation.mp4",
 }
 """Format -> the one file that a directory gets."""
+
+_FPS = 12
+_COUNT = 64
+_FRAMES_OF_A_LEG = 24
+_PICTURES_OF_A_LEG = 8
+"""From one latent of a walk to the next."""
 
 
 @click.command("sample")
 @click.argument("run")
-@click.option("--count", type=click.IntRange(1), default=64, show_default=True, help="How many.")
+@click.option(
+    "--count",
+    type=click.IntRange(1),
+    help=f"How many.  [default: {_COUNT}; for --interpolate, {_PICTURES_OF_A_LEG} from each latent to the "
+    f"next, in a film {_FRAMES_OF_A_LEG}]",
+)
 @click.option(
     "--out",
     required=True,
     metavar="PATH",
     help="A directory to make them in, or a file whose suffix is the format: .npy is an array, .png a grid, "
-    ".zip holds a PNG each, .gif and .webp show a walk through the latents.",
+    ".zip holds a PNG each; .webp, .gif and .mp4 are films of a walk through the latents.",
 )
 @click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Seed of the latents."
@@ -88,6 +101,15 @@ _NAME_IN_DIRECTORY = {
     help="Draw samples towards the typical one, for a generator that can: better ones and fewer kinds. 1 "
     "leaves them alone, 0 makes them all alike.",
 )
+@click.option(
+    "--interpolate",
+    "keys",
+    type=click.IntRange(2),
+    metavar="LATENTS",
+    help="Walk around so many latents, and from the last back to the first; a grid has a row from each to "
+    "the next. A film does so by itself, from one to the next within 8 samples.",
+)
+@film_options(fps=_FPS, size="as they are")
 @click.option("--raw", is_flag=True, help="Use the generator's own weights instead of their average.")
 @click.option(
     "--force", is_flag=True, help="Write into a directory that is not empty, or over a file that is there."
@@ -95,13 +117,16 @@ _NAME_IN_DIRECTORY = {
 @runs_option
 def command(
     run: str,
-    count: int,
+    count: int | None,
     out: str,
     seed: int,
     checkpoint: str | None,
     file_format: _Format | None,
     label: str | None,
     truncation: float | None,
+    keys: int | None,
+    fps: float | None,
+    size: int | None,
     raw: bool,
     force: bool,
     runs: Path,
@@ -114,28 +139,35 @@ def command(
     from ganlab.after_training.trained_generator import restore_generator
     from ganlab.progress import Display
     from ganlab.runs.reading import find_run
+    from ganlab.tracking.films import require_writer
 
     trained = restore_generator(find_run(run, runs), which, ema=False if raw else None)
     chosen = _choose_format(target, trained.spec)
+    if (fps is not None or size is not None) and f".{chosen}" not in FILMS:
+        raise UsageError(f"--fps and --size are for films, {', '.join(FILMS)}")
+    require_writer(f".{chosen}")
     number = None if label is None else trained.label_of(label)
     if truncation is not None:
         trained.truncate(truncation)
-    batches = trained.generate(count, seed=seed, label=number, walk=chosen in ("gif", "webp"))
+    wanted = _understand_count(chosen, count, keys)
+    batches = trained.generate(wanted.count, seed=seed, label=number, keys=wanted.keys)
     with (
         _arriving_whole(target.path, is_file=target.is_file) as directory,
         Display(sys.stderr) as display,
     ):
-        work = display.begin("sampling", count)
+        work = display.begin("sampling", wanted.count)
         shown = _shown(batches, work)
         if chosen == "png":
             _write_images(directory, shown)
         else:
             file = directory / (target.path.name if target.is_file else _NAME_IN_DIRECTORY[chosen])
-            _write_file(file, chosen, shown, count, trained.spec)
+            _write_file(file, chosen, shown, wanted, trained.spec, fps or _FPS, size)
     weights = "averaged weights" if trained.averaged else "raw weights"
     of_class = "" if number is None else f", class '{printable(trained.class_names[number])}'"
-    samples = "sample" if count == 1 else "samples"
-    click.echo(f"{count:,} {samples} of step {trained.step:,} ({weights}{of_class}) in {target.path}")
+    samples = "sample" if wanted.count == 1 else "samples"
+    around = f" around {wanted.keys} latents" if keys else ""
+    of_step = f"of step {trained.step:,} ({weights}{of_class})"
+    click.echo(f"{wanted.count:,} {samples}{around} {of_step} in {target.path}")
 
 
 @dataclass(frozen=True)
@@ -196,6 +228,40 @@ def _understand(out: str, file_format: _Format | None) -> _Target:
     return _Target(path, is_file=True, file_format=known)
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """How many samples are made, and of what.
+
+    Attributes:
+        count: of samples.
+        keys: latents that they walk around; 0 where each has one of its own.
+    """
+
+    count: int
+    keys: int
+
+
+def _understand_count(chosen: _Format, count: int | None, keys: int | None) -> _Wanted:
+    """Return what `--count` and `--interpolate` mean together.
+
+    Raises:
+        UsageError: the samples are too few, or do not fill a grid.
+    """
+    film = f".{chosen}" in FILMS
+    if keys is None:
+        count = count or _COUNT
+        return _Wanted(count, max(1, count // _PICTURES_OF_A_LEG) if film else 0)
+    count = count or keys * (_FRAMES_OF_A_LEG if film else _PICTURES_OF_A_LEG)
+    if count < keys:
+        raise UsageError(f"--count {count} is too few to walk around {keys} latents")
+    if chosen == "grid" and count % keys:
+        raise UsageError(
+            f"a grid has a row from each of the {keys} latents to the next, and --count {count} does not "
+            f"fill them: it is {count - count % keys} or {count - count % keys + keys}"
+        )
+    return _Wanted(count, keys)
+
+
 def _choose_format(target: _Target, spec: SampleSpec) -> _Format:
     if not spec.is_picture and target.file_format not in (None, "npy"):
         raise UsageError(f"this run makes {spec}, which are not images: use --format npy")
@@ -203,16 +269,22 @@ def _choose_format(target: _Target, spec: SampleSpec) -> _Format:
 
 
 def _write_file(
-    path: Path, file_format: _Format, batches: Iterable[torch.Tensor], count: int, spec: SampleSpec
+    path: Path,
+    file_format: _Format,
+    batches: Iterable[torch.Tensor],
+    wanted: _Wanted,
+    spec: SampleSpec,
+    fps: float,
+    size: int | None,
 ) -> None:
     if file_format == "npy":
-        _write_array(path, batches, count, spec)
+        _write_array(path, batches, wanted.count, spec)
     elif file_format == "grid":
-        _write_grid(path, batches)
+        _write_grid(path, batches, wanted.count // wanted.keys if wanted.keys else None)
     elif file_format == "zip":
         _write_archive(path, batches)
     else:
-        _write_animation(path, batches)
+        _write_film(path, batches, fps, size)
 
 
 def _write_images(directory: Path, batches: Iterable[torch.Tensor]) -> None:
@@ -255,19 +327,21 @@ def _write_array(path: Path, batches: Iterable[torch.Tensor], count: int, spec: 
     array.flush()
 
 
-def _write_grid(path: Path, batches: Iterable[torch.Tensor]) -> None:
+def _write_grid(path: Path, batches: Iterable[torch.Tensor], columns: int | None) -> None:
     import torch
 
     from ganlab.tracking.pictures import grid, write_png
 
     images = torch.cat(list(batches))
-    write_png(path, grid(images, padding=2 if len(images) > 1 else 0))
+    write_png(path, grid(images, columns, padding=2 if len(images) > 1 else 0))
 
 
-def _write_animation(path: Path, batches: Iterable[torch.Tensor]) -> None:
-    from ganlab.tracking.pictures import grid, write_animation
+def _write_film(path: Path, batches: Iterable[torch.Tensor], fps: float, size: int | None) -> None:
+    from ganlab.tracking.films import scaled, write_film
+    from ganlab.tracking.pictures import grid
 
-    write_animation(path, (grid(image[None], padding=0) for batch in batches for image in batch))
+    frames = (grid(image[None], padding=0) for batch in batches for image in batch)
+    write_film(path, (scaled(frame, size / max(frame.shape) if size else 1) for frame in frames), fps=fps)
 
 
 @contextmanager

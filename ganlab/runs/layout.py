@@ -102,6 +102,11 @@ class RunLayout:
         return self.root / "samples"
 
     @property
+    def timelapse(self) -> Path:
+        """A film of the pictures, where somebody has made one."""
+        return self.root / "timelapse.webp"
+
+    @property
     def checkpoints(self) -> Path:
         """One directory per checkpoint."""
         return self.root / "checkpoints"
@@ -153,6 +158,11 @@ class RunLayout:
         found = ((path.stem.rpartition("-"), path) for path in self.samples.glob("*-*.png"))
         steps = {int(step): path for (called, _, step), path in found if called == name and step.isdecimal()}
         return dict(sorted(steps.items()))
+
+    def picture_names(self) -> list[str]:
+        """Return what its pictures are called, each name once, in the order of the alphabet."""
+        found = (path.stem.rpartition("-") for path in self.samples.glob("*-*.png"))
+        return sorted({name for name, _, step in found if step.isdecimal()})
 
     def samples_after(self, step: int) -> Iterator[Path]:
         """Yield the pictures of later steps."""

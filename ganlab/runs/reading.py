@@ -56,6 +56,11 @@ class Run:
         return RunLayout(self.path).samples
 
     @property
+    def timelapse(self) -> Path:
+        """Where a film of its pictures is, if somebody has made one."""
+        return RunLayout(self.path).timelapse
+
+    @property
     def resolved(self) -> Path:
         """The experiment with every default filled in."""
         return RunLayout(self.path).resolved
@@ -92,6 +97,10 @@ class Run:
     def pictures(self, name: str) -> dict[int, Path]:
         """Return the pictures of a name by their step, the earliest first."""
         return RunLayout(self.path).pictures(name)
+
+    def picture_names(self) -> list[str]:
+        """Return what its pictures are called, each name once, in the order of the alphabet."""
+        return RunLayout(self.path).picture_names()
 
     def seconds_worked(self, until: float | None = None) -> float:
         """Return how long its sessions took together, pauses between them left out.

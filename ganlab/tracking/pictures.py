@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,12 +16,11 @@ if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
-__all__ = ["encode_png", "field", "grid", "scatter", "view", "write_animation", "write_png"]
+__all__ = ["encode_png", "field", "grid", "scatter", "to_pillow", "view", "write_png"]
 
 Array: TypeAlias = "NDArray[Any] | torch.Tensor"
 
 _PAPER = 255
-_FRAME_MILLISECONDS = 80
 
 # Night sky to pale sand: the real density stays in the background, generated points glow on it.
 _DENSITY_COLOURS = np.array(
@@ -178,22 +176,12 @@ def write_png(path: Path, image: NDArray[np.uint8]) -> None:
 def encode_png(image: NDArray[np.uint8]) -> bytes:
     """Return `(H, W)` or `(H, W, 1 to 4)` uint8 as the content of a PNG file."""
     content = io.BytesIO()
-    _to_pillow(image).save(content, format="PNG")
+    to_pillow(image).save(content, format="PNG")
     return content.getvalue()
 
 
-def write_animation(path: Path, frames: Iterable[NDArray[np.uint8]]) -> None:
-    """Write `(H, W, 1 or 3)` uint8 frames as a GIF or WebP, as the suffix says, that repeats for ever.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    first, *others = (_to_pillow(frame) for frame in frames)
-    # WebP blurs unless told not to; to GIF the word says nothing.
-    first.save(path, save_all=True, append_images=others, duration=_FRAME_MILLISECONDS, loop=0, lossless=True)
-
-
-def _to_pillow(image: NDArray[np.uint8]) -> Image:
+def to_pillow(image: NDArray[np.uint8]) -> Image:
+    """Return `(H, W)` or `(H, W, 1 to 4)` uint8 as an image of Pillow."""
     from PIL.Image import fromarray
 
     single = image.ndim == 3 and image.shape[2] == 1

@@ -242,6 +242,24 @@ def test_an_animation_walks_through_the_latents(digits: Path, tmp_path: Path, su
         assert 1 < animation.n_frames <= 16
 
 
+def test_a_walk_has_a_row_and_a_class_from_each_latent_to_the_next(digits: Path, tmp_path: Path) -> None:
+    def made(name: str, *arguments: str) -> Path:
+        out = tmp_path / name
+        assert run(["sample", str(digits), "--interpolate", "3", "--out", str(out), *arguments]) == 0
+        return out
+
+    array = np.load(made("walk.npy", "--count", "12"))
+    brightness = array.mean(axis=(1, 2, 3)) / 127.5 - 1
+    assert [round(each) for each in brightness * 20] == [0] * 4 + [1] * 4 + [2] * 4
+    grid = np.asarray(Image.open(made("walk.png", "--count", "12")))
+    assert grid.shape == (3 * 18 + 2, 4 * 18 + 2)
+    assert np.array_equal(grid[20:36, 38:54], array[6, ..., 0])
+    assert Image.open(made("long.png")).size == (8 * 18 + 2, 3 * 18 + 2)
+    with Image.open(made("film.webp", "--size", "64", "--fps", "20")) as film:
+        # A WebP joins frames that are alike, too.
+        assert film.size == (64, 64) and 60 < film.n_frames <= 72
+
+
 @pytest.mark.parametrize("distribution", ["normal", "uniform", "sphere"])
 def test_a_walk_is_a_loop_of_even_steps(distribution: str) -> None:
     latent = LatentSpec(64, distribution)  # type: ignore[arg-type]
@@ -259,11 +277,14 @@ def test_a_walk_is_a_loop_of_even_steps(distribution: str) -> None:
         (
             "a.jpg",
             [],
-            "has the suffix .jpg; a file is one of .npy, .png, .zip, .gif, .webp, and a directory has",
+            "has the suffix .jpg; a file is one of .npy, .png, .zip, .gif, .webp, .mp4, and a directory",
         ),
         ("run.v2", [], "has the suffix .v2; a file is one of"),
         ("a.npy", ["--format", "grid"], "says npy, and --format grid: leave out --format"),
         ("a.png", ["--format", "png"], "says grid, and --format png: leave out --format"),
+        ("a.png", ["--size", "64"], "--fps and --size are for films, .webp, .gif, .mp4"),
+        ("a.gif", ["--interpolate", "3", "--count", "2"], "--count 2 is too few to walk around 3 latents"),
+        ("a.png", ["--interpolate", "3", "--count", "10"], "does not fill them: it is 9 or 12"),
         ("there.npy", [], "there.npy exists; choose another --out, or --force to write over it"),
         ("folder.npy", ["--force"], "folder.npy is a directory, and .npy means a file"),
         ("there", ["--force"], "there is a file, and without a suffix --out is a directory"),
