@@ -102,9 +102,12 @@ class Kind:
     @property
     def header(self) -> str:
         """A header of its table, as in `[[losses]]`."""
-        path = self.places[0]
-        bare = path.removesuffix(f".{ENTRY}").replace(f".{ENTRY}.", ".")
-        return f"[[{bare}]]" if path.endswith(ENTRY) else f"[{bare}]"
+        return self.headers[0]
+
+    @property
+    def headers(self) -> list[str]:
+        """The headers of all its tables."""
+        return [_header(place) for place in self.places]
 
     def tables(self, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         """Yield the dotted path of each of its tables in an experiment, and what stands there.
@@ -219,6 +222,11 @@ def kind_at(path: str) -> Kind | None:
     """Return the kind of component that the table at a dotted path chooses; `None` where it chooses none."""
     place = ".".join(ENTRY if part.isdecimal() else part for part in path.split("."))
     return next((kind for kind in KINDS.values() if place in kind.places), None)
+
+
+def _header(path: str) -> str:
+    bare = path.removesuffix(f".{ENTRY}").replace(f".{ENTRY}.", ".")
+    return f"[[{bare}]]" if path.endswith(ENTRY) else f"[{bare}]"
 
 
 def _at(values: Any, place: str, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -38,7 +38,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "train-features": ("ganlab.commands.train_features", "Train a classifier whose features are compared."),
     "slurm": ("ganlab.commands.slurm", "Print a Slurm script that continues when time is up."),
     "plugins": ("ganlab.commands.plugins", "List plugins, their components and their failures."),
-    "describe": ("ganlab.commands.describe", "Explain one component and its options."),
+    "describe": ("ganlab.commands.describe", "Explain the experiment file, a kind or a component."),
     "new": ("ganlab.commands.new", "Write a plugin, or an experiment for your data."),
     "check": ("ganlab.commands.check", "Hold plugins against the promises of their kinds."),
     "cache": ("ganlab.commands.cache", "List or clear what is kept for later runs."),

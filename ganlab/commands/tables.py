@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Collection, Sequence
 
 import click
 
 from ganlab.errors import printable
 
-__all__ = ["print_table"]
+__all__ = ["print_facts", "print_table", "print_terms", "print_text"]
 
 _NO_EDGE = 1 << 20
 """Width of a page that no line reaches the end of."""
+
+_WIDEST = 100
+"""Letters of a line of prose, however wide a terminal is."""
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[int] = ()) -> None:
@@ -38,3 +43,41 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: C
         page.print(table)
     for line in printed.get().splitlines():
         click.echo(line.rstrip())
+
+
+def print_facts(facts: Sequence[tuple[str, str]]) -> None:
+    """Print words with what is to be said of each beside it, wrapped to a terminal's width."""
+    widest = max(len(word) for word, _ in facts)
+    for word, text in facts:
+        _print_wrapped(text, f"{printable(word, len(word)):<{widest}}  ", " " * (widest + 2))
+
+
+def print_terms(terms: Sequence[tuple[str, str, str]]) -> None:
+    """Print terms, each with a note behind it and a text under it, wrapped to a terminal's width."""
+    for term, note, text in terms:
+        shown, beside = printable(term, len(term)), printable(f"# {note}", len(note) + 2)
+        bold = "  " + click.style(shown, bold=True)
+        if len(f"  {shown}  {beside}") <= _width():
+            click.echo(f"{bold}  {click.style(beside, dim=True)}")
+        else:
+            click.echo(bold)
+            _print_wrapped(note, "      # ", "        ")
+        if text:
+            _print_wrapped(text, "      ", "      ")
+
+
+def print_text(text: str) -> None:
+    """Print a paragraph, wrapped to a terminal's width."""
+    _print_wrapped(text, "", "")
+
+
+def _print_wrapped(text: str, first: str, others: str) -> None:
+    shown = printable(text, len(text))
+    lines = textwrap.wrap(
+        shown, _width(), initial_indent=first, subsequent_indent=others, break_on_hyphens=False
+    )
+    click.echo("\n".join(lines or [first.rstrip()]))
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size().columns, _WIDEST) if sys.stdout.isatty() else _NO_EDGE

@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from ganlab.components import Component
@@ -15,21 +15,31 @@ from ganlab.config.types import alternatives, describe_field
 from ganlab.config.writing import toml_value
 from ganlab.kinds import KINDS
 
-__all__ = ["default_text", "example_table"]
+__all__ = ["default_text", "example_table", "section_table"]
 
 _GUESSES: tuple[Any, ...] = (1, 0.5, True, "…", [], {}, [1, 1], [0.5, 0.5], 8, 64)
 
 
 def example_table(component: Component, name: str) -> str:
-    """Return TOML with every option at its default; options without a value stand in comments.
+    """Return TOML with every option, and every key of the core's, at its default.
+
+    Options without a value stand in comments.
 
     Args:
         component: whose table.
         name: how the experiment asks for it: the component's name, or `distribution/name`.
     """
-    lines = [KINDS[component.kind].header, f"name = {toml_value(name)}"]
+    kind = KINDS[component.kind]
+    core = {key: field for key, field in kind.settings.model_fields.items() if key != "name"}
+    lines = [kind.header, f"name = {toml_value(name)}"]
     lines += [_line(key, field) for key, field in component.options.model_fields.items()]
+    lines += [_line(key, field) for key, field in core.items() if _plain(field) is not None]
     return "\n".join(lines) + "\n"
+
+
+def section_table(header: str, model: type[BaseModel]) -> str:
+    """Return TOML with every key of a section at its default; keys without a value stand in comments."""
+    return "\n".join([header, *(_line(key, field) for key, field in model.model_fields.items())]) + "\n"
 
 
 def default_text(field: FieldInfo) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import textwrap
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,8 @@ from ganlab import __version__
 from ganlab.commands.cli import VERBS, run
 from ganlab.commands.common import load
 from ganlab.commands.sample import _arriving_whole
+from ganlab.config.describing import Section, sections
+from ganlab.config.options import option_descriptions
 from ganlab.errors import ExperimentError
 from ganlab.kinds import KINDS
 from ganlab.registry import Registry, load_registry
@@ -79,7 +83,7 @@ def test_version(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("no-such-verb",), ("plugins", "--no-such-option"), ("describe", "loss")]
+    "arguments", [(), ("no-such-verb",), ("plugins", "--no-such-option"), ("new", "loss")]
 )
 def test_wrong_usage_exits_2(shell: Shell, arguments: tuple[str, ...]) -> None:
     code, out, err = shell(*arguments)
@@ -170,20 +174,41 @@ def test_describe_shows_options_and_a_table_to_paste(shell: Shell, tmp_path: Pat
     assert out == textwrap.dedent(f"""\
         dataset mine
         My data.
-        from        {tmp_path}/mine.py (mine.py)
-        yields      images
-        also        holdout = 0.1, split_seed = 0, on_bad_image = "fail", max_pixels, mirror = false
 
-        OPTION  TYPE              DEFAULT   MEANING
-        root    path              required  Where the files are.
-        layout  "ring" or "grid"  "ring"    Where they lie.
-        limit   whole number                At most so many.
+        from    {tmp_path}/mine.py (mine.py)
+        yields  images
+
+        Options:
+
+          root  # path, required
+              Where the files are.
+          layout = "ring"  # "ring" or "grid"
+              Where they lie.
+          limit  # whole number
+              At most so many.
+
+        Keys that every dataset has:
+
+          holdout = 0.1  # number ≥ 0 and < 1
+              Share of the samples kept out of training, for honest reference numbers.
+          split_seed = 0  # whole number ≥ 0 and < 9223372036854775808
+              Which samples those are: the same ones for every `seed` of the experiment.
+          on_bad_image = "fail"  # "fail" or "skip"
+              Whether a file that cannot be decoded stops the packing or is left out and reported.
+          max_pixels  # whole number ≥ 1
+              An image with more pixels is bad, as a decompression bomb would be; 89,478,485 if left out.
+          mirror = false  # true or false
+              Show each training image flipped left to right half of the time.
 
         [dataset]
         name = "mine"
         root = "path/to/root"  # required
         layout = "ring"
         # limit = 1
+        holdout = 0.1
+        split_seed = 0
+        on_bad_image = "fail"
+        mirror = false
         """)
 
 
@@ -195,7 +220,7 @@ def test_describe_as_json(shell: Shell) -> None:
         "name": "root",
         "type": "path",
         "required": True,
-        "default": "required",
+        "default": "",
         "description": "Where the files are.",
     }
     assert tomllib.loads(description["toml"])["dataset"]["name"] == "mine/mine"
@@ -213,10 +238,10 @@ def test_every_installed_component_can_be_described(kind: str, capsys: pytest.Ca
 def test_features_are_no_key_of_evaluators_that_are_defined_on_their_own(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run(["describe", "evaluator", "mmd"]) == 0
-    assert "samples = 5000, features\n" in capsys.readouterr().out
-    assert run(["describe", "evaluator", "fid"]) == 0
-    assert "samples = 5000\n" in capsys.readouterr().out
+    for name, has in (("mmd", True), ("fid", False)):
+        assert run(["describe", "evaluator", name, "--json"]) == 0
+        keys = [key["name"] for key in json.loads(capsys.readouterr().out)["keys"]]
+        assert keys == ["label", "every", "samples", *(["features"] if has else [])]
 
 
 def test_describe_of_the_unknown(shell: Shell) -> None:
@@ -228,6 +253,81 @@ def test_describe_of_the_unknown(shell: Shell) -> None:
         "    installed: plain",
     ]
     assert "no kind of component `los`\n    did you mean `loss`?" in shell("describe", "los", "x")[2]
+
+
+def test_describe_alone_is_an_overview_of_the_experiment_file(shell: Shell) -> None:
+    code, out, _ = shell("describe")
+    assert code == 0
+    for kind in KINDS.values():
+        assert re.search(rf"^{kind.word} +{re.escape(kind.header)} +\w.*\.$", out, re.MULTILINE)
+    for section in sections().values():
+        assert re.search(rf"^{re.escape(section.header)} +\w.*\.$", out, re.MULTILINE)
+    assert "  seed = 0  # whole number ≥ 0" in out and "ganlab describe loss r1" in out
+    assert {*KINDS, *sections()} == set(_words(json.loads(shell("describe", "--json")[1])))
+
+
+def _words(overview: dict[str, Any]) -> list[str]:
+    return [kind["kind"] for kind in overview["kinds"]] + [part["section"] for part in overview["sections"]]
+
+
+@pytest.mark.parametrize("section", sections().values(), ids=sections())
+def test_every_section_explains_its_keys_and_can_be_pasted(shell: Shell, section: Section) -> None:
+    code, out, _ = shell("describe", section.name)
+    assert code == 0
+    keys, _, table = out.partition(f"\n\n{section.header}\n")
+    for name, text in option_descriptions(section.model).items():
+        assert re.search(rf"^  {name}( = |  #).*\n      {re.escape(text)}$", keys, re.MULTILINE)
+    pasted = tomllib.loads(table)
+    given = section.model.model_validate_json(json.dumps(pasted))
+    required = {name for name, field in section.model.model_fields.items() if field.is_required()}
+    assert required <= set(pasted)
+    assert given == section.model(**{name: getattr(given, name) for name in required})
+
+
+def test_a_kind_shows_what_is_installed_and_what_all_of_it_have(shell: Shell) -> None:
+    for word in ("loss", "losses", "[[losses]]"):
+        code, out, _ = shell("describe", word, "--plugin", "mine.py")
+        assert code == 0
+        assert "chosen in  [[losses]]\n" in out and "\nplain  Has no options.\n" in out
+        assert "\n  every = 1  # whole number ≥ 1\n" in out
+    assert "None is installed." in shell("describe", "encoder")[1]
+
+
+def test_networks_say_whether_they_take_labels(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, answer in (("dcgan", "yes"), ("autoencoder", "no")):
+        assert run(["describe", "discriminator", name]) == 0
+        assert ("it takes none" in capsys.readouterr().out) == (answer == "no")
+        assert run(["describe", "discriminator"]) == 0
+        assert re.search(rf"^{name} +{answer} ", capsys.readouterr().out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("trainig", "did you mean `training`?"),
+        ("batch_size", "it is a key of [training]: `ganlab describe training`"),
+        ("weight", "it is a key of [[losses]]: `ganlab describe loss`"),
+        ("seed", "it is a key of the file itself, whole number ≥ 0"),
+        ("plain", "it is one of the losses: `ganlab describe loss plain`"),
+    ],
+)
+def test_a_word_that_is_something_else_is_found(shell: Shell, word: str, hint: str) -> None:
+    code, out, err = shell("describe", word, "--plugin", "mine.py")
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: there is no section and no kind of component `{word}`\n    {hint}")
+
+
+@pytest.mark.slow
+def test_in_a_terminal_all_that_is_described_is_wrapped(terminal: Callable[..., tuple[int, str]]) -> None:
+    pages = [[], ["training"], ["generator"], ["evaluator", "mmd"]]
+    code, text = terminal(
+        "-c",
+        f"from ganlab.commands.cli import run\nfor page in {pages}: run(['describe', *page])",
+        columns=60,
+    )
+    lines = re.sub(r"\x1b\[\d*m", "", text).splitlines()
+    assert code == 0 and len(lines) > 100
+    assert max(map(len, lines)) <= 60
 
 
 def test_schema_prints_json(shell: Shell) -> None:

@@ -181,5 +181,6 @@ def test_the_example_of_every_installed_component_fits_the_schema_and_its_option
         while "name" not in table:
             (table,) = table.values() if isinstance(table, dict) else table
         assert faults(table, schema["$defs"][component.kind], schema) == []
-        options = {name: value for name, value in table.items() if name != "name"}
+        core = KINDS[component.kind].core_keys
+        options = {name: value for name, value in table.items() if name not in core}
         component.options.model_validate_json(json.dumps(options))
