@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import click
 
@@ -20,13 +20,23 @@ _WIDEST = 100
 """Letters of a line of prose, however wide a terminal is."""
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[int] = ()) -> None:
+_HEADING = "\ue000"
+"""Keeps the place of a heading, which has no column of its own, until the columns are as wide as they are."""
+
+
+def print_table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numbers: Collection[int] = (),
+    headings: Mapping[int, tuple[str, str]] | None = None,
+) -> None:
     """Print aligned columns, fitted to a terminal's width; in a pipe each row is one whole line.
 
     Args:
         header: the columns' titles.
         rows: a text for each column.
         numbers: columns that are set to the right.
+        headings: what stands above a row, by its index: a title, and a line or more under it.
     """
     from rich.console import Console
     from rich.table import Table
@@ -37,12 +47,22 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: C
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for index, title in enumerate(header):
         table.add_column(title, overflow="fold", justify="right" if index in numbers else "left")
-    for row in rows:
+    waiting = []
+    for index, row in enumerate(rows):
+        if headings and index in headings:
+            table.add_row(_HEADING)
+            waiting.append(headings[index])
         table.add_row(*(Text(printable(cell, len(cell))) for cell in row))
     with page.capture() as printed:
         page.print(table)
     for line in printed.get().splitlines():
-        click.echo(line.rstrip())
+        if line.startswith(_HEADING):
+            title, text = waiting.pop(0)
+            click.echo("\n" + click.style(printable(title, len(title)), bold=True))
+            if text:
+                print_text(text)
+        else:
+            click.echo(line.rstrip())
 
 
 def print_facts(facts: Sequence[tuple[str, str]]) -> None:

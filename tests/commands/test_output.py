@@ -129,7 +129,9 @@ def test_a_quiet_run_says_where_it_is_and_how_it_ended(
     assert output.err == ""
 
 
-@pytest.mark.parametrize("arguments", [("plugins",), ("plugins", "--plugin", "absent.py"), ("describe",)])
+@pytest.mark.parametrize(
+    "arguments", [("plugins",), ("plugins", "--plugin", "absent.py"), ("describe", "nothing")]
+)
 def test_nowhere_to_write_to_changes_no_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
 ) -> None:

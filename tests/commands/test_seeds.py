@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -156,7 +157,7 @@ def test_runs_of_one_experiment_are_listed_together(tmp_path: Path, ganlab: Ganl
         simulate(tmp_path, seed, {"mmd.mmd2": [(100, value, 0.125)]})
         simulate(tmp_path, 5, value, title="Others", loss="hinge", overrides=[f"generator.width={8 + seed}"])
     rows = ganlab("runs").splitlines()
-    assert "mmd.mmd2 0.5 ± 0.25 over seeds" in rows[2] and "2 runs" in rows[2]
+    assert "mmd.mmd2 0.50 ± 0.25 over seeds" in rows[2] and "2 runs" in rows[2]
     assert "mmd.mmd2 0.75 ± 0.12 over 0.001 at 100" in rows[3] and "non-saturating" in rows[3]
     assert "mlp, mlp" in rows[3] and rows[3].endswith("Rings")
     assert rows[1].endswith("Others") and rows[5].endswith("Others")
@@ -172,3 +173,30 @@ def test_runs_of_one_experiment_are_listed_together(tmp_path: Path, ganlab: Ganl
     assert record[0]["group"] == record[1]["group"]
     assert (record[0]["best_standard_error"], record[0]["best_floor"]) == (0.125, 0.001)
     assert "there are no runs of 'x'" in ganlab("runs", "--title", "x")
+
+
+@pytest.mark.slow
+def test_in_a_terminal_what_runs_share_stands_above_them_and_ids_stay_whole(
+    tmp_path: Path, terminal: Callable[..., tuple[int, str]]
+) -> None:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "comparison"))
+    from simulated import simulate
+
+    runs = [
+        simulate(tmp_path, 1, {"mmd.mmd2": [(100, 0.2512, 0.01)]}),
+        simulate(tmp_path, 2, {"mmd.mmd2": [(100, 0.7512, 0.01)]}, status="interrupted"),
+        simulate(tmp_path, 3, 0.5, title="Others", loss="hinge"),
+    ]
+    code, text = terminal("-m", "ganlab", "runs", "--runs", str(tmp_path / "runs"), columns=100)
+    lines = re.sub(r"\x1b\[\d*m", "", text).splitlines()
+    assert code == 0 and max(map(len, lines)) <= 100
+    rows = {line.split()[0]: line.split()[1:] for line in lines if "202" in line}
+    assert set(rows) == {run.state.id for run in runs}
+    assert " ".join(rows[runs[0].state.id]).startswith("completed 100 1 0.251 ± 0.01 over 0.001 at 100")
+    assert " ".join(rows[runs[1].state.id]).startswith("interrupted 60/100 2 0.751 ± 0.01")
+    heading = " ".join(lines[lines.index("Rings") + 1 :][:2])
+    assert heading.startswith(
+        "generator mlp, discriminator mlp; losses non-saturating; best by mmd.mmd2, over its floor; 2 runs, "
+        "mean 0.50 ± 0.25 over seeds"
+    )
+    assert lines.index("Others") < lines.index("Rings")
