@@ -11,7 +11,6 @@ import textwrap
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,6 +20,7 @@ from ganlab.commands.common import load
 from ganlab.commands.sample import _arriving_whole
 from ganlab.config.describing import Section, sections
 from ganlab.config.options import option_descriptions
+from ganlab.config.settings import Settings
 from ganlab.errors import ExperimentError
 from ganlab.kinds import KINDS
 from ganlab.registry import Registry, load_registry
@@ -263,11 +263,9 @@ def test_describe_alone_is_an_overview_of_the_experiment_file(shell: Shell) -> N
     for section in sections().values():
         assert re.search(rf"^{re.escape(section.header)} +\w.*\.$", out, re.MULTILINE)
     assert "  seed = 0  # whole number ≥ 0" in out and "ganlab describe loss r1" in out
-    assert {*KINDS, *sections()} == set(_words(json.loads(shell("describe", "--json")[1])))
-
-
-def _words(overview: dict[str, Any]) -> list[str]:
-    return [kind["kind"] for kind in overview["kinds"]] + [part["section"] for part in overview["sections"]]
+    listed = json.loads(shell("describe", "--json")[1])
+    told = [key["name"] for key in listed["keys"]] + [part["section"] for part in listed["sections"]]
+    assert {*told, *(KINDS[kind["kind"]].section for kind in listed["kinds"])} == set(Settings.model_fields)
 
 
 @pytest.mark.parametrize("section", sections().values(), ids=sections())

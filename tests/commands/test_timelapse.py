@@ -35,6 +35,9 @@ learning_rate = 0.1
 [training]
 steps = 4
 batch_size = 16
+[ema]
+half_life_images = 20
+ramp_up = 0
 [samples]
 every = 1
 """
@@ -80,6 +83,7 @@ def test_the_runs_own_pictures_in_order_and_the_last_is_held(ring: Path, tmp_pat
     pictures = drawn(ring)
     assert [nearest(frame, pictures) for frame, _ in film] == [0, 1, 2, 3, 4]
     assert [time for _, time in film] == [200] * 4 + [1200]
+    assert nearest(film[-1][0], [drawn(ring, name)[-1] for name in ("fixed", "fixed_ema")]) == 1
     field = made(ring, tmp_path / "field.gif", "--no-caption", "--picture", "field")
     assert np.abs(field[-1][0] - drawn(ring, "field")[-1]).mean() < 5
 
