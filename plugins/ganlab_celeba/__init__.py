@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from ganlab import DatasetComponent, ImageSource, ImageSpec, Options, hookimpl
+
+MOST_ATTRIBUTES = 6
+"""Attributes together: 64 classes."""
 
 
 class CelebaOptions(Options):
@@ -16,8 +19,9 @@ class CelebaOptions(Options):
 
     root: Path
     """The folder with `img_align_celeba/` or `img_align_celeba.zip`, and the lists that came with it."""
-    label: str = ""
-    """An attribute of `list_attr_celeba.txt` (or `.csv`) as label, such as "Smiling"; empty for no labels."""
+    label: str | Annotated[list[str], Field(max_length=MOST_ATTRIBUTES)] = ""
+    """An attribute of `list_attr_celeba.txt` (or `.csv`) as label, such as "Smiling"; or several, as in
+    ["Smiling", "Male"], each of whose combinations is a class; empty for no labels."""
     split: Literal["all", "train", "valid", "test"] = "all"
     """A part of the official partition (`list_eval_partition.txt` or `.csv`)."""
     crop: int = Field(178, ge=1, le=218)

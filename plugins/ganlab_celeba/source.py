@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,8 @@ class Celeba(ImageSource):
         root: holds `img_align_celeba/` or `img_align_celeba.zip` (or the same with `_png`),
             and the lists as `.txt` or `.csv`, side by side or in the published `Img/`, `Anno/`
             and `Eval/`. PNG copies go by the listed names too.
-        label: an attribute, or empty. Class 0 is -1, class 1 is 1.
+        label: an attribute, several, or empty. Of one, class 0 is -1 and class 1 is 1; of several, each
+            combination is a class, the last attribute's changing first.
         split: `all`, or a part of the official partition.
         crop: side of the crop in published pixels.
         missing: `fail`, or `skip` to go without files that are listed but absent.
@@ -44,16 +46,19 @@ class Celeba(ImageSource):
         ComponentError: something is not there, or not in its format.
     """
 
-    def __init__(self, root: Path, *, label: str, split: str, crop: int, missing: str) -> None:
+    def __init__(
+        self, root: Path, *, label: str | Sequence[str], split: str, crop: int, missing: str
+    ) -> None:
         self._files = _images(root)
         self._crop = crop
-        attributes = _attributes(root, needed=bool(label))
-        attribute = attributes.values(label) if attributes and label else None
+        wanted = list(filter(None, [label] if isinstance(label, str) else label))
+        attributes = _attributes(root, needed=bool(wanted))
+        classes = _classes(attributes, wanted) if attributes and wanted else None
         members = {name.rpartition("/")[2]: name for name in self._files.names}
         listed = _listed(root, split, attributes, members)
         _add_copies(members, listed)
-        if attribute is not None:
-            unlabeled = [name for name in listed if name not in attribute]
+        if classes is not None:
+            unlabeled = [name for name in listed if name not in classes]
             if unlabeled:
                 assert attributes is not None
                 message = f"{attributes.path.name} has no line for {_some(unlabeled)}"
@@ -74,9 +79,10 @@ class Celeba(ImageSource):
         self._notes = tuple(_notes(self._files, attributes, len(absent), unused))
         self._labels: NDArray[np.int64] | None = None
         self._class_names: tuple[str, ...] = ()
-        if attribute is not None:
-            self._labels = np.array([attribute[name] for name in present], dtype=np.int64)
-            self._class_names = (f"not {label}", label)
+        if classes is not None:
+            self._labels = np.array([classes[name] for name in present], dtype=np.int64)
+            each = [(f"not {attribute}", attribute) for attribute in wanted]
+            self._class_names = tuple(", ".join(names) for names in product(*each))
 
     def __len__(self) -> int:
         """Return the number of faces."""
@@ -89,12 +95,12 @@ class Celeba(ImageSource):
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
     def labels(self) -> NDArray[np.int64] | None:
-        """Return whether each face has the attribute."""
+        """Return whether each face has the attribute, or the number of its combination of several."""
         return self._labels
 
     @property
     def class_names(self) -> Sequence[str]:
-        """The attribute's absence and presence, as in ("not Smiling", "Smiling")."""
+        """Absence and presence, as in ("not Smiling", "Smiling"), or the combinations of several."""
         return self._class_names
 
     @property
@@ -169,6 +175,18 @@ def _list(root: Path, name: str, option: str) -> Path:
 def _attributes(root: Path, *, needed: bool) -> AttributeList | None:
     path = _list(root, _ATTRIBUTES, "label") if needed else _find_list(root, _ATTRIBUTES)
     return None if path is None else AttributeList(path)
+
+
+def _classes(attributes: AttributeList, wanted: Sequence[str]) -> dict[str, int]:
+    """Return file name -> class: the attributes' bits, the first one's highest."""
+    if len({*wanted}) < len(wanted):
+        repeated = next(name for name in wanted if wanted.count(name) > 1)
+        raise ComponentError(f"names {repeated} twice", option="label")
+    classes: dict[str, int] = {}
+    for attribute in wanted:
+        values = attributes.values(attribute)
+        classes = {name: 2 * classes.get(name, 0) + value for name, value in values.items()}
+    return classes
 
 
 def _listed(root: Path, split: str, attributes: AttributeList | None, members: dict[str, str]) -> list[str]:

@@ -101,6 +101,25 @@ def test_labels(root: Path) -> None:
     assert faces.class_names == ("not Smiling", "Smiling")
 
 
+def test_combinations_of_attributes_are_classes(root: Path) -> None:
+    faces = source(root, label=["Smiling", "Bald"])
+    smiling, bald = (source(root, label=name).labels() for name in ("Smiling", "Bald"))
+    labels = faces.labels()
+    assert labels is not None and smiling is not None and bald is not None
+    assert labels.tolist() == (2 * smiling + bald).tolist()
+    assert faces.class_names == (
+        "not Smiling, not Bald",
+        "not Smiling, Bald",
+        "Smiling, not Bald",
+        "Smiling, Bald",
+    )
+    assert source(root, label=["Smiling"]).fingerprint() == source(root, label="Smiling").fingerprint()
+    assert source(root, label=[]).labels() is None
+    with pytest.raises(ComponentError, match="names Bald twice") as caught:
+        source(root, label=["Bald", "Smiling", "Bald"])
+    assert caught.value.option == "label"
+
+
 @pytest.mark.parametrize(("split", "expected"), [("train", [1, 2, 5]), ("valid", [3]), ("test", [4])])
 def test_the_partition(root: Path, split: str, expected: list[int]) -> None:
     faces = source(root, split=split, label="Bald")
