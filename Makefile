@@ -2,6 +2,7 @@
 # make test         everything that is tested
 # make test-fast    the inner loop, a few minutes: all but whole runs in processes of their own
 # make lint         style, types and import walls
+# make docs        the documentation as a site, site/index.html
 # make zoo          every loss on the same data, as tables: hours, or with SMALL=1 minutes (docs/zoo.md)
 # make clean        remove what these made
 
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: quickstart test test-fast lint zoo clean
+.PHONY: quickstart test test-fast lint docs zoo clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/ganlab run docs/experiments/quickstart.toml
@@ -23,10 +24,13 @@ test-fast: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m 'not slow'
 
 lint: $(INSTALLED)
-	$(BIN)/ruff check ganlab plugins tests
-	$(BIN)/ruff format --check ganlab plugins tests
+	$(BIN)/ruff check ganlab plugins tests docs
+	$(BIN)/ruff format --check ganlab plugins tests docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 zoo: $(INSTALLED)
 	$(BIN)/python tests/zoo/zoo.py $(if $(SMALL),--small) $(ZOO)
@@ -37,5 +41,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build site
 	find ganlab plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +

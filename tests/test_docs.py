@@ -1,0 +1,165 @@
+"""The documentation against the program: commands, experiment files, settings, links and the site itself."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from fresh_process import ganlab
+
+from ganlab.commands.cli import cli
+from ganlab.config import load_experiment
+from ganlab.config.describing import loose_keys, sections
+from ganlab.kinds import KINDS
+from ganlab.registry import load_registry
+
+PROJECT = Path(__file__).resolve().parents[1]
+DOCS = PROJECT / "docs"
+PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+
+BASE = """
+title = "What the pages' pieces are added to"
+[image]
+size = 32
+[dataset]
+name = "faces"
+[generator]
+name = "dcgan"
+[discriminator]
+name = "dcgan"
+[[losses]]
+name = "non-saturating"
+[[evaluators]]
+name = "mmd"
+[training]
+steps = 10
+"""
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^ *```{language}\n(.*?)^ *```", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def commands(page: Path) -> Iterator[str]:
+    """Yield every `ganlab …` of a page's consoles, and of its sentences where arguments follow."""
+    for block in blocks(page, "console"):
+        for line in block.splitlines():
+            if found := re.search(r"(?<![\w/-])ganlab (?!-)[a-z].*", line.partition(" #")[0]):
+                yield found[0]
+    prose = re.sub(r"^ *```.*?^ *```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    yield from re.findall(r"`(ganlab [a-z][^`…]*)`", prose)
+
+
+COMMANDS = sorted({(page.name, command) for page in PAGES for command in commands(page)})
+
+
+@pytest.mark.parametrize(("page", "command"), COMMANDS, ids=lambda text: text)
+def test_every_command_and_option_exists(page: str, command: str) -> None:
+    name, *arguments = shlex.split(command.replace("\n", " ").partition(" > ")[0])[1:]
+    context = click.Context(cli, info_name="ganlab")
+    found = cli.get_command(context, name)
+    assert found is not None, f"{page}: there is no `ganlab {name}`"
+    inner = click.Context(found, info_name=name, parent=context)
+    try:
+        found.make_parser(inner).parse_args(arguments)
+    except click.BadOptionUsage as error:
+        if isinstance(error, click.NoSuchOption):
+            raise
+        assert "requires" in error.message  # It is only spoken of, and exists.
+
+
+PIECES = [
+    (page, index, block)
+    for page in PAGES
+    for index, block in enumerate(blocks(page, "toml"))
+    if "[project" not in block
+]
+
+
+@pytest.mark.parametrize(
+    ("page", "index", "block"), PIECES, ids=[f"{page.name}-{index}" for page, index, _ in PIECES]
+)
+def test_every_piece_of_an_experiment_is_valid(page: Path, index: int, block: str, tmp_path: Path) -> None:
+    for content in blocks(page, "python"):
+        named = re.match(r"# (\w+\.py)\n", content)
+        (tmp_path / (named[1] if named else "patch_gan.py")).write_text(content)
+    overrides = []
+    if 'name = "my-critic"' in block:
+        assert ganlab("new", "discriminator", "my-critic", cwd=tmp_path).returncode == 0
+        overrides = [f'plugins=["{tmp_path}/my_critic.py"]']
+    (tmp_path / "base.toml").write_text(BASE)
+    table = tomllib.loads(block)
+    if isinstance(table.get("evaluators"), dict):  # A table inside one of an evaluator.
+        block = f'[[evaluators]]\nname = "mmd"\n{block}'
+    if "name" in table:
+        block = f"[[evaluators]]\n{block}"
+    if "dataset" not in table or "title" not in table:
+        block = f'extends = "base.toml"\n{block}'
+    experiment = tmp_path / "experiment.toml"
+    experiment.write_text(block)
+    assert load_experiment(experiment, overrides=overrides).settings.title
+
+
+KNOWN = {
+    **{section.header: set(section.model.model_fields) for section in sections().values()},
+    **{
+        kind.header: {
+            *kind.core_keys,
+            *(key for component in of_kind for key in component.options.model_fields),
+        }
+        for kind in KINDS.values()
+        for of_kind in [
+            [each.component for each in load_registry().offers if each.component.kind == kind.word]
+        ]
+    },
+}
+"""The keys that a table may have, of the core's and of all components that it can choose."""
+KNOWN["[optimizer.discriminator]"] = KNOWN["[optimizer.generator]"]
+
+
+def test_the_settings_that_newcomers_are_led_to_exist() -> None:
+    lines = (DOCS / "coming-from.md").read_text().splitlines()
+    ours = " ".join(line.rpartition(" | ")[2] for line in lines if line.startswith("| "))
+    told = [(f"[{section}]", key) for section, key in re.findall(r"`(\w+)\.(\w+)", ours)]
+    told += [(header, keys) for header, keys in re.findall(r"`(\[[\w.]+\]) (\w+)", ours)]
+    assert len(told) > 15
+    assert [(header, key) for header, key in told if key not in KNOWN[header]] == []
+
+
+def test_the_keys_at_the_top_are_told() -> None:
+    readme = (PROJECT / "README.md").read_text()
+    assert all(f"{key.name} = " in readme for key in loose_keys())
+
+
+@pytest.mark.slow
+def test_the_site_builds_and_no_link_of_it_is_broken(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs", reason="pip install ganlab[docs]")
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "mkdocs",
+            "build",
+            "--strict",
+            "--quiet",
+            "--site-dir",
+            str(tmp_path / "site"),
+        ],
+        cwd=PROJECT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    reference = (tmp_path / "site" / "reference" / "components.html").read_text()
+    assert 'id="loss-r1"' in reference
+    assert "half_life_images" in (tmp_path / "site" / "reference" / "experiment.html").read_text()
