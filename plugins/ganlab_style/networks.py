@@ -163,7 +163,7 @@ class Generator(nn.Module):
             self._follow(styles)
         if self.truncation != 1:
             styles = self.mean_style.lerp(styles.float(), self.truncation)
-        features = self.first(self.constant.expand(len(latents), -1, -1, -1), styles)
+        features = self.first(self.constant.expand(latents.shape[0], -1, -1, -1), styles)
         first, *others = self.to_image
         images: torch.Tensor = first(features, styles)
         for double, follow, to_image in zip(self.doubling, self.following, others, strict=True):
