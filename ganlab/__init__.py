@@ -1,7 +1,8 @@
 """ganlab: GAN experiments from one TOML file, and plugins that are one Python file.
 
-Everything a plugin needs is importable from here. A name is loaded on first use: `ganlab --help`
-waits for none of them, and a hook module for those that it uses, but never for torch.
+Everything a plugin needs is importable from here, and so is what scripts and notebooks use: `load`,
+`run` and `measure`. A name is loaded on first use: `ganlab --help` waits for none of them, and a hook
+module for those that it uses, but never for torch.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from ganlab import tags
 
 if TYPE_CHECKING:
+    from ganlab.after_training.trained_generator import TrainedGenerator
+    from ganlab.api import FinishedRun, load, measure, run
     from ganlab.components import (
         AugmentationComponent,
         DatasetComponent,
@@ -41,9 +44,10 @@ if TYPE_CHECKING:
     from ganlab.engine.augmentation import Augmentation, Draws
     from ganlab.engine.game import Game
     from ganlab.engine.loss import Loss, LossValue, Verdict
-    from ganlab.errors import ComponentError
+    from ganlab.errors import ComponentError, GanlabError
     from ganlab.evaluation.banks import FeatureBank
     from ganlab.evaluation.evaluator import Estimate, Evaluator, FeatureExtractor, Shown
+    from ganlab.evaluation.measurement import Measurement
     from ganlab.hookspecs import hookimpl
     from ganlab.tracking.tracker import RunInfo, Tracker
 
@@ -65,7 +69,9 @@ __all__ = [
     "FeatureBank",
     "FeatureExtractor",
     "FeaturesComponent",
+    "FinishedRun",
     "Game",
+    "GanlabError",
     "GeneratorComponent",
     "ImageFiles",
     "ImageSource",
@@ -74,6 +80,7 @@ __all__ = [
     "Loss",
     "LossComponent",
     "LossValue",
+    "Measurement",
     "Metric",
     "OptimizerComponent",
     "Options",
@@ -82,13 +89,17 @@ __all__ = [
     "Shown",
     "Tracker",
     "TrackerComponent",
+    "TrainedGenerator",
     "VectorSource",
     "VectorSpec",
     "Verdict",
     "cache_directory",
     "download",
     "hookimpl",
+    "load",
+    "measure",
     "open_image",
+    "run",
     "tags",
 ]
 
@@ -132,6 +143,13 @@ _LAZY = {
     "LossValue": "ganlab.engine.loss",
     "Verdict": "ganlab.engine.loss",
     "open_image": "ganlab.data.images",
+    "FinishedRun": "ganlab.api",
+    "GanlabError": "ganlab.errors",
+    "Measurement": "ganlab.evaluation.measurement",
+    "TrainedGenerator": "ganlab.after_training.trained_generator",
+    "load": "ganlab.api",
+    "measure": "ganlab.api",
+    "run": "ganlab.api",
 }
 
 

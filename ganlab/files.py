@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ganlab.errors import GanlabError
 
-__all__ = ["exists", "explained", "fsync_path", "reason", "write_atomically"]
+__all__ = ["exists", "explained", "fsync_path", "new_directory", "reason", "write_atomically"]
 
 _REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -79,6 +80,28 @@ def write_atomically(path: Path, content: str | bytes, *, durable: bool = True) 
         raise
     if durable:
         fsync_path(path.parent)
+
+
+@contextmanager
+def new_directory(path: Path) -> Iterator[Path]:
+    """Yield an empty directory that takes a place when the block has ended well, and else leaves no trace.
+
+    Args:
+        path: the place; what is there is replaced.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    final = path.resolve()
+    temporary = final.with_name(f".{final.name}.{os.urandom(4).hex()}.writing")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        if final.exists():
+            shutil.rmtree(final)
+        temporary.rename(final)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def fsync_path(path: Path) -> None:

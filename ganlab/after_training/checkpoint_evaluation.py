@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import torch
 
-from ganlab.after_training.trained_generator import restore_generator
+from ganlab.after_training.restoring import restore_generator
 from ganlab.config import EvaluatorSelection, Experiment
 from ganlab.data.cache_directory import cache_directory
 from ganlab.data.preparation import Data
@@ -100,7 +100,7 @@ class CheckpointEvaluation:
                 raise GanlabError(
                     f"the generator makes {trained.spec}, and the data is {self.data.store.spec}"
                 )
-            network = trained.network.to(self.device)
+            network = trained.generator.to(self.device)
             drawn = labels if trained.takes_labels else None
 
             def generate(

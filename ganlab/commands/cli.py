@@ -29,6 +29,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "resume": ("ganlab.commands.resume", "Continue a run, or fork it."),
     "validate": ("ganlab.commands.validate", "Build everything and try one batch; train nothing."),
     "sample": ("ganlab.commands.sample", "Generate samples from a run."),
+    "export": ("ganlab.commands.export", "Write a run's generator into a directory of its own."),
     "timelapse": ("ganlab.commands.timelapse", "Make a film of a run's samples through training."),
     "evaluate": ("ganlab.commands.evaluate", "Measure a run's checkpoints after training."),
     "compare": ("ganlab.commands.compare", "Compare experiments by their runs, over seeds."),

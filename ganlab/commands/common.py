@@ -20,6 +20,7 @@ __all__ = [
     "experiment_options",
     "film_options",
     "load",
+    "local_plugins_option",
     "make_plan",
     "parse_checkpoint",
     "parse_moment",
@@ -57,14 +58,18 @@ def plugin_options(function: _Function) -> _Function:
         metavar="NAME",
         help="Do not import this plugin: its name, distribution:name, or distribution. Repeatable.",
     )
-    with_local = click.option(
+    return local_plugins_option(without(function))
+
+
+def local_plugins_option(function: _Function) -> _Function:
+    """Add `--plugin`, as `plugins: tuple[str, ...]`."""
+    return click.option(
         "--plugin",
         "plugins",
         multiple=True,
         metavar="PATH|MODULE",
         help="Load this local plugin too. Repeatable.",
-    )
-    return with_local(without(function))
+    )(function)
 
 
 def runs_option(function: _Function) -> _Function:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -16,14 +15,6 @@ from ganlab.commands.measurements import (
     records,
 )
 from ganlab.errors import UsageError
-
-if TYPE_CHECKING:
-    from ganlab.components import ImageSpec
-    from ganlab.config import EvaluatorSelection
-    from ganlab.data.image_set import ImageSet
-    from ganlab.data.store import Store
-    from ganlab.evaluation.evaluation import Show
-    from ganlab.evaluation.measurement import Measurement
 
 __all__ = ["command"]
 
@@ -78,101 +69,33 @@ def command(
 
     Nothing is trained, and all images are used; `--set NAME.samples=5000` takes fewer, always the same.
     """
-    from ganlab.components import ImageSpec
     from ganlab.config.evaluators import choose_evaluators
-    from ganlab.data.image_set import open_image_set
+    from ganlab.engine.precision import choose_device
+    from ganlab.evaluation.bare_sets import BareSets
+    from ganlab.progress import Display, Phases
     from ganlab.registry import load_registry
 
     registry = load_registry(plugins=plugins, disabled=disabled)
     tell_failures(registry)
-    uniform = size is None and channels is None
-    sets = (
-        open_image_set(real, uniform=uniform, max_pixels=max_pixels),
-        open_image_set(fake, uniform=uniform, max_pixels=max_pixels),
-    )
+    sets = BareSets.open(real, fake, size=size, channels=channels, max_pixels=max_pixels)
     names = evaluators or ("mmd", "frechet")
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:
         raise UsageError(f"--evaluator {min(repeated)} is given twice")
-    tables = {name: {"name": name, "samples": max(2, *map(len, sets))} for name in names}
-    choices = choose_evaluators(tables, ImageSpec, registry, overrides)
-    spec = _common_spec(real, fake, sets, size, channels)
-    stores = [_packed(images, spec, max_pixels) for images in sets]
-    show = None if pictures is None else keep_picture(pictures)
-    measured = [(None, each) for each in _measure(choices, spec, stores, holdout, device, show)]
+    tables = {name: {"name": name, "samples": sets.larger} for name in names}
+    choices = choose_evaluators(tables, type(sets.spec), registry, overrides)
+    with Display(sys.stderr) as display:
+        found = sets.measure(
+            choices,
+            holdout=holdout,
+            device=choose_device(device),
+            progress=Phases(display, "measuring"),
+            show=None if pictures is None else keep_picture(pictures),
+        )
+    measured = [(None, each) for each in found]
     if as_json:
         from ganlab.runs.encoding import to_json
 
         click.echo(to_json(records(measured), indent=2))
     else:
         print_measurements(measured)
-
-
-def _common_spec(
-    real: Path, fake: Path, sets: tuple[ImageSet, ImageSet], size: int | None, channels: int | None
-) -> ImageSpec:
-    """Return what every image is to be.
-
-    Raises:
-        UsageError: the sets differ, and nobody said what they should become.
-    """
-    from ganlab.components import ImageSpec
-    from ganlab.data.image_set import describe
-
-    one, other = (images.spec for images in sets)
-    unlike = (size is None and one.shape[1:] != other.shape[1:]) or (
-        channels is None and one.channels != other.channels
-    )
-    if unlike:
-        raise UsageError(
-            f"{real} holds {describe(one)} images and {fake} {describe(other)}: say what both should become "
-            "with --size and --channels"
-        )
-    height, width = (one.height, one.width) if size is None else (size, size)
-    return ImageSpec(channels or one.channels, height, width)
-
-
-def _packed(images: ImageSet, spec: ImageSpec, max_pixels: int | None) -> Store:
-    from ganlab.data.packing import pack
-    from ganlab.data.store import PackedFrom
-    from ganlab.paths import path_text
-
-    path = path_text(images.path.resolve())
-    origin = PackedFrom("compare-images", {"path": path}, (path,))
-    return pack(images, spec, max_pixels=max_pixels, origin=origin)
-
-
-def _measure(
-    choices: tuple[EvaluatorSelection, ...],
-    spec: ImageSpec,
-    stores: list[Store],
-    holdout: float,
-    device: str,
-    show: Show | None,
-) -> list[Measurement]:
-    import numpy as np
-
-    from ganlab.data.cache_directory import cache_directory
-    from ganlab.data.preparation import Data
-    from ganlab.data.split import split
-    from ganlab.engine.precision import choose_device
-    from ganlab.evaluation.evaluation import Evaluation
-    from ganlab.evaluation.reference import PERMUTATION_SEED, ReferenceData
-    from ganlab.progress import Display, Phases
-
-    real, fake = stores
-    if min(len(real), len(fake)) < 2:
-        raise UsageError(f"there must be at least 2 images in each set, not {len(real)} and {len(fake)}")
-    order = np.random.RandomState(PERMUTATION_SEED).permutation(len(fake))
-    with Display(sys.stderr) as display:
-        evaluation = Evaluation(
-            choices,
-            spec,
-            ReferenceData.of(Data(real, split(len(real), holdout, seed=0))),
-            device=choose_device(device),
-            cache=cache_directory() / "statistics",
-            progress=Phases(display, "measuring"),
-        )
-        return evaluation.run(
-            lambda rows: iter([spec.dequantise(fake.gather(order[rows]))]), available=len(fake), show=show
-        )

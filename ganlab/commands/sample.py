@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import click
 
-from ganlab.commands.common import FILMS, film_options, parse_checkpoint, runs_option
+from ganlab.commands.common import FILMS, film_options, local_plugins_option, parse_checkpoint, runs_option
 from ganlab.errors import UsageError, printable
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from ganlab.after_training.trained_generator import TrainedGenerator
     from ganlab.components import SampleSpec
     from ganlab.progress import Work
 
@@ -114,6 +115,7 @@ _PICTURES_OF_A_LEG = 8
 @click.option(
     "--force", is_flag=True, help="Write into a directory that is not empty, or over a file that is there."
 )
+@local_plugins_option
 @runs_option
 def command(
     run: str,
@@ -130,27 +132,28 @@ def command(
     raw: bool,
     force: bool,
     runs: Path,
+    plugins: tuple[str, ...],
 ) -> None:
-    """Make samples with the generator of RUN (a path, an id or its beginning, or `latest`)."""
+    """Make samples with the generator of RUN (a path, an id or its beginning, or `latest`).
+
+    RUN may also be a directory that `ganlab export` wrote.
+    """
     which = parse_checkpoint(checkpoint)
     target = _understand(out, file_format)
     target.refuse_what_is_there(force=force)
 
-    from ganlab.after_training.trained_generator import restore_generator
+    from ganlab.after_training.restoring import find_generator
     from ganlab.progress import Display
-    from ganlab.runs.reading import find_run
     from ganlab.tracking.films import require_writer
 
-    trained = restore_generator(find_run(run, runs), which, ema=False if raw else None)
+    trained = find_generator(run, runs, which, ema=False if raw else None, plugins=plugins)
     chosen = _choose_format(target, trained.spec)
     if (fps is not None or size is not None) and f".{chosen}" not in FILMS:
         raise UsageError(f"--fps and --size are for films, {', '.join(FILMS)}")
     require_writer(f".{chosen}")
     number = None if label is None else trained.label_of(label)
-    if truncation is not None:
-        trained.truncate(truncation)
     wanted = _understand_count(chosen, count, keys)
-    batches = trained.generate(wanted.count, seed=seed, label=number, keys=wanted.keys)
+    batches = trained.batches(wanted.count, seed=seed, labels=number, truncation=truncation, keys=wanted.keys)
     with (
         _arriving_whole(target.path, is_file=target.is_file) as directory,
         Display(sys.stderr) as display,
@@ -161,7 +164,7 @@ def command(
             _write_images(directory, shown)
         else:
             file = directory / (target.path.name if target.is_file else _NAME_IN_DIRECTORY[chosen])
-            _write_file(file, chosen, shown, wanted, trained.spec, fps or _FPS, size)
+            _write_file(file, chosen, shown, wanted, trained, fps or _FPS, size)
     weights = "averaged weights" if trained.averaged else "raw weights"
     of_class = "" if number is None else f", class '{printable(trained.class_names[number])}'"
     samples = "sample" if wanted.count == 1 else "samples"
@@ -273,14 +276,14 @@ def _write_file(
     file_format: _Format,
     batches: Iterable[torch.Tensor],
     wanted: _Wanted,
-    spec: SampleSpec,
+    trained: TrainedGenerator,
     fps: float,
     size: int | None,
 ) -> None:
     if file_format == "npy":
-        _write_array(path, batches, wanted.count, spec)
+        _write_array(path, batches, wanted.count, trained.spec)
     elif file_format == "grid":
-        _write_grid(path, batches, wanted.count // wanted.keys if wanted.keys else None)
+        _write_grid(path, batches, trained, wanted.count // wanted.keys if wanted.keys else None)
     elif file_format == "zip":
         _write_archive(path, batches)
     else:
@@ -327,13 +330,12 @@ def _write_array(path: Path, batches: Iterable[torch.Tensor], count: int, spec: 
     array.flush()
 
 
-def _write_grid(path: Path, batches: Iterable[torch.Tensor], columns: int | None) -> None:
+def _write_grid(
+    path: Path, batches: Iterable[torch.Tensor], trained: TrainedGenerator, columns: int | None
+) -> None:
     import torch
 
-    from ganlab.tracking.pictures import grid, write_png
-
-    images = torch.cat(list(batches))
-    write_png(path, grid(images, columns, padding=2 if len(images) > 1 else 0))
+    trained.save_grid(path, torch.cat(list(batches)), columns=columns)
 
 
 def _write_film(path: Path, batches: Iterable[torch.Tensor], fps: float, size: int | None) -> None:

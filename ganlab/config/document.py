@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, time
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,10 +14,10 @@ from ganlab.config.positions import join_path, key_lines
 from ganlab.config.toml import NotTomlError, parse_toml
 from ganlab.errors import ExperimentError, Problem
 from ganlab.files import exists
-from ganlab.paths import parse_path
+from ganlab.paths import parse_path, path_text
 from ganlab.registry.suggest import did_you_mean
 
-__all__ = ["Document", "Place", "read_document", "settle_size"]
+__all__ = ["Document", "Place", "document_of", "read_document", "settle_size"]
 
 Place: TypeAlias = tuple[Path | None, int | None]
 
@@ -28,7 +29,7 @@ class Document:
     """An experiment as it is written, before anything is checked.
 
     Attributes:
-        file: the experiment file.
+        file: the experiment file; one that is not there, in the working directory, for tables of a program.
         values: its nested tables, bases merged in.
         places: dotted path -> (file, line) of every key.
     """
@@ -51,6 +52,29 @@ def read_document(file: Path) -> Document:
     return _read(file, text, ())
 
 
+def document_of(values: Mapping[str, Any]) -> Document:
+    """Return the experiment that a program has as nested tables, with all that it extends.
+
+    Its paths are relative to the working directory.
+
+    Args:
+        values: what TOML knows, and paths.
+
+    Raises:
+        ExperimentError: a value is none that TOML knows, or a file that is extended cannot be read.
+    """
+    plain = _plain(values)
+    if nesting(plain) > DEEPEST:
+        deepest = max(plain, key=lambda key: nesting(plain[key]))
+        raise ExperimentError([Problem(deepest, NESTED)])
+    problems = [Problem(path, said) for path, value in leaves(plain) if (said := _unlike_toml(value))]
+    if problems:
+        raise ExperimentError(problems)
+    # No file set them: without a place of their own, keys would seem to stand in what is extended.
+    places: dict[str, Place] = dict.fromkeys(["", *_paths(plain)], (None, None))
+    return _extended(Document(Path(), up_to_date(plain), places), ())
+
+
 class _UnreadableError(Exception):
     """Why a file cannot be read, and what would be right."""
 
@@ -66,12 +90,42 @@ def _read(file: Path, text: str, chain: tuple[Path, ...]) -> Document:
     long = [path for path, value in leaves(values) if is_too_long(value)]
     if long:
         raise ExperimentError([Problem(path, TOO_LONG, file=file, line=places[path][1]) for path in long])
-    document = Document(file, values, places)
-    if "extends" not in values:
+    return _extended(Document(file, values, places), chain)
+
+
+def _extended(document: Document, chain: tuple[Path, ...]) -> Document:
+    """Return a document over what it extends."""
+    if "extends" not in document.values:
         return document
-    base = _base(document, (*chain, file))
-    del values["extends"]
+    base = _base(document, (*chain, document.file))
+    del document.values["extends"]
     return _merge(base, document)
+
+
+def _plain(value: Any) -> Any:
+    """Return tables and arrays as TOML's own types, and paths as text."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return path_text(value) if isinstance(value, Path) else value
+
+
+def _unlike_toml(value: Any) -> str:
+    """Return what is wrong with a value that no file could have; nothing otherwise."""
+    if is_too_long(value):
+        return TOO_LONG
+    if isinstance(value, str | int | float | date | time):
+        return ""
+    return f"is {value!r:.60}; an experiment holds text, numbers, booleans, lists and tables of them"
+
+
+def _paths(value: Any, path: str = "") -> Iterator[str]:
+    """Yield the dotted path of every key, and of every entry of an array."""
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield join_path(path, str(key))
+            yield from _paths(inner, join_path(path, str(key)))
 
 
 def _text(file: Path) -> str:

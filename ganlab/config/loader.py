@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ganlab.components import DatasetComponent, LatentSpec
 from ganlab.config.checks import best_metric, check_together
 from ganlab.config.choosing import choose
-from ganlab.config.document import Document, read_document
+from ganlab.config.document import Document, document_of, read_document
 from ganlab.config.draft import Draft
 from ganlab.config.experiment import Experiment
 from ganlab.config.leftovers import without_leftovers
@@ -22,11 +23,11 @@ from ganlab.files import exists
 from ganlab.paths import parse_path
 from ganlab.registry import Registry, load_registry
 
-__all__ = ["load_experiment"]
+__all__ = ["load_experiment", "requested_plugins"]
 
 
 def load_experiment(
-    file: Path | str,
+    source: Path | str | Mapping[str, Any],
     *,
     overrides: Sequence[str] = (),
     plugins: Sequence[str] = (),
@@ -35,7 +36,8 @@ def load_experiment(
     """Read, check and resolve an experiment. Nothing is built, and torch is not imported.
 
     Args:
-        file: the experiment file.
+        source: the experiment file; or its content as nested tables, whose paths are relative to the
+            working directory.
         overrides: `dotted.path=VALUE` each, as `--set` gives them.
         plugins: local plugins beside the experiment's own, relative to the working directory.
         disabled: installed plugins that are not to be imported.
@@ -44,9 +46,10 @@ def load_experiment(
         ExperimentError: every problem that was found.
         UsageError: `disabled` names a plugin that is not there.
     """
-    document = apply_overrides(read_document(Path(file)), overrides)
+    written = document_of(source) if isinstance(source, Mapping) else read_document(Path(source))
+    document = apply_overrides(written, overrides)
     origin = Origin(document.places, overrides)
-    requested = _requested_plugins(document, origin)
+    requested = requested_plugins(document, origin)
     registry = load_registry(plugins=[*requested.values(), *plugins], disabled=disabled)
     document = without_leftovers(document, registry)
     settings, problems = check_settings(document.values, origin)
@@ -62,7 +65,7 @@ def load_experiment(
     return _experiment(document, settings, draft)
 
 
-def _requested_plugins(document: Document, origin: Origin) -> dict[str, str]:
+def requested_plugins(document: Document, origin: Origin) -> dict[str, str]:
     """Return the experiment's own plugins: key -> path from the file that asks for it, or module name."""
     given = document.values.get("plugins")
     result = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-__all__ = ["ImageSet", "describe", "open_image_set"]
+__all__ = ["ImageSet", "PixelSet", "describe", "open_image_set"]
 
 _CHANNELS = {"1": 1, "L": 1, "I": 1, "I;16": 1, "LA": 2, "La": 2, "RGBA": 4, "RGBa": 4, "PA": 4}
 """Channels by Pillow's mode; all others are colour."""
@@ -97,6 +97,39 @@ class _Files(ImageSet):
         return self._files.open(self._files.names[index])
 
 
+class PixelSet(ImageSet):
+    """Images that are there as an array already.
+
+    Args:
+        pixels: uint8 `(N, H, W)` or `(N, H, W, C)` with 1 to 4 channels.
+        path: as of any `ImageSet`.
+        uniform: as of any `ImageSet`.
+
+    Raises:
+        UsageError: the array is none of these.
+    """
+
+    def __init__(self, pixels: NDArray[Any], path: Path, *, uniform: bool) -> None:
+        super().__init__(path, uniform=uniform)
+        self.pixels = _checked(pixels, path)
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def fingerprint(self) -> str:
+        """Return a digest of shape and pixels."""
+        digest = hashlib.sha256(str(self.pixels.shape).encode())
+        digest.update(np.ascontiguousarray(self.pixels).data)
+        return digest.hexdigest()
+
+    def place(self, index: int) -> str:
+        """Return the set's name, with the index."""
+        return f"{self.path}[{index}]"
+
+    def _decode(self, index: int) -> Image:
+        return _image(self.pixels[index])
+
+
 class _Array(ImageSet):
     """A `.npy` file, which each process maps for itself."""
 
@@ -115,28 +148,36 @@ class _Array(ImageSet):
         return f"{self.path}[{index}]"
 
     def _decode(self, index: int) -> Image:
-        from PIL import Image
-
-        pixels = np.asarray(self._mapped()[index])
-        return Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
+        return _image(self._mapped()[index])
 
     def _mapped(self) -> NDArray[np.uint8]:
         try:
             with explained(f"cannot read {self.path}"):
-                array: NDArray[np.uint8] = np.load(self.path, mmap_mode="r", allow_pickle=False)
+                array: NDArray[Any] = np.load(self.path, mmap_mode="r", allow_pickle=False)
         except ValueError as error:
             raise UsageError(f"{self.path} is not a NumPy array file: {error}") from error
-        wanted = "it must be uint8 (N, H, W) or (N, H, W, C) with 1 to 4 channels"
-        if array.dtype != np.uint8:
-            raise UsageError(
-                f"{self.path} is {array.dtype}; {wanted}. How other values become the 256 levels of an "
-                "image is not for a metric to guess"
-            )
-        if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] not in _COLOURS):
-            first = array.ndim == 4 and array.shape[1] in _COLOURS
-            hint = "; channels come last (transpose it with `.transpose(0, 2, 3, 1)`)" if first else ""
-            raise UsageError(f"{self.path} has shape {array.shape}; {wanted}{hint}")
-        return array
+        return _checked(array, self.path)
+
+
+def _image(pixels: NDArray[np.uint8]) -> Image:
+    from PIL import Image
+
+    pixels = np.asarray(pixels)
+    return Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
+
+
+def _checked(array: NDArray[Any], path: Path) -> NDArray[np.uint8]:
+    wanted = "it must be uint8 (N, H, W) or (N, H, W, C) with 1 to 4 channels"
+    if array.dtype != np.uint8:
+        raise UsageError(
+            f"{path} is {array.dtype}; {wanted}. How other values become the 256 levels of an "
+            "image is not for a metric to guess"
+        )
+    if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] not in _COLOURS):
+        first = array.ndim == 4 and array.shape[1] in _COLOURS
+        hint = "; channels come last (transpose it with `.transpose(0, 2, 3, 1)`)" if first else ""
+        raise UsageError(f"{path} has shape {array.shape}; {wanted}{hint}")
+    return array
 
 
 def open_image_set(path: Path, *, uniform: bool, max_pixels: int | None = None) -> ImageSet:

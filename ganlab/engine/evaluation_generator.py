@@ -8,6 +8,7 @@ import math
 import torch
 from torch import nn
 
+from ganlab.components import LatentSpec
 from ganlab.config import Experiment
 from ganlab.engine.labels import LabelSampler
 from ganlab.engine.latents import draw_latents
@@ -57,24 +58,31 @@ class EvaluationGenerator:
         if moment != self._moment:
             for mine, its in zip(_tensors(self._copy), _tensors(self._source), strict=True):
                 mine.copy_(its)
-            estimate_statistics(self._copy, self._experiment, self._labels)
+            settings = self._experiment.settings
+            estimate_statistics(
+                self._copy, self._experiment.latent, self._labels, self.samples, settings.seed
+            )
             self._moment = moment
         return self._copy
 
 
-def estimate_statistics(network: nn.Module, experiment: Experiment, labels: LabelSampler | None) -> None:
-    """Re-estimate a generator's running statistics, from the experiment's number of samples.
+def estimate_statistics(
+    network: nn.Module, latent: LatentSpec, labels: LabelSampler | None, samples: int, seed: int
+) -> None:
+    """Re-estimate a generator's running statistics.
 
     Whole batches are made, since each counts alike; in one process alone, and so the same in all.
 
     Args:
         network: the generator; changed in place, in its buffers alone.
-        experiment: whose seed, latents and number of samples are used.
+        latent: the noise that it is fed.
         labels: draws labels in the shares of the training data; `None` for a generator that takes none.
+        samples: from how many, rounded up to whole batches.
+        seed: the experiment's.
     """
-    count = math.ceil(experiment.settings.running_statistics.samples / BATCH) * BATCH
-    streams = Streams(experiment.settings.seed)
-    latents = draw_latents(experiment.latent, count, streams["statistics"])
+    count = math.ceil(samples / BATCH) * BATCH
+    streams = Streams(seed)
+    latents = draw_latents(latent, count, streams["statistics"])
     drawn = None if labels is None else labels.draw(count, streams["statistics/labels"])
     with fresh_statistics(network) as layers:
         for _ in run_generator(network, latents, drawn) if layers else ():

@@ -8,14 +8,13 @@ import torch
 from torch import nn
 
 from ganlab.arithmetic import exact_arithmetic
-from ganlab.components import LatentSpec, SampleSpec
 from ganlab.config import Experiment
 from ganlab.engine.labels import LabelSampler
 from ganlab.engine.latents import draw_latents
 from ganlab.engine.networks import evaluation_mode
 from ganlab.engine.streams import Streams, isolated_randomness
 
-__all__ = ["BATCH", "generate", "run_for_evaluation", "run_generator"]
+__all__ = ["BATCH", "run_for_evaluation", "run_generator"]
 
 BATCH = 64
 """Samples made at once. Fixed, since a network's last bits depend on the size of its batch."""
@@ -73,23 +72,3 @@ def run_for_evaluation(
     latents = draw_latents(experiment.latent, count, streams["evaluation"])
     drawn = None if labels is None else labels.draw(count, streams["evaluation/labels"])
     yield from run_generator(network, latents, drawn, rows=rows)
-
-
-def generate(
-    network: nn.Module,
-    latent: LatentSpec,
-    spec: SampleSpec,
-    count: int,
-    *,
-    seed: int,
-    labels: torch.Tensor | None = None,
-    latents: torch.Tensor | None = None,
-) -> Iterator[torch.Tensor]:
-    """Yield `count` quantised samples on the CPU: uint8 images `(n, C, H, W)`, float32 vectors `(n, d)`.
-
-    The latents are drawn from the seed unless they are given.
-    """
-    if latents is None:
-        latents = draw_latents(latent, count, torch.Generator().manual_seed(seed))
-    for samples in run_generator(network, latents, labels, seed=seed):
-        yield spec.quantise(samples).cpu()

@@ -51,6 +51,15 @@ class Measurement:
         """The number itself."""
         return self.estimate.value
 
+    @property
+    def standard_error(self) -> float | None:
+        """Its standard error; `None` where there is none."""
+        return self.estimate.standard_error
+
+    def __str__(self) -> str:
+        error = "" if self.standard_error is None else f" ± {self.standard_error:.2g}"
+        return f"{self.value:.5g}{error}"
+
     def tagged(self) -> dict[str, float]:
         """Return the numbers by tag: the value, its standard error, and the floor beside it."""
         features = "-".join(filter(None, (self.features, self.protocol)))

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -67,9 +66,7 @@ def main() -> None:
             network = network.to(memory_format=torch.channels_last)
             began = time.perf_counter()
             if count:
-                running = experiment.settings.running_statistics.model_copy(update={"samples": count})
-                settings = experiment.settings.model_copy(update={"running_statistics": running})
-                estimate_statistics(network, replace(experiment, settings=settings), labels)
+                estimate_statistics(network, experiment.latent, labels, count, experiment.settings.seed)
             seconds = time.perf_counter() - began
 
             def generate(rows: slice, network: torch.nn.Module = network) -> Iterator[torch.Tensor]:

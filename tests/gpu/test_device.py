@@ -47,7 +47,9 @@ def test_the_average_and_its_statistics_are_made_on_the_device(
     for name, tensor in trained.networks.generator.state_dict().items():
         assert torch.equal(tensor, before[name]), f"training's own {name} has changed"
     on_cpu = copy.deepcopy(averaged).cpu()
-    estimate_statistics(on_cpu, trained.experiment, None)
+    settings = trained.experiment.settings
+    samples = settings.running_statistics.samples
+    estimate_statistics(on_cpu, trained.experiment.latent, None, samples, settings.seed)
     apart = max(
         float((one.cpu() - other).abs().max())
         for one, other in zip(averaged.buffers(), on_cpu.buffers(), strict=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.optim import Adam, RMSprop
 
-from ganlab import ImageSpec, LatentSpec
+from ganlab import LatentSpec
 from ganlab.component_settings import OptimizerSettings
 from ganlab.config.settings import EmaSettings
 from ganlab.engine.ema import MovingAverage
@@ -20,7 +20,7 @@ from ganlab.engine.latents import draw_latents, interpolate
 from ganlab.engine.meter import Meter
 from ganlab.engine.networks import evaluation_mode
 from ganlab.engine.precision import choose_device, choose_precision
-from ganlab.engine.sampling import generate
+from ganlab.engine.sampling import run_generator
 from ganlab.engine.schedules import make_schedule
 from ganlab.engine.streams import Streams, derive_seed, isolated_randomness
 from ganlab.errors import DivergedError, UsageError
@@ -205,12 +205,12 @@ def test_evaluation_mode_restores_each_module() -> None:
 def test_generation_is_a_function_of_the_seed_and_leaves_no_trace() -> None:
     network = nn.Sequential(nn.Linear(4, 8), nn.Dropout(), nn.Unflatten(1, (2, 2, 2)), nn.Tanh()).train()
     state = torch.get_rng_state()
-    image = ImageSpec(2, 2, 2)
-    first = torch.cat(list(generate(network, LatentSpec(4), image, 70, seed=5)))
-    again = torch.cat(list(generate(network, LatentSpec(4), image, 70, seed=5)))
-    prefix = torch.cat(list(generate(network, LatentSpec(4), image, 64, seed=6)))
+    latents = torch.randn(70, 4, generator=torch.Generator().manual_seed(5))
+    first = torch.cat(list(run_generator(network, latents, seed=5)))
+    again = torch.cat(list(run_generator(network, latents, seed=5)))
+    prefix = torch.cat(list(run_generator(network, -latents[:64], seed=5)))
     assert first.shape == (70, 2, 2, 2)
-    assert first.dtype == torch.uint8
+    assert first.dtype == torch.float32
     assert torch.equal(first, again)
     assert not torch.equal(first[:64], prefix)
     assert torch.equal(torch.get_rng_state(), state)
