@@ -87,10 +87,12 @@ class Metric:
         name: as it stands in tags and files.
         better: which way is better; `None` where neither is (such a metric cannot choose
             the best checkpoint).
+        title: as charts call it, `MMD²`; the name where it is empty.
     """
 
     name: str
     better: Literal["lower", "higher"] | None = "lower"
+    title: str = ""
 
 
 @dataclass(frozen=True)

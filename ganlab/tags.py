@@ -8,14 +8,13 @@ from __future__ import annotations
 
 __all__ = [
     "ACCURACY",
-    "ACCURACY_BAND_HIGH",
-    "ACCURACY_BAND_LOW",
     "AUGMENTATIONS",
     "DATA_WAIT",
     "DEVICE_MEMORY_PEAK",
     "ENVIRONMENT",
     "EXPERIMENT",
     "FLOOR",
+    "FLOOR_RUN",
     "GRADIENT_NORMS",
     "IMAGES",
     "IMAGES_PER_SECOND",
@@ -36,6 +35,7 @@ __all__ = [
     "logits",
     "loss",
     "losses",
+    "margin",
     "player_of",
     "probability",
     "samples",
@@ -60,12 +60,6 @@ ACCURACY = "balance/accuracy"
 
 A mean over its turns since the log point before, as all that is logged of losses and logits.
 """
-
-ACCURACY_BAND_LOW = "balance/accuracy_band_low"
-"""Lower end of the band in which 95 % of the shares of heads fall in as many coin flips, in [0, 1]."""
-
-ACCURACY_BAND_HIGH = "balance/accuracy_band_high"
-"""Upper end of that band, in [0, 1]."""
 
 REAL_SIGN = "balance/real_sign"
 """Mean sign of the logits of real samples, in [-1, 1]; near 1, the discriminator knows them by heart.
@@ -95,7 +89,13 @@ STANDARD_ERROR = "_standard_error"
 """What the tag of a metric's standard error ends with, after the metric's own."""
 
 FLOOR = "_floor"
-"""What the tag of a metric's floor ends with: the same metric, held-out real samples against real."""
+"""What the tag of a metric's floor ends with: the same metric, held-out real samples against real.
+
+Its standard error has both endings, the floor's first.
+"""
+
+FLOOR_RUN = "floor"
+"""What a run's floors are called where they are lines of their own, each under its metric's tag."""
 
 EXPERIMENT = "experiment"
 """The resolved experiment, a text."""
@@ -174,7 +174,7 @@ def health(name: str) -> str:
     return f"health/{name}"
 
 
-def evaluation(evaluator: str, metric: str, features: str) -> str:
+def evaluation(evaluator: str, metric: str, features: str, protocol: str = "") -> str:
     """Return the tag of a metric, in the metric's own unit.
 
     The features are part of it: a number on other features is another number.
@@ -182,9 +182,11 @@ def evaluation(evaluator: str, metric: str, features: str) -> str:
     Args:
         evaluator: the evaluator's label.
         metric: which of its numbers.
-        features: the extractor's name, and its preprocessing where it has several.
+        features: the extractor's name.
+        protocol: its preprocessing, where it has several.
     """
-    return f"evaluation/{evaluator}/{metric}-{features}"
+    on = f"{features}-{protocol}" if protocol else features
+    return f"evaluation/{evaluator}/{metric}-{on}"
 
 
 def evaluator_and_metric(tag: str) -> tuple[str, str] | None:
@@ -192,6 +194,16 @@ def evaluator_and_metric(tag: str) -> tuple[str, str] | None:
     family, _, rest = tag.partition("/")
     label, _, metric = rest.partition("/")
     return (label, metric) if family == "evaluation" else None
+
+
+def margin(tag: str, part: str) -> str:
+    """Return the tag of what a chart draws around a number.
+
+    Args:
+        tag: the number's.
+        part: `low` or `high`, the ends of the margin; or `middle`, where the number itself cannot be it.
+    """
+    return f"margin/{tag}/{part}"
 
 
 def player_of(tag: str) -> str:

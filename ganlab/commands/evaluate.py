@@ -94,7 +94,7 @@ def command(
             raise InterruptedRunError(
                 f"interrupted; {count} of {len(steps)} checkpoints were measured{kept}"
             ) from None
-        _track(directory, experiment, found.state.id, measured)
+        _track(directory, experiment, found.state.id, choices, measured)
         if len(steps) > 1:
             _draw_curves(directory, measured)
     if as_json:
@@ -135,6 +135,7 @@ def _track(
     directory: EvaluationDirectory,
     experiment: Experiment,
     run_id: str,
+    choices: Sequence[EvaluatorSelection],
     measured: Sequence[tuple[int | None, Measurement]],
 ) -> None:
     """Tell the experiment's trackers, each in a directory of its own beside the results."""
@@ -151,6 +152,7 @@ def _track(
                 title=experiment.settings.title,
                 directory=directory.layout.tracker(selection.label),
                 experiment=experiment.resolved,
+                metrics={choice.label: choice.component.metrics for choice in choices},
             ),
         )
         for selection in experiment.trackers

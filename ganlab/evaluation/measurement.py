@@ -61,14 +61,12 @@ class Measurement:
         return f"{self.value:.5g}{error}"
 
     def tagged(self) -> dict[str, float]:
-        """Return the numbers by tag: the value, its standard error, and the floor beside it."""
-        features = "-".join(filter(None, (self.features, self.protocol)))
-        tag = tags.evaluation(self.evaluator, self.metric.name, features)
-        numbers = {
-            tag: self.estimate.value,
-            tag + tags.STANDARD_ERROR: self.estimate.standard_error,
-            tag + tags.FLOOR: None if self.floor is None else self.floor.value,
-        }
+        """Return the numbers by tag: the value and the floor, each with its standard error."""
+        tag = tags.evaluation(self.evaluator, self.metric.name, self.features, self.protocol)
+        floor = tag + tags.FLOOR
+        numbers = {tag: self.estimate.value, tag + tags.STANDARD_ERROR: self.estimate.standard_error}
+        if self.floor is not None:
+            numbers |= {floor: self.floor.value, floor + tags.STANDARD_ERROR: self.floor.standard_error}
         return {name: number for name, number in numbers.items() if number is not None}
 
     def to_json(self) -> dict[str, Any]:

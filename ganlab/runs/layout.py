@@ -182,6 +182,11 @@ class RunLayout:
         """Return where measurements are that were made after training."""
         return EvaluationLayout(self.later_evaluations / name)
 
+    @property
+    def evaluations_later(self) -> list[EvaluationLayout]:
+        """Measurements that were made after training, the earliest first."""
+        return [EvaluationLayout(path) for path in sorted(self.later_evaluations.glob("*")) if path.is_dir()]
+
     def tracker(self, label: str) -> Path:
         """Return the directory that belongs to a tracker, by its label."""
         ours = (self.plugins, self.samples, self.checkpoints, self.last, self.best, self.logs)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from ganlab.components import Metric
 
 __all__ = ["RunInfo", "Tracker"]
 
@@ -25,6 +27,7 @@ class RunInfo:
         directory: a directory that is the tracker's own, inside the run.
         experiment: the resolved experiment as nested tables.
         step: the step that this session starts after; 0 in a new run.
+        metrics: what each evaluator measures, by the evaluator's label.
     """
 
     id: str
@@ -32,6 +35,7 @@ class RunInfo:
     directory: Path
     experiment: Mapping[str, Any]
     step: int = 0
+    metrics: Mapping[str, Sequence[Metric]] = field(default_factory=dict)
 
 
 class Tracker(ABC):

@@ -42,6 +42,7 @@ def open_trackers(
                 directory=run.tracker_directory(selection.label),
                 experiment=experiment.resolved,
                 step=engine.step,
+                metrics={each.label: each.component.metrics for each in experiment.evaluators},
             ),
         )
         for selection in experiment.trackers

@@ -33,12 +33,12 @@ def ganlab_evaluators() -> Iterable[EvaluatorComponent]:
         name="frechet",
         summary="Fréchet distance of Gaussians on the chosen features; not FID, which is Inception's alone",
         build=build,
-        metrics=(Metric("frechet", better="lower"),),
+        metrics=(Metric("frechet", better="lower", title="Fréchet distance"),),
         needs="moments",
     )
     yield EvaluatorComponent(
         name="frechet-infinity",
         summary="Fréchet distance extrapolated to infinitely many samples (Chong & Forsyth, 2020)",
         build=build_infinity,
-        metrics=(Metric("frechet-infinity", better="lower"),),
+        metrics=(Metric("frechet-infinity", better="lower", title="Fréchet distance, extrapolated"),),
     )

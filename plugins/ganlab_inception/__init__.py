@@ -131,7 +131,7 @@ def ganlab_evaluators() -> Iterable[EvaluatorComponent]:
             summary=summaries[protocol],
             options=WeightsOptions,
             build=build_fid(protocol),
-            metrics=(Metric(protocol, better="lower"),),
+            metrics=(Metric(protocol, better="lower", title=protocol.replace("fid", "FID")),),
             features_of=partial(features_table, protocol=protocol),
             needs="moments",
             accepts=(ImageSpec,),
@@ -141,7 +141,7 @@ def ganlab_evaluators() -> Iterable[EvaluatorComponent]:
         summary="Kernel Inception Distance of all pairs, or of the published subsets (Bińkowski, 2018)",
         options=KidOptions,
         build=build_kid,
-        metrics=(Metric("kid", better="lower"),),
+        metrics=(Metric("kid", better="lower", title="KID"),),
         features_of=features_table,
         accepts=(ImageSpec,),
     )
@@ -150,7 +150,7 @@ def ganlab_evaluators() -> Iterable[EvaluatorComponent]:
         summary="Inception Score by the published Inception network's classes (Salimans et al., 2016)",
         options=ScoreOptions,
         build=build_score,
-        metrics=(Metric("inception-score", better="higher"),),
+        metrics=(Metric("inception-score", better="higher", title="Inception Score"),),
         features_of=partial(features_table, output="logits"),
         accepts=(ImageSpec,),
     )

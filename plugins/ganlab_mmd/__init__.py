@@ -87,7 +87,7 @@ def ganlab_evaluators() -> Iterable[EvaluatorComponent]:
         summary="Squared maximum mean discrepancy, its standard error and p-value (Gretton et al., 2012)",
         options=MmdEvaluatorOptions,
         build=build_evaluator,
-        metrics=(Metric("mmd2", better="lower"), Metric("p-value", better=None)),
+        metrics=(Metric("mmd2", better="lower", title="MMD²"), Metric("p-value", better=None)),
     )
 
 

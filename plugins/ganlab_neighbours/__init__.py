@@ -143,5 +143,5 @@ def ganlab_evaluators() -> Iterable[EvaluatorComponent]:
         summary="Classes of labelled data that are generated, and KL(generated ‖ real) over them",
         options=ModesOptions,
         build=build_modes,
-        metrics=(Metric("classes-hit", better="higher"), Metric("kl", better="lower")),
+        metrics=(Metric("classes-hit", better="higher"), Metric("kl", better="lower", title="KL divergence")),
     )

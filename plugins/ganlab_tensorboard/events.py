@@ -19,22 +19,25 @@ _PREFIX = "events.out.tfevents."
 
 
 def mark(directory: Path) -> dict[str, int]:
-    """Return the sizes of a directory's event files by name, when all of them have reached the disk."""
+    """Return the sizes of all event files below a directory, when all of them have reached the disk.
+
+    They go by their path from the directory, with slashes.
+    """
     sizes = {}
-    for path in sorted(directory.glob(f"{_PREFIX}*")):
+    for name, path in _files(directory).items():
         with path.open("rb") as file:
             os.fsync(file.fileno())
-            sizes[path.name] = os.fstat(file.fileno()).st_size
+            sizes[name] = os.fstat(file.fileno()).st_size
     return sizes
 
 
 def rewind(directory: Path, sizes: Mapping[str, int]) -> None:
-    """Cut a directory's event files back to what they were when `mark` was called."""
-    for path in sorted(directory.glob(f"{_PREFIX}*")):
-        if path.name not in sizes:
+    """Cut the event files below a directory back to what they were when `mark` was called."""
+    for name, path in _files(directory).items():
+        if name not in sizes:
             path.unlink()
-        elif path.stat().st_size > sizes[path.name]:
-            os.truncate(path, sizes[path.name])
+        elif path.stat().st_size > sizes[name]:
+            os.truncate(path, sizes[name])
 
 
 class EventFile:
@@ -69,6 +72,10 @@ class EventFile:
     def _write(self, event: Event) -> None:
         self._records.write(event.SerializeToString())
         self._file.flush()
+
+
+def _files(directory: Path) -> dict[str, Path]:
+    return {path.relative_to(directory).as_posix(): path for path in sorted(directory.rglob(f"{_PREFIX}*"))}
 
 
 def _time_after(directory: Path) -> int:

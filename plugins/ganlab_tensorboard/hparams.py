@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2, summary_v2
+
+if TYPE_CHECKING:
+    from ganlab import RunInfo
 
 __all__ = ["flatten", "session_end", "session_start"]
 
@@ -28,10 +31,10 @@ _NOT_SETTINGS = {"title", "plugins", "samples", "checkpoint", "trackers", "prove
 """What names, shows or keeps a run and does not change what it learns."""
 
 
-def session_start(experiment: Mapping[str, Any], run: str) -> Summary:
+def session_start(run: RunInfo) -> Summary:
     """Return the summary that opens a run: its settings, each under its dotted path."""
-    settings = {name: value for name, value in experiment.items() if name not in _NOT_SETTINGS}
-    return summary_v2.hparams_pb(flatten(settings), trial_id=run)
+    settings = {name: value for name, value in run.experiment.items() if name not in _NOT_SETTINGS}
+    return summary_v2.hparams_pb(flatten(settings), trial_id=f"{run.title}: {run.id}")
 
 
 def session_end(status: str) -> Summary:
@@ -55,7 +58,7 @@ def flatten(tables: Mapping[str, Any]) -> dict[str, Scalar]:
     """Return nested tables as dotted paths to scalars.
 
     Entries of an array of tables go by their label or name, so that the same loss has
-    the same path wherever it stands; a list of scalars becomes its text.
+    the same path wherever it stands; the label is not told again. A list of scalars becomes its text.
     """
     return dict(_walk("", tables))
 
@@ -69,7 +72,8 @@ def _walk(path: str, value: Any) -> Iterator[tuple[str, Scalar]]:
     elif isinstance(value, Sequence):
         if value and all(isinstance(item, Mapping) for item in value):
             for index, item in enumerate(value):
-                yield from _walk(f"{path}.{item.get('label') or item.get('name') or index}", item)
+                rest = {key: each for key, each in item.items() if key != "label"}
+                yield from _walk(f"{path}.{item.get('label') or item.get('name') or index}", rest)
         else:
             yield path, str(list(value))
     elif value is not None:

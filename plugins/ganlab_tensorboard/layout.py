@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
@@ -19,6 +21,9 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import (
 
 from ganlab import tags
 
+if TYPE_CHECKING:
+    from ganlab import Metric
+
 __all__ = ["layout_for", "layout_summary"]
 
 _BOTH = "(real|fake)$"
@@ -26,36 +31,36 @@ _BOTH = "(real|fake)$"
 # TensorBoard merges equal charts of several runs, so what a chart shows is a fixed
 # pattern and never the tags that one run happens to have.
 _LINES = (
-    ("Losses", "Discriminator", tags.losses("discriminator")),
-    ("Losses", "Generator", tags.losses("generator")),
-    ("Balance", "Mean probability of being real, as the discriminator sees it", tags.probability(_BOTH)),
+    ("Losses", "The discriminator's", tags.losses("discriminator")),
+    ("Losses", "The generator's", tags.losses("generator")),
+    ("Balance", "Mean probability of being real, of real and of fake samples", tags.probability(_BOTH)),
     ("Balance", "Mean logits of real and of fake samples", tags.logits(_BOTH)),
     ("Training", "Gradient norms", tags.GRADIENT_NORMS),
     ("Training", "Learning rates", tags.LEARNING_RATES),
     ("Speed", "Images per second", f"{tags.IMAGES_PER_SECOND}$"),
     ("Speed", "Share of the time spent waiting for data", f"{tags.DATA_WAIT}$"),
-    ("Speed", "Memory", tags.MEMORY),
+    ("Speed", "Memory at its peak, in MiB", tags.MEMORY),
 )
-_CATEGORIES = ("Losses", "Balance", "Evaluation", "Training", "Speed")
-_BESIDE = (tags.FLOOR, tags.STANDARD_ERROR)
+_CATEGORIES = ("Evaluation", "Balance", "Losses", "Training", "Speed")
 
 
-def layout_for(shown: Iterable[str]) -> Layout:
-    """Return a chart for everything among the tags shown that there is something to see of."""
+def layout_for(shown: Iterable[str], metrics: Mapping[str, Sequence[Metric]]) -> Layout:
+    """Return a chart for everything among the tags shown that there is something to see of.
+
+    Args:
+        shown: tags of scalars.
+        metrics: what each evaluator measures, by its label.
+    """
     present = sorted(shown)
     charts: dict[str, list[Chart]] = {category: [] for category in _CATEGORIES}
     if tags.ACCURACY in present:
-        charts["Balance"].append(_accuracy_chart())
+        title = "Accuracy, and the 95 % band of as many coin flips"
+        charts["Balance"].append(_band(title, tags.ACCURACY, tags.ACCURACY))
     for category, title, pattern in _LINES:
         if any(re.match(pattern, tag) for tag in present):
             charts[category].append(_lines(title, pattern))
-    for tag in present:
-        measured = tags.evaluator_and_metric(tag)
-        if measured and not _stands_beside(tag, present):
-            label, metric = measured
-            name = label if metric in (label, "") else f"{label} {metric}"
-            title = f"{name}, and its floor: real against held-out real"
-            charts["Evaluation"].append(_lines(title, f"{re.escape(tag)}({tags.FLOOR})?$"))
+    for measured in sorted(_measured(present, metrics), key=lambda each: each.place):
+        charts["Evaluation"].append(_metric_chart(measured, present))
     return Layout(
         category=[Category(title=title, chart=content) for title, content in charts.items() if content]
     )
@@ -77,15 +82,39 @@ def _lines(title: str, pattern: str) -> Chart:
     return Chart(title=title, multiline=MultilineChartContent(tag=[pattern]))
 
 
-def _accuracy_chart() -> Chart:
+def _band(title: str, tag: str, middle: str) -> Chart:
     series = MarginChartContent.Series(
-        value=tags.ACCURACY, lower=tags.ACCURACY_BAND_LOW, upper=tags.ACCURACY_BAND_HIGH
+        value=middle, lower=tags.margin(tag, "low"), upper=tags.margin(tag, "high")
     )
-    return Chart(
-        title="Discriminator accuracy, and the 95 % band of as many coin flips",
-        margin=MarginChartContent(series=[series]),
-    )
+    return Chart(title=title, margin=MarginChartContent(series=[series]))
 
 
-def _stands_beside(tag: str, present: list[str]) -> bool:
-    return any(tag.endswith(suffix) and tag.removesuffix(suffix) in present for suffix in _BESIDE)
+@dataclass(frozen=True)
+class _Measured:
+    """A metric that is shown: its tag, its title (`MMD² on wavelet features`), and its place among others."""
+
+    tag: str
+    title: str
+    place: tuple[int, int]
+
+
+def _measured(present: Iterable[str], metrics: Mapping[str, Sequence[Metric]]) -> Iterator[_Measured]:
+    labels = list(metrics)
+    for tag in present:
+        label, rest = tags.evaluator_and_metric(tag) or ("", "")
+        fitting = [metric for metric in metrics.get(label, ()) if rest.startswith(f"{metric.name}-")]
+        if fitting:
+            metric = max(fitting, key=lambda metric: len(metric.name))
+            # The label says more only where it is not the metric's own name, or something like it.
+            told = "" if metric.name.startswith(label) else f" ({label})"
+            title = f"{metric.title or metric.name} on {rest.removeprefix(f'{metric.name}-')} features{told}"
+            yield _Measured(tag, title, (labels.index(label), list(metrics[label]).index(metric)))
+        elif label:
+            yield _Measured(tag, f"{label}: {rest}", (len(labels), 0))
+
+
+def _metric_chart(measured: _Measured, present: Collection[str]) -> Chart:
+    middle = tags.margin(measured.tag, "middle")
+    if middle in present:
+        return _band(f"{measured.title}, ± 2 standard errors", measured.tag, middle)
+    return _lines(measured.title, f"{re.escape(measured.tag)}$")

@@ -16,6 +16,7 @@ from ganlab import RunInfo, Tracker, tags
 from ganlab_tensorboard.events import EventFile, mark, rewind
 from ganlab_tensorboard.hparams import session_end, session_start
 from ganlab_tensorboard.layout import layout_for, layout_summary
+from ganlab_tensorboard.lines import constant_rates, divide
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +26,10 @@ __all__ = ["TensorBoardTracker"]
 
 
 class TensorBoardTracker(Tracker):
-    """Writes one event file per session into the tracker's directory, complete after every call.
+    """Writes an event file per session into the tracker's directory, complete after every call.
+
+    Floors go into a directory inside it: for TensorBoard that is a run of its own, so that a metric and
+    its floor are two lines of one chart.
 
     Beside `balance/accuracy`, a mean over all of the discriminator's turns since the log point
     before, it draws the band in which 95 % of the shares of heads fall in as many coin flips.
@@ -39,6 +43,8 @@ class TensorBoardTracker(Tracker):
     def __init__(self, run: RunInfo, *, images: bool = True, hparams: bool = True) -> None:
         self._run = run
         self._opened: EventFile | None = None
+        self._opened_floor: EventFile | None = None
+        self._constant = constant_rates(run.experiment)
         self._images = images
         self._hparams = hparams
         self._tags: set[str] = set()
@@ -47,20 +53,34 @@ class TensorBoardTracker(Tracker):
     def _file(self) -> EventFile:
         """The session's event file, made when there is something to write."""
         if self._opened is None:
-            self._opened = EventFile(self._run.directory, self._run.step + 1 if self._run.step else 0)
+            self._opened = EventFile(self._run.directory, self._start)
             if self._hparams:
-                self._opened.add(session_start(self._run.experiment, self._run.id), step=0)
+                self._opened.add(session_start(self._run), step=0)
         return self._opened
 
+    @property
+    def _floor_file(self) -> EventFile:
+        if self._opened_floor is None:
+            self._opened_floor = EventFile(self._run.directory / tags.FLOOR_RUN, self._start)
+        return self._opened_floor
+
+    @property
+    def _start(self) -> int:
+        return self._run.step + 1 if self._run.step else 0
+
     def scalars(self, values: Mapping[str, float], step: int) -> None:
-        """Record values by tag, as one event; a new tag gets its place in the layout."""
-        shown = dict(values)
+        """Record values by tag, as one event; a new tag gets its place in the layout.
+
+        A learning rate that no schedule moves is left out: the settings have it.
+        """
+        shown, floors = divide({tag: value for tag, value in values.items() if tag not in self._constant})
         if tags.ACCURACY in shown:
             shown |= self._coin_band(step)
         self._place(shown)
-        self._file.add(
-            Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in shown.items()]), step
-        )
+        if shown:
+            self._file.add(_scalars(shown), step)
+        if floors:
+            self._floor_file.add(_scalars(floors), step)
 
     def image(self, tag: str, image: NDArray[np.uint8], step: int) -> None:
         """Record one picture, `(H, W, 1 or 3)` uint8, as a PNG."""
@@ -83,6 +103,8 @@ class TensorBoardTracker(Tracker):
         if self._hparams:
             self._file.add(session_end(status), step=0)
         self._file.close()
+        if self._opened_floor is not None:
+            self._opened_floor.close()
 
     def mark(self) -> Mapping[str, Any]:
         """Return the sizes of all event files, this session's and earlier ones'."""
@@ -98,12 +120,12 @@ class TensorBoardTracker(Tracker):
         if flips <= 0:
             return {}
         half = 1.96 * math.sqrt(0.25 / flips)
-        return {tags.ACCURACY_BAND_LOW: 0.5 - half, tags.ACCURACY_BAND_HIGH: 0.5 + half}
+        return {tags.margin(tags.ACCURACY, "low"): 0.5 - half, tags.margin(tags.ACCURACY, "high"): 0.5 + half}
 
     def _place(self, shown: Mapping[str, float]) -> None:
         if not self._tags.issuperset(shown):
             self._tags.update(shown)
-            self._file.add(layout_summary(layout_for(self._tags)), step=0)
+            self._file.add(layout_summary(layout_for(self._tags, self._run.metrics)), step=0)
 
 
 def _steps_averaged(run: RunInfo, step: int) -> int:
@@ -117,6 +139,10 @@ def _verdicts_per_step(run: RunInfo) -> int:
     training = run.experiment.get("training", {})
     verdicts: int = 2 * training.get("batch_size", 0) * training.get("discriminator_steps", 1)
     return verdicts
+
+
+def _scalars(values: Mapping[str, float]) -> Summary:
+    return Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()])
 
 
 def _png(image: NDArray[np.uint8]) -> bytes:

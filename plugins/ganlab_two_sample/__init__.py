@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from ganlab_two_sample.tree_test import TreeTest
 
 # The first one is what a bare label means; 0.5 is a coin flip, and nothing does worse on average.
-METRICS = (Metric("accuracy", better="lower"), Metric("auc", better="lower"), Metric("p-value", better=None))
+METRICS = (
+    Metric("accuracy", better="lower"),
+    Metric("auc", better="lower", title="AUC"),
+    Metric("p-value", better=None),
+)
 
 
 class ClassifierTestOptions(Options):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from PIL import Image
 from ganlab import ImageSpec, VectorSpec
 from ganlab.commands import runs as runs_command
 from ganlab.commands import sample as sample_command
-from ganlab.commands import tensorboard as tensorboard_command
 from ganlab.config import Experiment
 from ganlab.errors import GanlabError, UsageError
 from ganlab.runs.directory import RunDirectory
@@ -190,20 +188,6 @@ def test_runs_as_a_table_and_as_json(root: Path) -> None:
     assert [record["title"] for record in records] == ["Rings", "Faces", "Faces"]
     assert records[2]["metrics"] == {"step": 150, "loss": 0.5}
     assert "there are no runs" in runner.invoke(runs_command.command, ["--runs", str(root / "x")]).output
-
-
-def test_the_tensorboard_command(root: Path) -> None:
-    def printed(*arguments: str) -> list[str]:
-        options = ["--runs", str(root), "--print", *arguments]
-        return shlex.split(CliRunner().invoke(tensorboard_command.command, options).output)[3:]
-
-    assert printed("--port", "0")[:2] == [f"--logdir={root}", "--port=0"]
-    rings = root / "rings" / "20260103-030405-0a1b"
-    assert printed("latest")[0] == f"--logdir={rings}"
-    assert printed("latest", "20260102")[0] == (
-        f"--logdir_spec=rings/{rings.name}:{rings},"
-        f"faces/20260102-030405-ffff:{root / 'faces' / '20260102-030405-ffff'}"
-    )
 
 
 def invoke_sample(*arguments: str | Path) -> str:

@@ -231,14 +231,19 @@ def records(path: Path) -> list[dict[str, Any]]:
 
 
 def points(run: Path) -> dict[str, list[int]]:
-    """Return the steps of every tag of scalars and pictures, in the order of the event files."""
+    """Return the steps of every tag of scalars and pictures, in the order of the event files.
+
+    What is in a directory below has that before its tags.
+    """
     found: dict[str, list[int]] = {}
-    for file in sorted((run / "tensorboard").iterdir()):
+    events = run / "tensorboard"
+    for file in sorted(path for path in events.rglob("*") if path.is_file()):
+        below = "" if file.parent == events else f"{file.parent.name}: "
         for raw in RawEventFileLoader(str(file)).Load():
             event = Event.FromString(raw)
             for value in event.summary.value:
                 if value.WhichOneof("value") in ("simple_value", "image"):
-                    found.setdefault(value.tag, []).append(event.step)
+                    found.setdefault(below + value.tag, []).append(event.step)
     return found
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar import metadata as layout_metadata
@@ -16,9 +18,10 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 
-from ganlab import RunInfo, Tracker
+from ganlab import Metric, RunInfo, Tracker
 from ganlab_tensorboard import TensorBoardOptions, ganlab_trackers
 from ganlab_tensorboard.hparams import flatten
+from ganlab_tensorboard.lines import divide
 
 EXPERIMENT = {
     "title": "Faces",
@@ -46,7 +49,15 @@ WITHOUT_A_HAND_IN_LEARNING = {
 
 def build(directory: Path, *, step: int = 0, **options: Any) -> Tracker:
     (component,) = ganlab_trackers()
-    run = RunInfo("20260101-000000-abcd", "Faces", directory, EXPERIMENT | WITHOUT_A_HAND_IN_LEARNING, step)
+    mmd = (Metric("p-value"), Metric("mmd2", title="MMD²"))
+    run = RunInfo(
+        "20260101-000000-abcd",
+        "Faces",
+        directory,
+        EXPERIMENT | WITHOUT_A_HAND_IN_LEARNING,
+        step,
+        {"mmd": mmd[::-1], "mmd-pixels": mmd},
+    )
     tracker = component.build(TensorBoardOptions(**options), run)
     assert isinstance(tracker, Tracker)
     return tracker
@@ -124,7 +135,6 @@ def test_settings_are_flat_and_independent_of_an_entrys_place() -> None:
         "losses.hinge.name": "hinge",
         "losses.hinge.weight": 1.0,
         "losses.penalty.name": "r1",
-        "losses.penalty.label": "penalty",
         "losses.penalty.weight": 10.0,
     }
     backwards = {"losses": EXPERIMENT["losses"][::-1]}  # type: ignore[index]
@@ -145,7 +155,7 @@ def test_hyper_parameters_open_and_close_the_run(tmp_path: Path, status: str, ex
     start = hparams_metadata.parse_session_start_info_plugin_data(
         hparams(tmp_path, hparams_metadata.SESSION_START_INFO_TAG)
     )
-    assert start.group_name == "20260101-000000-abcd"
+    assert start.group_name == "Faces: 20260101-000000-abcd"
     assert start.hparams["training.batch_size"].number_value == 50
     assert start.hparams["training.reuse_fakes"].bool_value is True
     assert {name.partition(".")[0] for name in start.hparams} == {"seed", "training", "optimizer", "losses"}
@@ -172,23 +182,28 @@ def test_the_layout_grows_with_what_there_is_to_see(tmp_path: Path) -> None:
     tracker.scalars(values, 100)
     tracker.scalars(
         {
-            "evaluation/mmd/mmd": 0.1,
-            "evaluation/mmd/mmd_floor": 0.01,
-            "evaluation/mmd/mmd_standard_error": 0.01,
-            "evaluation/frechet-pixels/distance": 3.0,
+            "evaluation/unknown/distance-pixels": 3.0,
+            "evaluation/mmd-pixels/mmd2-wavelet": 3.0,
+            "evaluation/mmd/p-value-wavelet": 0.5,
+            "evaluation/mmd/mmd2-wavelet": 0.1,
+            "evaluation/mmd/mmd2-wavelet_floor": 0.01,
+            "evaluation/mmd/mmd2-wavelet_standard_error": 0.01,
         },
         100,
     )
     first, second = layouts(tmp_path)
-    accuracy = "Discriminator accuracy, and the 95 % band of as many coin flips"
-    assert first == {"Losses": ["Generator"], "Balance": [accuracy], "Speed": ["Images per second"]}
+    accuracy = "Accuracy, and the 95 % band of as many coin flips"
+    assert first == {"Losses": ["The generator's"], "Balance": [accuracy], "Speed": ["Images per second"]}
     assert second == {
-        **first,
         "Evaluation": [
-            "frechet-pixels distance, and its floor: real against held-out real",
-            "mmd, and its floor: real against held-out real",
+            "MMD² on wavelet features, ± 2 standard errors",
+            "p-value on wavelet features (mmd)",
+            "MMD² on wavelet features (mmd-pixels)",
+            "unknown: distance-pixels",
         ],
+        **first,
     }
+    assert next(iter(second)) == "Evaluation"
 
 
 def test_accuracy_stands_in_the_band_of_a_coin(tmp_path: Path) -> None:
@@ -198,10 +213,49 @@ def test_accuracy_stands_in_the_band_of_a_coin(tmp_path: Path) -> None:
     tracker.scalars({"evaluation/mmd/mmd": 0.1}, 1026)
     tracker.scalars({"balance/accuracy": 0.6}, 1027)
     seen = read(tmp_path)
-    lows = [event.value for event in seen.Scalars("balance/accuracy_band_low")]
-    highs = [event.value for event in seen.Scalars("balance/accuracy_band_high")]
+    lows = [event.value for event in seen.Scalars("margin/balance/accuracy/low")]
+    highs = [event.value for event in seen.Scalars("margin/balance/accuracy/high")]
     assert lows == pytest.approx([0.5 - 1.96 * 0.5 / math.sqrt(5000), 0.5 - 1.96 * 0.025])
     assert highs == pytest.approx([0.5 + 1.96 * 0.5 / math.sqrt(5000), 0.5 + 1.96 * 0.025])
+
+
+def values(directory: Path, tag: str) -> list[float]:
+    return [event.value for event in read(directory).Scalars(tag)]
+
+
+def test_a_floor_is_a_line_of_its_metrics_chart_and_nothing_stands_beside(tmp_path: Path) -> None:
+    tag = "evaluation/mmd/mmd2-wavelet"
+    numbers = {tag: 0.5, f"{tag}_standard_error": 0.125, f"{tag}_floor": 0.25}
+    numbers[f"{tag}_floor_standard_error"] = 0.0625
+    build(tmp_path).scalars(numbers, 100)
+    margin = [f"margin/{tag}/{part}" for part in ("high", "low", "middle")]
+    assert sorted(read(tmp_path).Tags()["scalars"]) == [tag, *margin]
+    assert sorted(read(tmp_path / "floor").Tags()["scalars"]) == [tag, *margin]
+    assert [values(tmp_path, each) for each in (tag, *margin)] == [[0.5], [0.75], [0.25], [0.5]]
+    assert [values(tmp_path / "floor", each) for each in (tag, *margin)] == [[0.25], [0.375], [0.125], [0.25]]
+
+
+@given(st.floats(-1, 1, width=32), st.floats(2**-10, 1, width=32))
+def test_a_logarithmic_axis_can_show_every_margin(value: float, error: float) -> None:
+    shown, _ = divide({"evaluation/a/b-c": value, "evaluation/a/b-c_standard_error": error})
+    low, middle, high = (shown[f"margin/evaluation/a/b-c/{part}"] for part in ("low", "middle", "high"))
+    assert low <= middle <= high
+    if value < -2 * error:  # far below 0: no estimate of what cannot be
+        assert (low, middle, high) == (value - 2 * error, value, value + 2 * error)
+    else:
+        assert low > 0
+        assert middle == value or value < error / 2 == middle
+    assert shown["evaluation/a/b-c"] == value
+
+
+def test_learning_rates_are_shown_where_they_move(tmp_path: Path) -> None:
+    moving, warm = {"schedule": "cosine"}, {"schedule": "constant", "warmup_steps": 5}
+    still = {"schedule": "constant", "warmup_steps": 0}
+    for name, settings, expected in (("a", moving, True), ("b", warm, True), ("c", still, False)):
+        run = RunInfo("r", "R", tmp_path / name, {"optimizer": {"generator": settings}})
+        tracker = next(iter(ganlab_trackers())).build(TensorBoardOptions(), run)
+        tracker.scalars({"learning_rate/generator": 0.5, "loss/generator/total": 1.0}, 1)
+        assert ("learning_rate/generator" in read(tmp_path / name).Tags()["scalars"]) is expected
 
 
 def test_two_sessions_share_a_directory(tmp_path: Path) -> None:
