@@ -1,7 +1,7 @@
 """Tags: what scalars, pictures and texts are called in TensorBoard, `metrics.jsonl` and `run.json`.
 
-A tag's family stands before its first slash. Only this module spells tags; whoever reports a
-number, or looks for one, takes its tag from here.
+A tag's family stands before its first slash, and its words are joined by hyphens. Only this module
+spells tags; whoever reports a number, or looks for one, takes its tag from here.
 """
 
 from __future__ import annotations
@@ -40,16 +40,17 @@ __all__ = [
     "probability",
     "samples",
     "total_loss",
+    "up_to_date",
     "updates",
 ]
 
 LOSSES = "loss/"
 """What the tags of all losses begin with."""
 
-GRADIENT_NORMS = "gradient_norm/"
+GRADIENT_NORMS = "gradient-norm/"
 """What the tags of all gradient norms begin with."""
 
-LEARNING_RATES = "learning_rate/"
+LEARNING_RATES = "learning-rate/"
 """What the tags of all learning rates begin with."""
 
 MEMORY = "memory/"
@@ -61,7 +62,7 @@ ACCURACY = "balance/accuracy"
 A mean over its turns since the log point before, as all that is logged of losses and logits.
 """
 
-REAL_SIGN = "balance/real_sign"
+REAL_SIGN = "balance/real-sign"
 """Mean sign of the logits of real samples, in [-1, 1]; near 1, the discriminator knows them by heart.
 
 The heuristic r_t of Karras et al. (2020); logged where an experiment has augmentations.
@@ -73,22 +74,22 @@ AUGMENTATIONS = "augmentation/"
 IMAGES = "progress/images"
 """Images of all completed steps, at least 0."""
 
-IMAGES_PER_SECOND = "speed/images_per_second"
+IMAGES_PER_SECOND = "speed/images-per-second"
 """Images of the steps since the log point before, per second spent on them; at least 0."""
 
-DATA_WAIT = "speed/data_wait"
+DATA_WAIT = "speed/data-wait"
 """Share of that time that was spent waiting for data, in [0, 1]."""
 
-PROCESS_MEMORY_PEAK = "memory/process_peak_mib"
+PROCESS_MEMORY_PEAK = "memory/process-peak-mib"
 """The most memory that the process has held at once, in MiB."""
 
-DEVICE_MEMORY_PEAK = "memory/device_peak_mib"
+DEVICE_MEMORY_PEAK = "memory/device-peak-mib"
 """The most memory that tensors have taken on the accelerator at once, in MiB; absent on a CPU."""
 
-STANDARD_ERROR = "_standard_error"
+STANDARD_ERROR = "-standard-error"
 """What the tag of a metric's standard error ends with, after the metric's own."""
 
-FLOOR = "_floor"
+FLOOR = "-floor"
 """What the tag of a metric's floor ends with: the same metric, held-out real samples against real.
 
 Its standard error has both endings, the floor's first.
@@ -130,17 +131,17 @@ def total_loss(player: str) -> str:
 
 def gradient_norm(player: str) -> str:
     """Return the tag of the Euclidean norm of a player's gradient before it is clipped; at least 0."""
-    return f"gradient_norm/{player}"
+    return f"{GRADIENT_NORMS}{player}"
 
 
 def learning_rate(player: str) -> str:
     """Return the tag of a player's learning rate as its schedule has it; at least 0."""
-    return f"learning_rate/{player}"
+    return f"{LEARNING_RATES}{player}"
 
 
 def updates(player: str) -> str:
     """Return the tag of how often a player's weights have been updated; at least 0."""
-    return f"progress/{player}_updates"
+    return f"progress/{player}-updates"
 
 
 def logits(kind: str) -> str:
@@ -150,7 +151,7 @@ def logits(kind: str) -> str:
 
 def probability(kind: str) -> str:
     """Return the tag of the mean probability of being real, of `real` or `fake` samples; in [0, 1]."""
-    return f"balance/p_{kind}"
+    return f"balance/p-{kind}"
 
 
 def augmentation(label: str, name: str) -> str:
@@ -211,3 +212,11 @@ def player_of(tag: str) -> str:
     if tag.startswith((LOSSES, GRADIENT_NORMS)):
         return tag.split("/")[1]
     return "discriminator" if tag.startswith(("logits/", "balance/", AUGMENTATIONS)) else ""
+
+
+def up_to_date(tag: str) -> str:
+    """Return a tag as it is spelled now: earlier versions joined the words of some by underscores."""
+    return tag.replace("_", "-") if tag.startswith(_ONCE_WITH_UNDERSCORES) else tag
+
+
+_ONCE_WITH_UNDERSCORES = ("balance/", "gradient_norm/", "learning_rate/", "memory/", "progress/", "speed/")

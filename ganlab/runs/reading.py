@@ -22,6 +22,7 @@ from ganlab.runs.layout import RunLayout
 from ganlab.runs.lock import is_locked
 from ganlab.runs.reporting import print_warning
 from ganlab.runs.state import RunState, read_state
+from ganlab.tags import up_to_date as tag_up_to_date
 
 __all__ = ["Run", "find_run", "list_runs", "read_run"]
 
@@ -87,8 +88,8 @@ class Run:
         return _read_tables(RunLayout(self.path).environment, json.loads)
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Return the scalars of every log point, each with `step` and `time`."""
-        return read_lines(RunLayout(self.path).metrics)
+        """Return the scalars of every log point by tag, each with `step` and `time`."""
+        return [_with_tags_of_now(line) for line in read_lines(RunLayout(self.path).metrics)]
 
     def evaluations(self) -> list[dict[str, Any]]:
         """Return every measurement while training, each with `step` and `time`."""
@@ -143,7 +144,8 @@ class Run:
 
     def last_metrics(self) -> dict[str, Any] | None:
         """Return the scalars of the last log point, with `step` and `time`; `None` before the first."""
-        return last_line(RunLayout(self.path).metrics)
+        line = last_line(RunLayout(self.path).metrics)
+        return None if line is None else _with_tags_of_now(line)
 
 
 def read_run(path: Path) -> Run:
@@ -243,6 +245,10 @@ def _read_tables(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise GanlabError(f"{path} is damaged: it is not a table of names and values")
     return content
+
+
+def _with_tags_of_now(line: dict[str, Any]) -> dict[str, Any]:
+    return {tag_up_to_date(key): value for key, value in line.items()}
 
 
 def _seconds(moment: str) -> float:

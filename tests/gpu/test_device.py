@@ -104,7 +104,7 @@ def test_no_optimizer_moves_after_what_is_not_finite(device: str, component: Opt
     def turn(gradient: float, step: int) -> None:
         weight.grad = torch.full((3,), gradient, device=device)
         norm = weight.grad.norm()
-        meter.add({"gradient_norm/generator": norm})
+        meter.add({"gradient-norm/generator": norm})
         guard.check(optimizer, [norm], step)
         optimizer.step()
 

@@ -29,8 +29,8 @@ def test_a_run_trains_and_measures(run: Path, device: str, record_property: Reco
     assert environment["device"] == device
     if device == "cuda":
         assert environment["device_name"] == torch.cuda.get_device_name()
-        assert logged[-1]["memory/device_peak_mib"] > 0
-        record_property("device peak, MiB", round(logged[-1]["memory/device_peak_mib"]))
+        assert logged[-1]["memory/device-peak-mib"] > 0
+        record_property("device peak, MiB", round(logged[-1]["memory/device-peak-mib"]))
     record_property("mmd at step 12", next(line["value"] for line in measured if line["step"] == 12))
 
 

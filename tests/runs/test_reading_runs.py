@@ -190,6 +190,17 @@ def test_runs_as_a_table_and_as_json(root: Path) -> None:
     assert "there are no runs" in runner.invoke(runs_command.command, ["--runs", str(root / "x")]).output
 
 
+def test_the_scalars_of_earlier_versions_go_by_the_tags_of_now(root: Path) -> None:
+    path = root / "faces" / "20260101-030405-0a1b"
+    before = {"step": 5, "time": 1.5, "progress/generator_updates": 5, "loss/generator/vae/kl_part": 0.5}
+    now = {"step": 5, "time": 1.5, "progress/generator-updates": 5, "loss/generator/vae/kl_part": 0.5}
+    (path / "metrics.jsonl").write_text(f"{to_json(before)}\n{to_json(now)}\n")
+    run = find_run(str(path))
+    assert run.metrics() == [now, now]
+    (path / "metrics.jsonl").write_text(f"{to_json(before)}\n")
+    assert run.last_metrics() == now
+
+
 def invoke_sample(*arguments: str | Path) -> str:
     result = CliRunner().invoke(sample_command.command, [str(argument) for argument in arguments])
     if result.exception is not None and not isinstance(result.exception, SystemExit):

@@ -49,7 +49,7 @@ def strings(tree: ast.AST) -> list[tuple[ast.AST, str]]:
 
 def tag_families(project: Path) -> set[str]:
     texts = [text for _, text in strings(ast.parse((project / "ganlab" / "tags.py").read_text()))]
-    return {match[0] for text in texts if (match := re.match(r"[a-z_]+/", text))}
+    return {match[0] for text in texts if (match := re.match(r"[a-z-]+/", text))}
 
 
 def spelled_tags(project: Path) -> list[str]:

@@ -32,8 +32,8 @@ VALUES = {
     "loss/discriminator/hinge": 1.2,
     "loss/generator/total": 0.5,
     "balance/accuracy": 0.714,
-    "speed/images_per_second": 1234.5,
-    "speed/data_wait": 0.01,
+    "speed/images-per-second": 1234.5,
+    "speed/data-wait": 0.01,
 }
 
 

@@ -153,7 +153,7 @@ def difference(alone: Path, shared: Path) -> dict[str, float]:
     """Return RMS differences over the run, relative to the RMS of the values; and the pictures' largest."""
     found = {}
     for tag in records(alone)[0]:
-        if tag.startswith(("loss/", "gradient_norm/")):
+        if tag.startswith(("loss/", "gradient-norm/")):
             one, two = (
                 np.array([record[tag] for record in records(run) if tag in record]) for run in (alone, shared)
             )
@@ -176,7 +176,7 @@ def sample_difference(alone: Path, shared: Path) -> int:
 
 
 def speed(run: Path) -> float:
-    return float(np.median([record["speed/images_per_second"] for record in records(run)[5:]]))
+    return float(np.median([record["speed/images-per-second"] for record in records(run)[5:]]))
 
 
 def main() -> None:

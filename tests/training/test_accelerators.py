@@ -208,7 +208,7 @@ def test_steps_that_a_checkpoint_waits_for_are_no_gift(
     assert run is not None
     (line,) = (run.path / "metrics.jsonl").read_text().splitlines()
     # An accelerator plays what is queued while the host waits in each of the checkpoints.
-    assert json.loads(line)["speed/images_per_second"] <= steps * batch / (steps * pause)
+    assert json.loads(line)["speed/images-per-second"] <= steps * batch / (steps * pause)
 
 
 def test_a_penalty_is_told_that_synchronised_batch_normalisation_cannot_be_differentiated_twice(

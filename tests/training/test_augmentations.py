@@ -156,7 +156,7 @@ def test_how_a_batch_passes_the_networks_makes_no_difference(tmp_path: Path, cha
     for tag in (
         "loss/discriminator/total",
         "loss/discriminator/gradient-penalty",
-        "gradient_norm/discriminator",
+        "gradient-norm/discriminator",
     ):
         assert other[tag] == pytest.approx(whole[tag], rel=1e-5)
 
@@ -173,8 +173,8 @@ def test_losses_can_ask_for_it_alone(tmp_path: Path) -> None:
 def test_how_sure_the_discriminator_is_and_what_follows_are_logged(tmp_path: Path) -> None:
     path = trained(tmp_path, '\n[[augmentations]]\nname = "ada"\ntarget = -1.0\nimages = 100\ninterval = 1\n')
     for number, line in enumerate(metrics(path), start=1):
-        assert -1 <= line["balance/real_sign"] <= 1
-        if line["balance/real_sign"] > -1:
+        assert -1 <= line["balance/real-sign"] <= 1
+        if line["balance/real-sign"] > -1:
             assert line["augmentation/ada/p"] <= 0.08 * number + 1e-6
     assert metrics(path)[-1]["augmentation/ada/p"] > 0
 

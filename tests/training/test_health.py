@@ -19,7 +19,7 @@ def log(health: Health, pairs: list[tuple[float, float]]) -> list[str]:
     """Return the warnings about a discriminator with these accuracies and generator's gradients."""
     found: list[HealthWarning] = []
     for step, (accuracy, gradient) in enumerate(pairs, 1):
-        found += health.log(step, {"balance/accuracy": accuracy, "gradient_norm/generator": gradient})
+        found += health.log(step, {"balance/accuracy": accuracy, "gradient-norm/generator": gradient})
     return [warning.name for warning in found]
 
 
@@ -77,7 +77,7 @@ def test_saturation_is_told_of_again_when_it_comes_again() -> None:
 
 def test_without_log_odds_no_discriminator_is_judged() -> None:
     health = healthy()
-    assert not any(health.log(step, {"gradient_norm/generator": 0.0}) for step in range(30))
+    assert not any(health.log(step, {"gradient-norm/generator": 0.0}) for step in range(30))
 
 
 def test_a_generator_that_loses_its_diversity_is_told_of_once() -> None:
@@ -139,7 +139,7 @@ def test_warnings_are_the_same_wherever_a_run_is_taken_up_again(
             told = health.drawn(step * 20, diversities[step]) if step < len(diversities) else []
             if step < len(pairs):
                 accuracy, gradient = pairs[step]
-                told += health.log(step, {"balance/accuracy": accuracy, "gradient_norm/generator": gradient})
+                told += health.log(step, {"balance/accuracy": accuracy, "gradient-norm/generator": gradient})
             told += health.evaluated(step, improved[step]) if step < len(improved) else []
             found.append(told)
         assert found[0] == found[-1]

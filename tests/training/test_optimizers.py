@@ -105,7 +105,7 @@ def test_killed_and_resumed_to_the_byte(tmp_path: Path) -> None:
         "period": 3,
         "fault": "",
     }
-    rates = [json.loads(line)["learning_rate/generator"] for line in (run / "metrics.jsonl").open()]
+    rates = [json.loads(line)["learning-rate/generator"] for line in (run / "metrics.jsonl").open()]
     assert rates[0] == pytest.approx(1e-3) and rates == sorted(rates, reverse=True) and rates[-1] < 1e-4
 
 

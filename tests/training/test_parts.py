@@ -147,7 +147,7 @@ def test_guard_holds_fused_optimizers_still_without_asking_the_device() -> None:
     def turn(gradient: float, step: int) -> None:
         weight.grad = torch.full((3,), gradient)
         norm = weight.grad.norm()
-        meter.add({"gradient_norm/generator": norm})
+        meter.add({"gradient-norm/generator": norm})
         guard.check(optimizer, [norm], step)
         optimizer.step()
 
@@ -158,7 +158,7 @@ def test_guard_holds_fused_optimizers_still_without_asking_the_device() -> None:
     turn(1.0, 2)
     assert torch.equal(weight, after_good_step), "weights moved after a gradient that was not finite"
     with pytest.raises(
-        DivergedError, match="step 2, in the generator's turn: not finite: gradient_norm/generator"
+        DivergedError, match="step 2, in the generator's turn: not finite: gradient-norm/generator"
     ):
         guard.verify()
 

@@ -134,7 +134,7 @@ def test_a_changed_learning_rate_is_taken(tmp_path: Path) -> None:
     run = start(tmp_path, "turn:11")
     resume(run, "--allow-change", "--set", "optimizer.discriminator.learning_rate=0.125")
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
-    assert last["learning_rate/discriminator"] == 0.125
+    assert last["learning-rate/discriminator"] == 0.125
 
 
 def test_resume_auto_starts_goes_on_and_is_done(tmp_path: Path) -> None:

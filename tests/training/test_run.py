@@ -137,8 +137,8 @@ def test_variants_of_the_game_train(tmp_path: Path, changes: list[str]) -> None:
     directory = run(tmp_path, FACES, *arguments)
     logged = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
     turns = 2 if changes[0].endswith("steps=2") else 1
-    assert logged[-1]["progress/discriminator_updates"] == 6 * turns
-    assert logged[-1]["progress/generator_updates"] == 6
+    assert logged[-1]["progress/discriminator-updates"] == 6 * turns
+    assert logged[-1]["progress/generator-updates"] == 6
 
 
 def test_wasserstein_with_penalties_and_several_turns(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_wasserstein_with_penalties_and_several_turns(tmp_path: Path) -> None:
     assert "loss/discriminator/gradient-penalty" in logged[0]
     assert "balance/accuracy" not in logged[0], "the logits of a critic are no log-odds"
     assert {"logits/real", "logits/fake"} <= set(logged[0])
-    assert [each["progress/images"] / each["progress/generator_updates"] for each in logged] == [5 * 16] * 3
+    assert [each["progress/images"] / each["progress/generator-updates"] for each in logged] == [5 * 16] * 3
 
 
 def test_an_image_is_counted_alike_whatever_the_loss_looks_at(faces_run: Path, tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_microbatches_add_up_to_the_batch(tmp_path: Path) -> None:
     logged = [(directory / "metrics.jsonl").read_text().splitlines() for directory in (whole, parts)]
     for first, second in zip(*(map(json.loads, lines) for lines in logged), strict=True):
         for tag, value in first.items():
-            if tag.startswith(("loss/", "gradient_norm/", "balance/")):
+            if tag.startswith(("loss/", "gradient-norm/", "balance/")):
                 assert second[tag] == pytest.approx(value, rel=1e-3, abs=1e-5), tag
 
 

@@ -43,7 +43,7 @@ def tracker(directory: Path, step: int = 0) -> TensorBoardTracker:
 
 def record(witness: TensorBoardTracker, steps: range) -> None:
     for step in steps:
-        measured = {"evaluation/mmd/mmd2-pixels": 1.0, "evaluation/mmd/mmd2-pixels_floor": 0.5}
+        measured = {"evaluation/mmd/mmd2-pixels": 1.0, "evaluation/mmd/mmd2-pixels-floor": 0.5}
         witness.scalars({"loss": float(step), "balance/accuracy": 0.5} | measured, step)
         witness.image("samples/fixed", np.full((4, 4, 3), step, dtype=np.uint8), step)
 

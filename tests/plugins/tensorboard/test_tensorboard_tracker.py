@@ -75,14 +75,14 @@ def hparams(directory: Path, tag: str) -> Any:
 
 def test_scalars_are_readable_as_soon_as_they_are_recorded(tmp_path: Path) -> None:
     tracker = build(tmp_path)
-    tracker.scalars({"loss/generator/total": 0.5, "speed/data_wait": math.nan}, 50)
+    tracker.scalars({"loss/generator/total": 0.5, "speed/data-wait": math.nan}, 50)
     tracker.scalars({"loss/generator/total": -math.inf}, 100)
     seen = read(tmp_path)
     assert [(event.step, event.value) for event in seen.Scalars("loss/generator/total")] == [
         (50, 0.5),
         (100, -math.inf),
     ]
-    assert math.isnan(seen.Scalars("speed/data_wait")[0].value)
+    assert math.isnan(seen.Scalars("speed/data-wait")[0].value)
 
 
 def test_a_torn_tail_costs_only_itself(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def layouts(directory: Path) -> list[dict[str, list[str]]]:
 
 def test_the_layout_grows_with_what_there_is_to_see(tmp_path: Path) -> None:
     tracker = build(tmp_path)
-    values = {"loss/generator/total": 1.0, "balance/accuracy": 0.6, "speed/images_per_second": 9.0}
+    values = {"loss/generator/total": 1.0, "balance/accuracy": 0.6, "speed/images-per-second": 9.0}
     tracker.scalars(values, 50)
     tracker.scalars(values, 100)
     tracker.scalars(
@@ -186,8 +186,8 @@ def test_the_layout_grows_with_what_there_is_to_see(tmp_path: Path) -> None:
             "evaluation/mmd-pixels/mmd2-wavelet": 3.0,
             "evaluation/mmd/p-value-wavelet": 0.5,
             "evaluation/mmd/mmd2-wavelet": 0.1,
-            "evaluation/mmd/mmd2-wavelet_floor": 0.01,
-            "evaluation/mmd/mmd2-wavelet_standard_error": 0.01,
+            "evaluation/mmd/mmd2-wavelet-floor": 0.01,
+            "evaluation/mmd/mmd2-wavelet-standard-error": 0.01,
         },
         100,
     )
@@ -225,8 +225,8 @@ def values(directory: Path, tag: str) -> list[float]:
 
 def test_a_floor_is_a_line_of_its_metrics_chart_and_nothing_stands_beside(tmp_path: Path) -> None:
     tag = "evaluation/mmd/mmd2-wavelet"
-    numbers = {tag: 0.5, f"{tag}_standard_error": 0.125, f"{tag}_floor": 0.25}
-    numbers[f"{tag}_floor_standard_error"] = 0.0625
+    numbers = {tag: 0.5, f"{tag}-standard-error": 0.125, f"{tag}-floor": 0.25}
+    numbers[f"{tag}-floor-standard-error"] = 0.0625
     build(tmp_path).scalars(numbers, 100)
     margin = [f"margin/{tag}/{part}" for part in ("high", "low", "middle")]
     assert sorted(read(tmp_path).Tags()["scalars"]) == [tag, *margin]
@@ -237,7 +237,7 @@ def test_a_floor_is_a_line_of_its_metrics_chart_and_nothing_stands_beside(tmp_pa
 
 @given(st.floats(-1, 1, width=32), st.floats(2**-10, 1, width=32))
 def test_a_logarithmic_axis_can_show_every_margin(value: float, error: float) -> None:
-    shown, _ = divide({"evaluation/a/b-c": value, "evaluation/a/b-c_standard_error": error})
+    shown, _ = divide({"evaluation/a/b-c": value, "evaluation/a/b-c-standard-error": error})
     low, middle, high = (shown[f"margin/evaluation/a/b-c/{part}"] for part in ("low", "middle", "high"))
     assert low <= middle <= high
     if value < -2 * error:  # far below 0: no estimate of what cannot be
@@ -254,8 +254,8 @@ def test_learning_rates_are_shown_where_they_move(tmp_path: Path) -> None:
     for name, settings, expected in (("a", moving, True), ("b", warm, True), ("c", still, False)):
         run = RunInfo("r", "R", tmp_path / name, {"optimizer": {"generator": settings}})
         tracker = next(iter(ganlab_trackers())).build(TensorBoardOptions(), run)
-        tracker.scalars({"learning_rate/generator": 0.5, "loss/generator/total": 1.0}, 1)
-        assert ("learning_rate/generator" in read(tmp_path / name).Tags()["scalars"]) is expected
+        tracker.scalars({"learning-rate/generator": 0.5, "loss/generator/total": 1.0}, 1)
+        assert ("learning-rate/generator" in read(tmp_path / name).Tags()["scalars"]) is expected
 
 
 def test_two_sessions_share_a_directory(tmp_path: Path) -> None:
