@@ -15,6 +15,7 @@ _SHOWN_AT_FIRST = 5
 
 _SEED = "seed"
 _NAME = ".name"
+_EVALUATORS = "evaluators."
 _LOOKED_THROUGH = 16
 """Settings are among the first things that a run's event file holds."""
 
@@ -77,7 +78,10 @@ def _write(directory: Path, settings: Sequence[Mapping[str, Any]], metrics: Sequ
 
 
 def _first(settings: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> set[str]:
-    """Return the settings that stand first: the seed and what differs, components before their options."""
+    """Return the settings that stand first: the seed and what differs.
+
+    Components stand before their options, and what is trained before what is measured.
+    """
     differing = [path for path in paths if any(one.get(path) != settings[0].get(path) for one in settings)]
     # Of what only some runs have, its name says it all.
     tables = [path.removesuffix(_NAME) for path in differing if path.endswith(_NAME)]
@@ -88,7 +92,8 @@ def _first(settings: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> set[s
         if path != _SEED
         and (path.endswith(_NAME) or not any(path.startswith(f"{table}.") for table in missing))
     ]
-    return {_SEED, *sorted(others, key=lambda path: not path.endswith(_NAME))[: _SHOWN_AT_FIRST - 1]}
+    in_order = sorted(others, key=lambda path: (path.startswith(_EVALUATORS), not path.endswith(_NAME)))
+    return {_SEED, *in_order[: _SHOWN_AT_FIRST - 1]}
 
 
 def _column(path: str, settings: Sequence[Mapping[str, Any]], *, first: bool) -> Any:

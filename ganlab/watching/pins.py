@@ -28,15 +28,18 @@ def address(server: str, pinned: Sequence[str]) -> str:
 
 
 def pinned_tags(runs: Sequence[Run]) -> list[str]:
-    """Return the tags of what matters: the metrics, the discriminator's balance, and both losses."""
+    """Return the tags of what matters: the metrics, the discriminator's balance, and both losses.
+
+    Where logits are no log-odds, there is no accuracy, and their means tell of the balance.
+    """
     last = [run.last_metrics() or {} for run in runs]
     balanced = any(tags.ACCURACY in values for values in last)
     unbalanced = any(tags.ACCURACY not in values and tags.logits("real") in values for values in last)
     return [
         *headline_metrics(runs)[:_MOST_METRICS],
         *([tags.ACCURACY] if balanced or not unbalanced else []),
-        *([tags.logits("real"), tags.logits("fake")] if unbalanced else []),
         *(tags.total_loss(player) for player in ("generator", "discriminator")),
+        *([tags.logits("real"), tags.logits("fake")] if unbalanced else []),
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,7 +41,9 @@ _LINES = (
     ("Speed", "Share of the time spent waiting for data", f"{tags.DATA_WAIT}$"),
     ("Speed", "Memory at its peak, in MiB", tags.MEMORY),
 )
-_CATEGORIES = ("Evaluation", "Balance", "Losses", "Training", "Speed")
+_WITH_ERRORS, _WITHOUT_ERRORS = "Metrics, ± 2 standard errors", "Metrics without standard errors"
+# Within a category TensorBoard draws what has margins behind what has none.
+_CATEGORIES = (_WITH_ERRORS, _WITHOUT_ERRORS, "Balance", "Losses", "Training", "Speed")
 
 
 def layout_for(shown: Iterable[str], metrics: Mapping[str, Sequence[Metric]]) -> Layout:
@@ -60,7 +62,11 @@ def layout_for(shown: Iterable[str], metrics: Mapping[str, Sequence[Metric]]) ->
         if any(re.match(pattern, tag) for tag in present):
             charts[category].append(_lines(title, pattern))
     for measured in sorted(_measured(present, metrics), key=lambda each: each.place):
-        charts["Evaluation"].append(_metric_chart(measured, present))
+        middle = tags.margin(measured.tag, "middle")
+        if middle in present:
+            charts[_WITH_ERRORS].append(_band(measured.title, measured.tag, middle))
+        else:
+            charts[_WITHOUT_ERRORS].append(_lines(measured.title, f"{re.escape(measured.tag)}$"))
     return Layout(
         category=[Category(title=title, chart=content) for title, content in charts.items() if content]
     )
@@ -111,10 +117,3 @@ def _measured(present: Iterable[str], metrics: Mapping[str, Sequence[Metric]]) -
             yield _Measured(tag, title, (labels.index(label), list(metrics[label]).index(metric)))
         elif label:
             yield _Measured(tag, f"{label}: {rest}", (len(labels), 0))
-
-
-def _metric_chart(measured: _Measured, present: Collection[str]) -> Chart:
-    middle = tags.margin(measured.tag, "middle")
-    if middle in present:
-        return _band(f"{measured.title}, ± 2 standard errors", measured.tag, middle)
-    return _lines(measured.title, f"{re.escape(measured.tag)}$")
