@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -103,19 +103,17 @@ class Run:
         """Return what its pictures are called, each name once, in the order of the alphabet."""
         return RunLayout(self.path).picture_names()
 
-    def tracked(self) -> list[tuple[str, Path]]:
-        """Return the directories that its trackers have, each with what it is of.
+    def tracked(self, labels: Collection[str]) -> list[tuple[str, Path]]:
+        """Return the directories that trackers have, each with what it is of.
 
         That is empty for the training, and `evaluate/<UTC time>-<4 hex>` for what was measured later.
 
-        Raises:
-            GanlabError: the experiment cannot be read.
+        Args:
+            labels: of the trackers.
         """
         layout = RunLayout(self.path)
-        labels = [str(tracker["label"]) for tracker in self.experiment().get("trackers", ())]
-        later = layout.evaluations_later
         return [("", layout.tracker(label)) for label in labels] + [
-            (evaluation.name, evaluation.tracker(label)) for evaluation in later for label in labels
+            (later.name, later.tracker(label)) for later in layout.evaluations_later for label in labels
         ]
 
     def seconds_worked(self, until: float | None = None) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from ganlab import tags
@@ -43,13 +43,17 @@ def pinned_tags(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def headline_metrics(runs: Iterable[Run]) -> list[str]:
-    """Return the tag of each evaluator's first metric, those by which runs are judged before the others."""
+def headline_metrics(runs: Sequence[Run]) -> list[str]:
+    """Return the tag of each evaluator's first metric, those by which runs are judged before the others.
+
+    The newest run counts before it has measured anything, too: that one is what is watched.
+    """
     judged: dict[str, bool] = {}
+    newest = max(runs, key=lambda run: (run.state.created, run.state.id), default=None)
     for run in runs:
         try:
             best = str(run.experiment().get("checkpoint", {}).get("best", ""))
-            found = _measured(run) or _to_be_measured(run)
+            found = _measured(run) or (_to_be_measured(run) if run is newest else {})
         except GanlabError:
             continue
         for label, tag in found.items():

@@ -113,6 +113,7 @@ def test_runs_are_called_by_title_and_seed_and_their_floors_are_shown_once(
         *("rings/seed-0", "rings/seed-1", f"rings/seed-0-{again.state.id}"),
         *("other-rings/seed-0", "floor/rings"),
     }
+    assert len(list((links.root / "floor" / "rings").iterdir())) == 1
     measured = {(line["step"], line["metric"]): line for line in again.evaluations()}
     for metric, tag in (("mmd2", MMD), ("frechet", FRECHET)):
         for name, key in ((f"rings/seed-0-{again.state.id}", "value"), ("floor/rings", "floor")):
@@ -140,8 +141,9 @@ def test_names_stay_when_runs_come_and_go(runs: Path, tmp_path: Path) -> None:
     before = set(shown(links.root).Runs())
     shutil.rmtree(first.path)
     links.show(others)
-    # The second of the seed keeps its id behind its name.
-    assert set(shown(links.root).Runs()) == before - {"rings/seed-0", "floor/rings"}
+    # The second of the seed keeps its id behind its name, and another run shows the floor.
+    assert set(shown(links.root).Runs()) == before - {"rings/seed-0"}
+    assert [file.resolve().parents[2] for file in (links.root / "floor/rings").iterdir()] == [others[0].path]
 
 
 def test_what_is_measured_later_stands_beside_the_run(runs: Path, tmp_path: Path) -> None:
