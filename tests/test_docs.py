@@ -140,6 +140,11 @@ def test_the_keys_at_the_top_are_told() -> None:
     assert all(f"{key.name} = " in readme for key in loose_keys())
 
 
+def test_the_house_has_a_word_for_every_kind() -> None:
+    house = " ".join((DOCS / "architecture.md").read_text().split())
+    assert f"is a sort of component: {', '.join(KINDS)}." in house
+
+
 @pytest.mark.slow
 def test_the_site_builds_and_no_link_of_it_is_broken(tmp_path: Path) -> None:
     pytest.importorskip("mkdocs", reason="pip install ganlab[docs]")
