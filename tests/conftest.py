@@ -17,6 +17,9 @@ from pathlib import Path
 # Before anything imports torch: tests run side by side on all cores, and tiny networks
 # only lose by sharing each operation between threads. Subprocesses inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What is compiled once need not be compiled by each worker, and by each process that a test starts.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 import hypothesis
 import pytest

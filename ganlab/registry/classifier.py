@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -72,11 +73,21 @@ def _sound_hooks(plugin: LoadedPlugin) -> dict[str, Callable[[], Any]]:
     They are called one by one and not through pluggy's multicall, in which the first
     exception would end the turn of every other plugin, unnamed.
     """
+    manager = _manager()
+    try:
+        manager.register(plugin.module, plugin.found.id)
+        callers = manager.get_hookcallers(plugin.module) or []
+        return {caller.name: impl.function for caller in callers for impl in caller.get_hookimpls()}
+    finally:
+        manager.unregister(name=plugin.found.id)
+
+
+@cache
+def _manager() -> _Manager:
+    """Return a manager that knows the hooks, which take longer to read than a plugin's."""
     manager = _Manager(PROJECT)
     manager.add_hookspecs(hookspecs)
-    manager.register(plugin.module, plugin.found.id)
-    callers = manager.get_hookcallers(plugin.module) or []
-    return {caller.name: impl.function for caller in callers for impl in caller.get_hookimpls()}
+    return manager
 
 
 def _declaration_faults(module: ModuleType) -> Iterable[str]:
