@@ -19,10 +19,11 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # What is compiled once need not be compiled by each worker, and by each process that a test starts.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
 
 import hypothesis
 import pytest
+
+sys.dont_write_bytecode = False
 
 # A busy machine makes no test fail.
 hypothesis.settings.register_profile("ganlab", deadline=None)

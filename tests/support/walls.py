@@ -8,6 +8,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -151,8 +152,14 @@ def spelled_run_names(project: Path) -> list[str]:
 
 
 def imports(path: Path) -> set[str]:
+    return imported(path.read_text())
+
+
+@cache
+def imported(source: str) -> set[str]:
+    """Return the modules that a module imports, wherever in it."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -199,7 +206,28 @@ def branches_on_samples(project: Path) -> list[str]:
     A branch on the class of a spec, on the kind that a file gives, on a field that one kind has, on the
     rank or type of an array of samples, or a list of the kinds, which lacks the next one.
     """
-    classes, words, fields = kinds_of_sample(project)
+    kinds = Kinds(*map(frozenset, kinds_of_sample(project)))
+    places = {path: path.relative_to(project).as_posix() for path in python_files("ganlab", project=project)}
+    return [
+        f"{path}:{line}: {branch}"
+        for path, place in places.items()
+        if place != "ganlab/samples.py"
+        for line, branch in branches(path.read_text(), kinds, place not in ARRAYS_OF_FILES)
+    ]
+
+
+class Kinds(NamedTuple):
+    """What the kinds of sample are known by: their classes, their names in files, their fields."""
+
+    classes: frozenset[str]
+    words: frozenset[str]
+    fields: frozenset[str]
+
+
+@cache
+def branches(source: str, kinds: Kinds, arrays: bool) -> list[tuple[int, str]]:
+    """Return the branches of a module on kinds of sample, each with its line; on arrays if asked for."""
+    classes, words, fields = kinds
 
     def named(node: ast.AST) -> set[str]:
         return {getattr(part, "id", getattr(part, "attr", "")) for part in ast.walk(node)} & classes
@@ -226,15 +254,11 @@ def branches_on_samples(project: Path) -> list[str]:
         ranked = any(RANK.search(ast.unparse(side)) for side in sides(node))
         return (ranked and numbers != [0]) or any("uint8" in ast.unparse(side) for side in sides(node))
 
-    found: dict[str, str] = {}
-    for path in python_files("ganlab", project=project):
-        place = path.relative_to(project).as_posix()
-        if place == "ganlab/samples.py":
-            continue
-        for node in ast.walk(ast.parse(path.read_text())):
-            if on_class(node) or (place not in ARRAYS_OF_FILES and on_array(node)):
-                found.setdefault(f"{path}:{node.lineno}", ast.unparse(node))  # type: ignore[attr-defined]
-    return [f"{where}: {branch}" for where, branch in found.items()]
+    found: dict[int, str] = {}
+    for node in ast.walk(ast.parse(source)):
+        if on_class(node) or (arrays and on_array(node)):
+            found.setdefault(node.lineno, ast.unparse(node))  # type: ignore[attr-defined]
+    return [*found.items()]
 
 
 def sides(node: ast.Compare) -> list[ast.expr]:
