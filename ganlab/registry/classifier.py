@@ -63,6 +63,8 @@ class _Manager(pluggy.PluginManager):
 
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
         """Return the options of a hook implementation; `None` for a faulty one."""
+        if not hasattr(vars(plugin).get(name), f"{PROJECT}_impl"):  # as most; pluggy looks longer
+            return None
         options = super().parse_hookimpl_opts(plugin, name)
         return None if options is None or _hook_fault(name, getattr(plugin, name), options) else options
 

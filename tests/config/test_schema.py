@@ -6,6 +6,7 @@ import json
 import tomllib
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,12 @@ def faults(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> list[str
 
 @pytest.fixture
 def schema(world: Path) -> dict[str, Any]:
+    return schema_with((world / "world.py").read_text())
+
+
+@cache
+def schema_with(plugin: str) -> dict[str, Any]:
+    """Return the schema with a plugin that lies in the working directory, for all tests that have the same."""
     return experiment_schema(load_registry(plugins=["world.py"]))
 
 
