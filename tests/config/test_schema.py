@@ -41,7 +41,7 @@ def schema(world: Path) -> dict[str, Any]:
 
 @cache
 def schema_with(plugin: str) -> dict[str, Any]:
-    """Return the schema with a plugin that lies in the working directory, for all tests that have the same."""
+    """Return the schema with a plugin that lies in the working directory, once for all tests."""
     return experiment_schema(load_registry(plugins=["world.py"]))
 
 
