@@ -6,10 +6,12 @@ import contextlib
 import fcntl
 import os
 import pty
+import shutil
 import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,17 +19,31 @@ from pathlib import Path
 # Before anything imports torch: tests run side by side on all cores, and tiny networks
 # only lose by sharing each operation between threads. Subprocesses inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# What is compiled once need not be compiled by each worker, and by each process that a test starts.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import hypothesis
 import pytest
 
-sys.dont_write_bytecode = False
+# Runs wait until their files are safe on the disk, which nobody needs of a test's: a disk in memory,
+# where there is one with room, answers at once.
+_IN_MEMORY, _ROOM = "/dev/shm", 4 << 30
+with contextlib.suppress(OSError):
+    if shutil.disk_usage(_IN_MEMORY).free > _ROOM and os.access(_IN_MEMORY, os.W_OK):
+        os.environ.setdefault("TMPDIR", _IN_MEMORY)
+        tempfile.tempdir = None
 
 # A busy machine makes no test fail.
 hypothesis.settings.register_profile("ganlab", deadline=None)
 hypothesis.settings.load_profile("ganlab")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Keep the compiled tests, which each worker would compile anew where the environment forbids it."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+    try:
+        return (yield)
+    finally:
+        sys.dont_write_bytecode = before
 
 
 @pytest.fixture(scope="session")

@@ -167,9 +167,13 @@ def _execute(name: str, file: Path, digests: dict[str, str]) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     module.__ganlab_sources__ = digests  # type: ignore[attr-defined]
     sys.modules[name] = module
+    # A run that is read, or refused, stays as it is, and its plugins lie in it.
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
     except BaseException:
         sys.modules.pop(name, None)
         raise
+    finally:
+        sys.dont_write_bytecode = before
     return module

@@ -178,6 +178,8 @@ batch_size = 8
 precision = "{precision}"
 discriminator_steps = {discriminator_steps}
 log_every = 2
+[running_statistics]
+samples = 64
 [samples]
 every = 5
 count = 4
