@@ -54,8 +54,9 @@ class Process:
     """A command line that has been started; to be used like a `subprocess.Popen` whose output is text.
 
     Args:
-        arguments: what follows `python -m ganlab`.
+        arguments: what follows `python -m ganlab`, or the script.
         cwd: its working directory.
+        script: what is run instead of ganlab.
         environment: variables beside those of this process.
 
     Attributes:
@@ -64,13 +65,17 @@ class Process:
         returncode: its exit code, or minus the signal that ended it; None until it is known.
     """
 
-    def __init__(self, *arguments: str | Path, cwd: Path, **environment: str) -> None:
-        self.args = [sys.executable, "-m", "ganlab", *map(str, arguments)]
+    def __init__(
+        self, *arguments: str | Path, cwd: Path, script: Path | None = None, **environment: str
+    ) -> None:
+        run = ["-m", "ganlab"] if script is None else [str(script)]
+        self.args = [sys.executable, *run, *map(str, arguments)]
         self.returncode: int | None = None
         self._output, self._errors = (tempfile.TemporaryFile() for _ in range(2))  # noqa: SIM115
         self._news, told = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         request = {
-            "arguments": self.args[3:],
+            "arguments": [*map(str, arguments)],
+            "script": script and str(script),
             "cwd": str(cwd),
             "environment": {**os.environ, **environment},
             "ignored": [number for number in _ASKING if signal.getsignal(number) is signal.SIG_IGN],
@@ -206,10 +211,13 @@ def _become(request: dict[str, Any]) -> None:
     sys.argv = ["ganlab", *request["arguments"]]
 
 
-def _run(codes: list[int]) -> None:
-    """Do what `python -m ganlab` does, and note the exit code."""
+def _run(script: str | None, codes: list[int]) -> None:
+    """Do what `python -m ganlab` or `python script` does, and note the exit code."""
     try:
-        runpy.run_module("ganlab", run_name="__main__", alter_sys=True)
+        if script is None:
+            runpy.run_module("ganlab", run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(script, run_name="__main__")
     except SystemExit as end:
         assert isinstance(end.code, int)
         codes.append(end.code)
@@ -226,5 +234,6 @@ def _end(codes: list[int]) -> None:
 if __name__ == "__main__":
     codes: list[int] = []
     atexit.register(_end, codes)  # What is registered first is called last.
-    _become(_serve(socket.socket(fileno=int(sys.argv[1]))))
-    _run(codes)
+    request = _serve(socket.socket(fileno=int(sys.argv[1])))
+    _become(request)
+    _run(request["script"], codes)

@@ -22,7 +22,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import signal
 import socket
 import subprocess
@@ -107,14 +106,24 @@ def train(directory: Path, case: str, steps: int, processes: int) -> Path:
     return run
 
 
-def pair(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+def start(*arguments: str | Path, cwd: Path, script: Path | None = None, **environment: str) -> list[Process]:
+    """Start a command line in two processes, the leader first."""
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", **environment}
+    return [
+        Process(*arguments, cwd=cwd, script=script, **meeting, RANK=rank, LOCAL_RANK=rank)
+        for rank in ("0", "1")
+    ]
+
+
+def pair(
+    *arguments: str | Path, cwd: Path, script: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run a command line in two processes, as a launcher would: it ends both when one has failed.
 
     Returns:
         All that they wrote, and an exit code that is not 0 if there was one.
     """
-    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
-    processes = [Process(*arguments, cwd=cwd, **meeting, RANK=rank, LOCAL_RANK=rank) for rank in ("0", "1")]
+    processes = start(*arguments, cwd=cwd, script=script, **environment)
     while None in (codes := [process.poll() for process in processes]):
         if any(codes):
             for process in processes:
@@ -131,16 +140,9 @@ def compare(directory: Path, case: str, steps: int) -> dict[str, Any]:
     losses, training = CASES[case]
     experiment = directory / "x.toml"
     experiment.write_text(EXPERIMENT.format(losses=losses, training=training, steps=steps))
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
     script = Path(__file__).with_name("trajectories.py")
-    done = subprocess.run(
-        [*launcher, f"--master-port={free_port()}", script, experiment, "--steps", str(steps)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=900,
-        check=True,
-    )
+    done = pair(experiment, "--steps", str(steps), cwd=directory, script=script)
+    assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 

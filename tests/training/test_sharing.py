@@ -1,9 +1,8 @@
-"""Several processes that share a run, through torchrun."""
+"""Several processes that share a run, started by torchrun or as it would."""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,8 +14,18 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from disturbance import contents, write_experiment
-from fresh_process import ganlab
-from sharing import CASES, EXPERIMENT, compare, difference, pair, sample_difference, torchrun, train
+from fresh_process import Process, ganlab
+from sharing import (
+    CASES,
+    EXPERIMENT,
+    compare,
+    difference,
+    pair,
+    sample_difference,
+    start,
+    torchrun,
+    train,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("heard_signals")]
 
@@ -45,48 +54,42 @@ def test_nothing_but_rounding_parts_two_processes_from_one(tmp_path: Path, case:
     assert found["float64"] < 1e-12
 
 
-def start_pair(directory: Path, steps: int = 100_000) -> subprocess.Popen[str]:
+def write_endless(directory: Path) -> None:
     losses, training = CASES["non-saturating"]
-    text = EXPERIMENT.format(losses=losses, training=training, steps=steps)
+    text = EXPERIMENT.format(losses=losses, training=training, steps=100_000)
     (directory / "x.toml").write_text(text + "[checkpoint]\nevery = 5\n")
-    process = subprocess.Popen(
-        torchrun("run", "x.toml"), cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+
+
+def await_checkpoint(directory: Path, *processes: Process | subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 120
     while not list(directory.glob("runs/*/*/LAST")):
-        assert time.monotonic() < deadline and process.poll() is None
+        assert time.monotonic() < deadline and all(process.poll() is None for process in processes)
         time.sleep(0.02)
-    return process
 
 
-def ranks(process: subprocess.Popen[str]) -> list[int]:
-    """Return the process ids of a torchrun's workers, by rank."""
-    found = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                variables = (entry / "environ").read_bytes().split(b"\0")
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except (OSError, ValueError):
-                continue
-            rank = [each[5:] for each in variables if each.startswith(b"RANK=")]
-            if parent == process.pid and rank:
-                found[int(rank[0])] = int(entry.name)
-    return [found[rank] for rank in sorted(found)]
+def start_pair(directory: Path) -> list[Process]:
+    write_endless(directory)
+    processes = start("run", "x.toml", cwd=directory)
+    await_checkpoint(directory, *processes)
+    return processes
 
 
 def test_a_signal_to_one_process_stops_all_and_saves(tmp_path: Path) -> None:
-    process = start_pair(tmp_path)
-    os.kill(ranks(process)[1], signal.SIGTERM)
-    output, errors = process.communicate(timeout=120)
+    processes = start_pair(tmp_path)
+    processes[1].send_signal(signal.SIGTERM)
+    told = [process.communicate(timeout=120) for process in processes]
     (run,) = (tmp_path / "runs").glob("*/*/")
     state = json.loads((run / "run.json").read_text())
-    assert state["status"] == "interrupted", output + errors
+    assert state["status"] == "interrupted", told
     assert state["step"] == int((run / "LAST").read_text().strip().removeprefix("step-"))
 
 
 def test_a_signal_to_torchrun_saves(tmp_path: Path) -> None:
-    process = start_pair(tmp_path)
+    write_endless(tmp_path)
+    process = subprocess.Popen(
+        torchrun("run", "x.toml"), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    await_checkpoint(tmp_path, process)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=120)
     (run,) = (tmp_path / "runs").glob("*/*/")
@@ -96,12 +99,11 @@ def test_a_signal_to_torchrun_saves(tmp_path: Path) -> None:
 
 
 def test_a_dead_process_ends_the_others_and_the_run_can_go_on(tmp_path: Path) -> None:
-    process = start_pair(tmp_path)
-    workers = ranks(process)
-    os.kill(workers[1], signal.SIGKILL)
-    _, errors = process.communicate(timeout=120)
+    left, dead = start_pair(tmp_path)
+    dead.kill()
+    _, errors = left.communicate(timeout=120)
+    assert left.returncode != 0
     assert "rank 0 has lost touch with the other processes of this run (rank 1 ended)" in errors
-    assert not Path(f"/proc/{workers[0]}").exists()
     (run,) = (tmp_path / "runs").glob("*/*/")
     assert json.loads((run / "run.json").read_text())["status"] == "failed"
     step = json.loads((run / "run.json").read_text())["step"]
@@ -188,8 +190,7 @@ def test_two_processes_resume_to_the_byte(tmp_path: Path) -> None:
         directory.mkdir()
         write_experiment(directory, "gan", "fp32")
     assert pair("run", "x.toml", cwd=straight).returncode == 0
-    deadly = {**os.environ, "DEATH": "log:5"}
-    subprocess.run(torchrun("run", "x.toml"), cwd=disturbed, env=deadly, capture_output=True, timeout=200)
+    assert pair("run", "x.toml", cwd=disturbed, DEATH="log:5").returncode != 0
     (run,) = disturbed.glob("runs/*/*/")
     assert json.loads((run / "run.json").read_text())["status"] == "running"
     assert pair("resume", run, cwd=disturbed).returncode == 0
