@@ -38,6 +38,8 @@ name = "non-saturating"
 steps = 6
 batch_size = 8
 precision = "fp32"
+[running_statistics]
+samples = 64
 [samples]
 every = 100
 count = 4

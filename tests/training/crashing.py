@@ -93,6 +93,8 @@ name = "non-saturating"
 steps = {steps}
 batch_size = 16
 log_every = 3
+[running_statistics]
+samples = 64
 [samples]
 every = 10
 count = 16

@@ -71,6 +71,8 @@ name = "non-saturating"
 steps = {steps}
 batch_size = 8
 log_every = 1
+[running_statistics]
+samples = 64
 [samples]
 every = 100000
 count = 1

@@ -37,6 +37,8 @@ name = "non-saturating"
 steps = 6
 batch_size = 16
 log_every = 2
+[running_statistics]
+samples = 64
 [samples]
 every = 3
 count = 4

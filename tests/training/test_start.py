@@ -35,6 +35,8 @@ name = "{loss}"
 steps = {steps}
 batch_size = 8
 precision = "fp32"
+[running_statistics]
+samples = 64
 [samples]
 every = 4
 count = 4
