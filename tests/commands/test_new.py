@@ -47,6 +47,7 @@ def test_a_file_of_every_kind_is_sound_and_its_experiment_uses_it(kind: str) -> 
     assert "caffold" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_package_of_every_kind_is_sound_and_light(
     kind: str, here: Path, capsys: pytest.CaptureFixture[str]
@@ -75,6 +76,7 @@ def install(here: Path, project: Path) -> Path:
     return here / "site"
 
 
+@pytest.mark.slow
 def test_an_installed_package_passes_its_own_tests_and_trains(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +94,7 @@ def test_an_installed_package_passes_its_own_tests_and_trains(
     assert len([*(here / "runs").glob("*/*/run.json")]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["loss", "encoder"])
 def test_an_experiment_trains_untouched(kind: str) -> None:
     assert new(kind, f"trained-{kind}") == 0

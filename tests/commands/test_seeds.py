@@ -86,6 +86,7 @@ def test_what_names_no_seeds(text: str) -> None:
         parse_seeds(text)
 
 
+@pytest.mark.slow
 def test_a_run_for_each_seed_continued_as_a_whole(file: Path, ganlab: Ganlab) -> None:
     ganlab("run", "--seeds", "0,1", "--quiet")
     before = found(file)
@@ -106,6 +107,7 @@ def test_a_run_for_each_seed_continued_as_a_whole(file: Path, ganlab: Ganlab) ->
     assert (second.step, len(second.sessions)) == (2, 1)
 
 
+@pytest.mark.slow
 def test_seeds_side_by_side_end_in_the_same_bytes(file: Path, ganlab: Ganlab) -> None:
     ganlab("run", "--seeds", "3", "--quiet")
     told = ganlab("run", "--seeds", "3,4", "--jobs", "2")

@@ -40,6 +40,7 @@ def test_a_logit_sees_a_patch(layers: int, patch: int) -> None:
     assert rows.max() - rows.min() + 1 == patch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

@@ -58,6 +58,7 @@ def test_the_authors_parameters_at_1024() -> None:
     assert parameters(generator.mapping) == 2 * 262_656
 
 
+@pytest.mark.slow
 def test_every_option_keeps_the_promises() -> None:
     (generator,), (discriminator,) = ganlab_generators(), ganlab_discriminators()
     for image in (ImageSpec(3, 32, 32), ImageSpec(1, 36, 44, classes=4)):

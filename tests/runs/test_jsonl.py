@@ -27,6 +27,7 @@ def refuse_constant(name: str) -> float:
     raise AssertionError(f"{name} is not JSON")
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     st.dictionaries(st.text(max_size=5), st.floats() | st.integers() | st.none() | st.booleans(), max_size=4)
