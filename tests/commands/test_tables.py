@@ -6,9 +6,16 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
 from itertools import chain
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from ganlab.commands.tables import print_table
 from ganlab.errors import printable
@@ -39,6 +46,27 @@ def test_in_a_pipe_a_row_is_a_line(
         "loss                       two\\nlines \\x1b[31m",
         "tracker  none",
     ]
+
+
+@given(
+    st.lists(st.tuples(*[st.text(max_size=9).map(str.strip)] * 3), max_size=5),
+    st.frozensets(st.integers(0, 2)),
+)
+def test_the_lines_are_those_of_a_page_without_an_edge(
+    rows: list[tuple[str, str, str]], numbers: frozenset[int]
+) -> None:
+    page = Console(file=StringIO(), width=1000, color_system=None)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for index, title in enumerate(("ONE", "TWO", "THREE")):
+        table.add_column(title, justify="right" if index in numbers else "left")
+    for row in rows:
+        table.add_row(*(Text(printable(cell, len(cell))) for cell in row))
+    with page.capture() as expected:
+        page.print(table)
+    with redirect_stdout(StringIO()) as printed:
+        print_table(("ONE", "TWO", "THREE"), rows, numbers)
+    lines = printed.getvalue().removesuffix("\n").split("\n")
+    assert lines == [line.rstrip() for line in expected.get().removesuffix("\n").split("\n")]
 
 
 def test_a_table_without_rows_is_its_header(capsys: pytest.CaptureFixture[str]) -> None:
