@@ -1,6 +1,6 @@
 # make quickstart   environment, install, and a first GAN in a few minutes
 # make test         everything that is tested
-# make test-fast    the inner loop, a few minutes: all but whole runs in processes of their own
+# make test-fast    the inner loop, about a minute: all but whole runs in processes of their own
 # make lint         style, types and import walls
 # make docs        the documentation as a site, site/index.html
 # make zoo          every loss on the same data, as tables: hours, or with SMALL=1 minutes (docs/zoo.md)

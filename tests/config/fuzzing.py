@@ -360,7 +360,8 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
         return
     directory, written = _watching[0]
     absolute = str(Path(os.fsdecode(path)).absolute())
-    if not absolute.startswith((f"{directory}/", "/dev/")):
+    device = absolute.startswith("/dev/") and not absolute.startswith("/dev/shm/")
+    if not device and not absolute.startswith(f"{directory}/"):
         written.append(absolute)
 
 

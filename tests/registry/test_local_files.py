@@ -71,6 +71,16 @@ def test_loading_twice_gives_the_same_module(tmp_path: Path) -> None:
     assert first.build is second.build
 
 
+def test_nothing_is_written_beside_what_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = write(tmp_path)
+    file.write_text(f"import product_helper\n{PLUGIN}")
+    before = {*tmp_path.rglob("*")}
+    assert load(str(file)).get("loss", "local")
+    assert {*tmp_path.rglob("*")} == before
+    assert not sys.dont_write_bytecode
+
+
 def test_changed_content_is_read_anew(tmp_path: Path) -> None:
     assert load(str(write(tmp_path, answer=1))).get("loss", "local").component.build(None) == 1
     assert load(str(write(tmp_path, answer=22))).get("loss", "local").component.build(None) == 22
