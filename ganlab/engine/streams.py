@@ -64,7 +64,7 @@ def isolated_randomness(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=devices):
         # Not `torch.manual_seed`: it would seed devices that `fork_rng` does not restore.
         torch.default_generator.manual_seed(seed)
-        if devices:  # Without one, torch would note the call, and where it came from, for ever.
+        if devices:  # Without one, torch would note each call with the whole stack, for when there is.
             torch.cuda.manual_seed_all(seed)
         np.random.seed(seed % 2**32)
         random.seed(seed)
