@@ -13,6 +13,9 @@ from ganlab.errors import printable
 
 __all__ = ["print_facts", "print_table", "print_terms", "print_text"]
 
+_NO_EDGE = 1 << 20
+"""Width of a page that no line reaches the end of."""
+
 _WIDEST = 100
 """Letters of a line of prose, however wide a terminal is."""
 
