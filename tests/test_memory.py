@@ -400,6 +400,7 @@ name = "non-saturating"
 steps = 1
 batch_size = 64
 device = "cpu"
+precision = "fp32"
 """
 
 
