@@ -56,7 +56,9 @@ from ganlab.registry import load_registry
 from ganlab.testing import ConformanceError, check_component
 from ganlab_features.classifier_network import ClassifierNetwork
 
-NEEDS_WEIGHTS = {("features", "efficientnet-lite0"), ("features", "inception")}
+NEEDS_WEIGHTS = {
+    ("features", name) for name in ("clip", "dinov2", "efficientnet-lite0", "inception", "torch-export")
+}
 """Checked in tests of their own, with weights that those make."""
 BUILT_IN = [
     offer.component

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ganlab_features.resize import filter_matrix
+
 __all__ = ["SIDE", "Preprocessing", "Protocol", "resize_matrix"]
 
 SIDE = 299
@@ -48,20 +50,7 @@ def _pytorch(size: int) -> Matrix:
 
 
 def _bicubic(size: int) -> Matrix:
-    """Return Keys' cubic (1981) with a = −½, stretched over what an output pixel covers."""
-    scale = size / SIDE
-    stretch = max(scale, 1.0)
-    centres = (np.arange(SIDE) + 0.5) * scale
-    first = np.maximum((centres - 2 * stretch + 0.5).astype(np.int64), 0)
-    end = np.minimum((centres + 2 * stretch + 0.5).astype(np.int64), size)
-    pixels = np.arange(size)
-    distance = np.abs(pixels[None, :] + 0.5 - centres[:, None]) / stretch
-    near = (1.5 * distance - 2.5) * distance**2 + 1
-    far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
-    weights = np.where(distance < 1, near, np.where(distance < 2, far, 0.0))
-    weights[(pixels < first[:, None]) | (pixels >= end[:, None])] = 0
-    weights /= weights.sum(1, keepdims=True)
-    return weights
+    return filter_matrix("bicubic", size, SIDE)
 
 
 _KERNELS: dict[Protocol, Callable[[int], Matrix]] = {
