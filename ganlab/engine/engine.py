@@ -15,13 +15,13 @@ from ganlab.engine.assembly import make_networks, make_players, make_terms, make
 from ganlab.engine.augmentation import Augmentations
 from ganlab.engine.ema import MovingAverage
 from ganlab.engine.evaluation_generator import EvaluationGenerator
-from ganlab.engine.game import Fakes, TurnSamples
 from ganlab.engine.guard import Guard
 from ganlab.engine.labels import LabelSampler
 from ganlab.engine.latents import draw_latents, to_device
 from ganlab.engine.meter import Meter
 from ganlab.engine.networks import Networks, load_weights
 from ganlab.engine.streams import Streams, derive_seed, global_state, restore_global_state
+from ganlab.engine.turn_samples import Fakes, TurnSamples
 from ganlab.errors import GanlabError
 from ganlab.processes import Processes
 

@@ -12,12 +12,15 @@ from ganlab import tags
 from ganlab.components import LatentSpec, LossComponent
 from ganlab.config.selection import Selection
 from ganlab.engine.augmentation import Augmentations
-from ganlab.engine.game import Game, TurnSamples, WholeGame
+from ganlab.engine.game import Game
 from ganlab.engine.guard import Guard
 from ganlab.engine.loss import Loss
 from ganlab.engine.meter import Meter
+from ganlab.engine.microbatch_game import MicrobatchGame
 from ganlab.engine.networks import Networks, freeze
 from ganlab.engine.player import Player, PlayerName
+from ganlab.engine.turn_samples import TurnSamples
+from ganlab.engine.whole_game import WholeGame
 from ganlab.errors import ComponentError, UsageError
 from ganlab.processes import Processes
 
@@ -188,7 +191,7 @@ class Turn:
         self, terms: Sequence[Term], samples: TurnSamples, rows: slice, share: float, step: int
     ) -> dict[str, torch.Tensor]:
         """Add a microbatch's share of the gradients; return its share of what is logged."""
-        game = Game(
+        game = MicrobatchGame(
             self.player.name,
             self._networks,
             samples,
@@ -237,12 +240,12 @@ def _differentiate(objective: torch.Tensor) -> None:
         ) from error
 
 
-def mean_logits(game: Game) -> dict[str, torch.Tensor]:
+def mean_logits(game: MicrobatchGame) -> dict[str, torch.Tensor]:
     """Return the mean logit of real and of fake samples, as far as some loss asked for them."""
     return {tags.logits(kind): logits.mean() for kind, logits in game.logits_seen.items()}
 
 
-def balance(game: Game) -> dict[str, torch.Tensor]:
+def balance(game: MicrobatchGame) -> dict[str, torch.Tensor]:
     """Return how sure the discriminator is: probabilities and accuracy over real and fake alike.
 
     At the equilibrium of the minimax game all three are ½ (Goodfellow et al., 2014).

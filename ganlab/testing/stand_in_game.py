@@ -11,11 +11,13 @@ from torch import nn
 from ganlab.components import LatentSpec, SampleSpec
 from ganlab.data.feed import Batch
 from ganlab.engine.augmentation import Augmentations, Draws
-from ganlab.engine.game import Fakes, Game, TurnSamples
+from ganlab.engine.game import Game
 from ganlab.engine.latents import draw_latents
 from ganlab.engine.loss import Verdict
+from ganlab.engine.microbatch_game import MicrobatchGame
 from ganlab.engine.networks import Networks
 from ganlab.engine.player import NETWORKS_OF, PlayerName
+from ganlab.engine.turn_samples import Fakes, TurnSamples
 from ganlab.testing.networks import draw_labels
 
 __all__ = ["BATCH", "StandInGame"]
@@ -82,7 +84,7 @@ class StandInGame:
             rng=torch.Generator().manual_seed(seed),
             device=networks.device,
         )
-        return Game(
+        return MicrobatchGame(
             player,
             networks,
             samples,

@@ -13,8 +13,10 @@ from torch import nn
 from ganlab import LatentSpec, Loss, Verdict
 from ganlab.data.feed import Batch
 from ganlab.engine.augmentation import Augmentations
-from ganlab.engine.game import Fakes, Game, TurnSamples, WholeGame
+from ganlab.engine.microbatch_game import MicrobatchGame
 from ganlab.engine.networks import Networks
+from ganlab.engine.turn_samples import Fakes, TurnSamples
+from ganlab.engine.whole_game import WholeGame
 from ganlab.processes import Processes
 
 PlayerName: TypeAlias = Literal["discriminator", "generator"]
@@ -55,7 +57,7 @@ def make_game(
     step: int = 0,
     rows: slice | None = None,
     augmentations: Augmentations | None = None,
-) -> Game:
+) -> MicrobatchGame:
     """Return a turn of `player`; the generator's latents are the numbers of the fakes."""
     networks = Networks(
         generator=(
@@ -81,7 +83,7 @@ def make_game(
         rng=torch.Generator().manual_seed(0),
         device=torch.device("cpu"),
     )
-    return Game(
+    return MicrobatchGame(
         player,
         networks,
         samples,

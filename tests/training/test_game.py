@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import pytest
 import torch
 from torch import nn
 
-from ganlab import LatentSpec
+from ganlab import ComponentError, LatentSpec
 from ganlab.data.feed import Batch
-from ganlab.engine.game import Fakes, Game, TurnSamples
+from ganlab.engine.microbatch_game import MicrobatchGame
 from ganlab.engine.networks import Networks
+from ganlab.engine.turn_samples import Fakes, TurnSamples
+from ganlab.engine.whole_game import WholeGame
+from ganlab.processes import Processes
 
 
 class Counting(nn.Module):
@@ -42,7 +46,7 @@ def make_networks() -> Networks:
 
 def make_game(
     networks: Networks, player: Literal["discriminator", "generator"], **options: Any
-) -> tuple[Game, TurnSamples, list[str]]:
+) -> tuple[MicrobatchGame, TurnSamples, list[str]]:
     fetched: list[str] = []
 
     def next_batch() -> Batch:
@@ -62,7 +66,7 @@ def make_game(
         device=torch.device("cpu"),
     )
     options = {"rows": slice(0, 6), "step": 0, "latent": LatentSpec(4), **options}
-    return Game(player, networks, samples, **options), samples, fetched
+    return MicrobatchGame(player, networks, samples, **options), samples, fetched
 
 
 def test_nothing_is_computed_before_it_is_asked_for() -> None:
@@ -86,7 +90,7 @@ def test_shared_fakes_spare_a_generator_pass_and_keep_their_graph() -> None:
     networks = make_networks()
     first, samples, _ = make_game(networks, "discriminator")
     samples.fakes.samples = networks.generate(samples.fakes.latents, None)
-    second = Game("generator", networks, samples, rows=slice(0, 6), step=0, latent=LatentSpec(4))
+    second = MicrobatchGame("generator", networks, samples, rows=slice(0, 6), step=0, latent=LatentSpec(4))
     assert torch.equal(first.fake, second.fake)
     assert not first.fake.requires_grad
     second.fake_logits.mean().backward()
@@ -119,7 +123,7 @@ def test_a_losss_randomness_is_drawn_for_the_batch_and_cut() -> None:
     first, second = whole.randn(3), whole.rand()
     assert first.shape == (6, 3)
     assert second.shape == (6,)
-    part = Game("discriminator", networks, samples, rows=slice(2, 4), step=0, latent=LatentSpec(4))
+    part = MicrobatchGame("discriminator", networks, samples, rows=slice(2, 4), step=0, latent=LatentSpec(4))
     assert torch.equal(part.randn(3), first[2:4])
     assert torch.equal(part.rand(), second[2:4])
 
@@ -142,3 +146,34 @@ def test_judged_only_tells_what_was_computed_anyway() -> None:
     game.real_logits  # noqa: B018
     assert torch.equal(game.logits_seen["real"], game.real_logits)
     assert not game.logits_seen["real"].requires_grad
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda game: game.discriminate(torch.ones(6, 3)),
+        lambda game: game.augment(torch.ones(6, 3)),
+        lambda game: game.generate(torch.ones(6, 4)),
+        lambda game: game.generate_with_styles(torch.ones(6, 4), labels=None),
+        lambda game: game.encode(torch.ones(6, 3)),
+        lambda game: game.input_gradient(torch.ones(6), torch.ones(6, 3)),
+    ],
+)
+def test_networks_cannot_be_called_on_a_batch_that_processes_share(call: Any) -> None:
+    game, _, fetched = make_game(make_networks(), "discriminator")
+    with pytest.raises(ComponentError, match="which 2 processes cannot share"):
+        call(WholeGame(game, Processes(0, 2), 6))
+    assert fetched == []
+
+
+def test_losses_on_a_whole_batch_and_on_a_microbatch_take_turns_at_the_random_numbers() -> None:
+    game, samples, _ = make_game(make_networks(), "discriminator", rows=slice(2, 4))
+    whole = WholeGame(game, Processes(0, 2), 6)
+    drawn = [game.randn(3), whole.randn(3), game.randn(3)]
+    alone = MicrobatchGame(
+        "discriminator", make_networks(), samples, rows=slice(0, 6), step=0, latent=LatentSpec(4)
+    )
+    first, second, third = (alone.randn(3) for _ in range(3))
+    assert torch.equal(drawn[0], first[2:4])
+    assert torch.equal(drawn[1], second)
+    assert torch.equal(drawn[2], third[2:4])
