@@ -14,9 +14,9 @@ import torch
 from ganlab.after_training.exported import ExportLayout, write_exported
 from ganlab.after_training.model_card import model_card
 from ganlab.after_training.trained_generator import TrainedGenerator
+from ganlab.drawing.pictures import write_png
 from ganlab.engine.streams import isolated_randomness
 from ganlab.errors import summarised
-from ganlab.tracking.pictures import write_png
 
 __all__ = ["export_generator"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ganlab.drawing.films import captioned, framed, scaled
 from ganlab.errors import UsageError
 from ganlab.files import explained
 from ganlab.runs.reading import Run
-from ganlab.tracking.films import captioned, framed, scaled
 
 __all__ = ["choose_pictures", "timelapse"]
 

@@ -185,7 +185,7 @@ class TrainedGenerator:
         Raises:
             UsageError: this generator makes no images.
         """
-        from ganlab.tracking.pictures import to_pillow
+        from ganlab.drawing.pictures import to_pillow
 
         rows = self._pictures(samples).permute(0, 2, 3, 1).numpy()
         return [to_pillow(image) for image in rows]
@@ -197,7 +197,7 @@ class TrainedGenerator:
             samples: as `sample` returns them, or quantised.
             columns: images in a row; about as many as make the grid square if left out.
         """
-        from ganlab.tracking.pictures import grid, scatter
+        from ganlab.drawing.pictures import grid, scatter
 
         if not self.spec.is_picture:
             points = samples.flatten(1)
@@ -217,7 +217,7 @@ class TrainedGenerator:
         Raises:
             GanlabError: it cannot be written.
         """
-        from ganlab.tracking.pictures import write_png
+        from ganlab.drawing.pictures import write_png
 
         shown = self.sample(64) if samples is None else samples
         write_png(Path(path), self.grid(shown, columns=columns))
@@ -252,7 +252,7 @@ class TrainedGenerator:
 
     def _repr_png_(self) -> bytes:
         """Return a picture of a few samples, which notebooks show."""
-        from ganlab.tracking.pictures import encode_png
+        from ganlab.drawing.pictures import encode_png
 
         picture = self.grid(self.sample(_SHOWN if self.spec.is_picture else _POINTS))
         factor = max(1, _SHOWN_SIDE // max(picture.shape[:2]))

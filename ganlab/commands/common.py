@@ -112,7 +112,7 @@ def require_film(path: Path) -> None:
     Raises:
         UsageError: so it is.
     """
-    from ganlab.tracking.films import require_writer
+    from ganlab.drawing.films import require_writer
 
     if path.suffix.lower() not in FILMS:
         raise UsageError(f"{path} is no film: its suffix is one of {', '.join(FILMS)}")

@@ -169,8 +169,8 @@ def _track(
 
 
 def _draw_curves(directory: EvaluationDirectory, measured: Sequence[tuple[int | None, Measurement]]) -> None:
-    from ganlab.tracking.curves import Curve, draw_curves
-    from ganlab.tracking.pictures import write_png
+    from ganlab.drawing.curves import Curve, draw_curves
+    from ganlab.drawing.pictures import write_png
 
     curves: dict[str, Curve] = {}
     for step, each in measured:

@@ -99,9 +99,9 @@ def print_measurements(measurements: Sequence[tuple[int | None, Measurement]]) -
 
 def keep_picture(directory: Path) -> Show:
     """Return what writes an evaluator's pictures into a directory, each a PNG."""
+    from ganlab.drawing.pictures import write_png
     from ganlab.files import explained
     from ganlab.tags import evaluated_picture
-    from ganlab.tracking.pictures import write_png
 
     def keep(label: str, name: str, picture: NDArray[np.uint8]) -> None:
         with explained(f"cannot write into {directory}"):

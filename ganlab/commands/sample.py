@@ -143,8 +143,8 @@ def command(
     target.refuse_what_is_there(force=force)
 
     from ganlab.after_training.restoring import find_generator
+    from ganlab.drawing.films import require_writer
     from ganlab.progress import Display
-    from ganlab.tracking.films import require_writer
 
     trained = find_generator(run, runs, which, ema=False if raw else None, plugins=plugins)
     chosen = _choose_format(target, trained.spec)
@@ -291,7 +291,7 @@ def _write_file(
 
 
 def _write_images(directory: Path, batches: Iterable[torch.Tensor]) -> None:
-    from ganlab.tracking.pictures import write_png
+    from ganlab.drawing.pictures import write_png
 
     for number, image in enumerate(_each(batches)):
         write_png(directory / _numbered(number), image)
@@ -300,7 +300,7 @@ def _write_images(directory: Path, batches: Iterable[torch.Tensor]) -> None:
 def _write_archive(path: Path, batches: Iterable[torch.Tensor]) -> None:
     from zipfile import ZipFile, ZipInfo
 
-    from ganlab.tracking.pictures import encode_png
+    from ganlab.drawing.pictures import encode_png
 
     with ZipFile(path, "w") as archive:
         for number, image in enumerate(_each(batches)):
@@ -339,8 +339,8 @@ def _write_grid(
 
 
 def _write_film(path: Path, batches: Iterable[torch.Tensor], fps: float, size: int | None) -> None:
-    from ganlab.tracking.films import scaled, write_film
-    from ganlab.tracking.pictures import grid
+    from ganlab.drawing.films import scaled, write_film
+    from ganlab.drawing.pictures import grid
 
     frames = (grid(image[None], padding=0) for batch in batches for image in batch)
     write_film(path, (scaled(frame, size / max(frame.shape) if size else 1) for frame in frames), fps=fps)

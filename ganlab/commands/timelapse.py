@@ -61,8 +61,8 @@ def command(
 ) -> None:
     """Make a film of what RUN (a path, an id or its beginning, or `latest`) drew while it trained."""
     from ganlab.after_training.timelapse import choose_pictures, timelapse
+    from ganlab.drawing.films import write_film
     from ganlab.runs.reading import find_run
-    from ganlab.tracking.films import write_film
 
     if out is not None:
         require_film(out)

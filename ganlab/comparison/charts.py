@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from ganlab.comparison.result import ComparedMetric, Measured, Point
-from ganlab.tracking.curves import ticks
+from ganlab.drawing.curves import ticks
 
 __all__ = ["AXES", "Chart", "Dot", "Line", "Tick", "draw"]
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ganlab.components import SampleSpec
 from ganlab.config.selection import EvaluatorSelection
+from ganlab.drawing.pictures import grid
 from ganlab.errors import GanlabError
 from ganlab.evaluation.collector import Collector
 from ganlab.evaluation.evaluator import Evaluator, Shown
@@ -23,7 +24,6 @@ from ganlab.evaluation.sharding import in_blocks
 from ganlab.evaluation.single_evaluation import Reals, SingleEvaluation
 from ganlab.evaluation.statistics_cache import StatisticsCache
 from ganlab.processes import Processes
-from ganlab.tracking.pictures import grid
 
 __all__ = ["Evaluation", "Generate", "Show"]
 

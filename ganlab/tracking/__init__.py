@@ -1,1 +1,1 @@
-"""Scalars, pictures and text out of a run."""
+"""Scalars, pictures and text out of a run: trackers, and the console."""

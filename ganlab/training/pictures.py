@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ganlab.data.preparation import Data
+from ganlab.drawing.pictures import field, grid, scatter, view
 from ganlab.engine.engine import Engine
 from ganlab.engine.latents import draw_latents, interpolate
 from ganlab.engine.networks import evaluation_mode, freeze
 from ganlab.engine.sampling import run_generator
 from ganlab.engine.streams import Streams, isolated_randomness
-from ganlab.tracking.pictures import field, grid, scatter, view
 from ganlab.training.health import diversity
 
 __all__ = ["Drawn", "Pictures"]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganlab import tags
+from ganlab.drawing.pictures import write_png
 from ganlab.engine.engine import Engine
 from ganlab.errors import DivergedError
 from ganlab.evaluation.measurement import Measurement
@@ -16,7 +17,6 @@ from ganlab.runs.directory import RunDirectory
 from ganlab.runs.state import Best, Evaluated, HealthWarning
 from ganlab.tracking.console import Console
 from ganlab.tracking.hub import TrackerHub
-from ganlab.tracking.pictures import write_png
 from ganlab.training.pictures import Pictures
 
 __all__ = ["Recorder", "RunRecorder"]

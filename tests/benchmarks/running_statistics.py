@@ -21,6 +21,7 @@ import torch
 from ganlab.config import load_experiment
 from ganlab.data.cache_directory import cache_directory
 from ganlab.data.preparation import prepare
+from ganlab.drawing.pictures import grid, write_png
 from ganlab.engine.evaluation_generator import estimate_statistics
 from ganlab.engine.labels import LabelSampler
 from ganlab.engine.latents import draw_latents
@@ -28,7 +29,6 @@ from ganlab.engine.sampling import run_for_evaluation, run_generator
 from ganlab.evaluation.evaluation import Evaluation
 from ganlab.evaluation.reference import ReferenceData
 from ganlab.runs.reading import find_run
-from ganlab.tracking.pictures import grid, write_png
 
 COUNTS = (0, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 

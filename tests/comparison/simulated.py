@@ -15,13 +15,13 @@ import numpy as np
 
 from ganlab import Metric, tags
 from ganlab.config import Experiment, load_experiment
+from ganlab.drawing.pictures import write_png
 from ganlab.evaluation.evaluator import Estimate
 from ganlab.evaluation.measurement import Measurement
 from ganlab.runs.directory import RunDirectory
 from ganlab.runs.environment import describe_environment
 from ganlab.runs.reading import Run
 from ganlab.runs.state import Best, Status
-from ganlab.tracking.pictures import write_png
 
 EXPERIMENT = """
 title = "{title}"

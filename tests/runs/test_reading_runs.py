@@ -287,7 +287,7 @@ def test_a_failure_half_way_leaves_nothing(
             raise GanlabError("the disk is full")
         path.touch()
 
-    monkeypatch.setattr("ganlab.tracking.pictures.write_png", full)
+    monkeypatch.setattr("ganlab.drawing.pictures.write_png", full)
     with pytest.raises(GanlabError, match="disk is full"):
         invoke_sample(images, "--count", 3, "--out", tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["experiments", "runs"]

@@ -192,7 +192,7 @@ def kinds_of_sample(project: Path) -> tuple[set[str], set[str], set[str]]:
     return classes, words, fields - {"classes"}
 
 
-ARRAYS_OF_FILES = ("ganlab/data/bare_set.py", "ganlab/data/image_set.py", "ganlab/tracking/pictures.py")
+ARRAYS_OF_FILES = ("ganlab/data/bare_set.py", "ganlab/data/image_set.py", "ganlab/drawing/pictures.py")
 """They read and write files of pictures, or what a program has in memory: there is no spec yet to ask, and
 the shape of an array says what it holds."""
 

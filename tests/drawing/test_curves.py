@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ganlab.tracking.curves import Curve, draw_curves
+from ganlab.drawing.curves import Curve, draw_curves
 
 LINE = (32, 92, 160)
 

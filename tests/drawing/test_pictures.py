@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
+from ganlab.drawing.pictures import field, grid, scatter, view, write_png
 from ganlab.errors import GanlabError
-from ganlab.tracking.pictures import field, grid, scatter, view, write_png
 
 
 def test_a_grid_keeps_every_pixel() -> None:

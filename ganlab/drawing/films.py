@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory, TemporaryFile
 import numpy as np
 from numpy.typing import NDArray
 
+from ganlab.drawing.pictures import to_pillow
 from ganlab.errors import GanlabError, UsageError
 from ganlab.files import explained
-from ganlab.tracking.pictures import to_pillow
 
 __all__ = ["captioned", "framed", "require_writer", "scaled", "write_film"]
 

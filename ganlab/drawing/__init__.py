@@ -1,0 +1,1 @@
+"""Pictures as arrays: grids of samples, curves of numbers, films."""
