@@ -22,7 +22,7 @@ from ganlab.errors import ExperimentError, GanlabError, UsageError, printable, s
 from ganlab.files import reason
 from ganlab.outlet import Outlet, open_missing_streams
 
-__all__ = ["VERBS", "Session", "cli", "main", "run"]
+__all__ = ["VERBS", "CallOptions", "cli", "main", "run"]
 
 VERBS: dict[str, tuple[str, str]] = {
     "run": ("ganlab.commands.run", "Train what an experiment file describes."),
@@ -55,7 +55,7 @@ _LONGEST_LINE = 1000
 
 
 @dataclass
-class Session:
+class CallOptions:
     """What options say about the whole call, whether they stand before or after the verb."""
 
     traceback: bool = False
@@ -63,7 +63,7 @@ class Session:
 
 def _remember_traceback(context: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
-        context.ensure_object(Session).traceback = True
+        context.ensure_object(CallOptions).traceback = True
 
 
 def _traceback_option() -> click.Option:
@@ -126,15 +126,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code; errors are told on standard error."""
-    session = Session()
+    options = CallOptions()
     try:
         with _terminated_like_interrupted():
-            code = cli.main(args=list(arguments), prog_name="ganlab", obj=session, standalone_mode=False)
+            code = cli.main(args=list(arguments), prog_name="ganlab", obj=options, standalone_mode=False)
         return code if isinstance(code, int) else 0
     except Exception as error:
-        return _tell(error, session)
+        return _tell(error, options)
     except KeyboardInterrupt:
-        return _tell(click.Abort(), session)
+        return _tell(click.Abort(), options)
 
 
 @contextmanager
@@ -187,7 +187,7 @@ def _shown(message: str) -> str:
     return "\n".join(printable(line, _LONGEST_LINE) for line in message.split("\n"))
 
 
-def _tell(error: Exception, session: Session) -> int:
+def _tell(error: Exception, options: CallOptions) -> int:
     from ganlab.memory import is_out_of_memory, out_of_memory
     from ganlab.processes import Processes
 
@@ -198,7 +198,7 @@ def _tell(error: Exception, session: Session) -> int:
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code
-    if session.traceback and not isinstance(error, click.Abort):
+    if options.traceback and not isinstance(error, click.Abort):
         traceback.print_exception(error)
     if isinstance(error, click.Abort):
         click.echo("interrupted; nothing was left behind, and it can be started again", err=True)
@@ -216,6 +216,6 @@ def _tell(error: Exception, session: Session) -> int:
     else:
         what = _shown(summarised(error))
         click.echo(f"error: this is a bug in ganlab or in a plugin: {what}", err=True)
-    if not session.traceback:
+    if not options.traceback:
         click.echo("    --traceback shows where it happened", err=True)
     return GanlabError.exit_code if refused else 1

@@ -88,10 +88,10 @@ def command(
     for path in outputs:
         _write(comparison, path)
     if as_json:
-        from ganlab.comparison.record import to_record
+        from ganlab.comparison.as_json import to_json_values
         from ganlab.runs.encoding import to_json
 
-        click.echo(to_json(to_record(comparison), indent=2))
+        click.echo(to_json(to_json_values(comparison), indent=2))
     else:
         _print(comparison)
         for path in outputs:
@@ -103,7 +103,7 @@ def _meant(
 ) -> list[Run]:
     """Return the runs that a word on the command line means, the oldest first."""
     from ganlab.commands.common import load
-    from ganlab.comparison.finding import runs_called, runs_of
+    from ganlab.comparison.run_lookup import runs_called, runs_of
 
     file = Path(wanted)
     if file.suffix == ".toml" and file.is_file():

@@ -145,7 +145,7 @@ def run_seeds(request: Request) -> int:
 
 def _jobs(request: Request) -> list[_Job]:
     from ganlab.commands.common import load
-    from ganlab.comparison.finding import run_of_seed
+    from ganlab.comparison.run_lookup import run_of_seed
     from ganlab.config import load_experiment
     from ganlab.runs.reading import list_runs
 

@@ -59,7 +59,7 @@ def command(chosen: tuple[str, ...], runs: Path, port: int | None, print_only: b
 
 def _finder(chosen: tuple[str, ...], runs: Path) -> Callable[[], list[Run]]:
     """Return what returns the runs that are meant, as they are by then."""
-    from ganlab.comparison.finding import runs_called
+    from ganlab.comparison.run_lookup import runs_called
     from ganlab.errors import UsageError
     from ganlab.runs.reading import list_runs, read_run
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ganlab.comparison.experiments import Group, what_differs
-from ganlab.comparison.fairness import findings, require_same_data, require_same_protocol
+from ganlab.comparison.fairness import conditions, require_same_data, require_same_protocol
 from ganlab.comparison.readings import Moment, Reading, Readings
-from ganlab.comparison.result import ComparedMetric, Comparison, Cost, Measured, Point, Verdict
+from ganlab.comparison.result import ComparedMetric, ComparedPair, Comparison, Cost, Measured, Point
 from ganlab.comparison.statistics import Value, adjust, compare_values, summarise
 from ganlab.errors import UsageError
 from ganlab.registry.suggest import did_you_mean
@@ -55,7 +55,7 @@ def compare(
         groups=tuple(groups),
         moment=moment,
         differing=tuple(what_differs(groups)),
-        fairness=tuple(findings(groups, readers, moment)),
+        fairness=tuple(conditions(groups, readers, moment)),
         costs=tuple(_cost(list(of_group.values()), moment) for of_group in readers),
         metrics=tuple(metrics),
         tests=tests,
@@ -154,11 +154,11 @@ def _metric(
         _measured(name, readings, of_group) for readings, of_group in zip(counted, readers, strict=True)
     ]
     one = next(iter(counted[0].values()))
-    verdicts = [
-        Verdict(first, second, compare_values(measured[first].values, measured[second].values), None)
+    compared = [
+        ComparedPair(first, second, compare_values(measured[first].values, measured[second].values), None)
         for first, second in (pairs if one.better is not None else ())
     ]
-    return ComparedMetric(name, one.better, one.protocol.features, tuple(measured), tuple(verdicts))
+    return ComparedMetric(name, one.better, one.protocol.features, tuple(measured), tuple(compared))
 
 
 def _measured(name: str, readings: Mapping[int, Reading], readers: Mapping[int, Readings]) -> Measured:
@@ -182,14 +182,14 @@ def _measured(name: str, readings: Mapping[int, Reading], readers: Mapping[int, 
 
 def _adjusted(metrics: Sequence[ComparedMetric]) -> tuple[list[ComparedMetric], int]:
     """Return the metrics with p-values adjusted for all tests together, and how many those are."""
-    p_values = [each.test.p for metric in metrics for each in metric.verdicts if each.test.p is not None]
+    p_values = [each.test.p for metric in metrics for each in metric.pairs if each.test.p is not None]
     adjusted = iter(adjust(p_values))
     return [
         dataclasses.replace(
             metric,
-            verdicts=tuple(
+            pairs=tuple(
                 each if each.test.p is None else dataclasses.replace(each, adjusted=next(adjusted))
-                for each in metric.verdicts
+                for each in metric.pairs
             ),
         )
         for metric in metrics
@@ -199,17 +199,17 @@ def _adjusted(metrics: Sequence[ComparedMetric]) -> tuple[list[ComparedMetric], 
 def _cautions(metrics: Sequence[ComparedMetric], moment: Moment, tests: int) -> list[str]:
     """Return what the numbers cannot say."""
     cautions = []
-    ways = {verdict.test.how for metric in metrics for verdict in metric.verdicts}
+    ways = {pair.test.how for metric in metrics for pair in metric.pairs}
     if "one seed" in ways:
         cautions.append(
             "with one seed of an experiment, only the estimator's error is known: another seed may well give "
             "another order. `ganlab run X.toml --seeds 0..4` trains more"
         )
     few = [
-        int(verdict.test.degrees)
+        int(pair.test.degrees)
         for metric in metrics
-        for verdict in metric.verdicts
-        if verdict.test.degrees is not None and verdict.test.degrees < 4
+        for pair in metric.pairs
+        if pair.test.degrees is not None and pair.test.degrees < 4
     ]
     if few:
         from scipy.special import stdtrit

@@ -138,16 +138,16 @@ def _named(groups: list[Group]) -> list[Group]:
 
 def _apart(differing: Sequence[DifferingKey], index: int) -> str:
     """Return in words what an experiment has that others of its title have not."""
-    told = []
+    settings = []
     for key in differing:
         value = key.values[index]
         if None in key.values:
-            told += [] if value is None else [key.path]
+            settings += [] if value is None else [key.path]
         else:
-            told.append(f"{key.path} = {value}")
-    if not told:
+            settings.append(f"{key.path} = {value}")
+    if not settings:
         return "without " + ", ".join(key.path for key in differing[:_NAMED])
-    return ", ".join(told[:_NAMED]) + (", …" if len(told) > _NAMED else "")
+    return ", ".join(settings[:_NAMED]) + (", …" if len(settings) > _NAMED else "")
 
 
 def what_differs(groups: Sequence[Group]) -> list[DifferingKey]:

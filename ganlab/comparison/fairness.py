@@ -9,7 +9,7 @@ from ganlab.comparison.experiments import Group, what_differs
 from ganlab.comparison.readings import Moment, Reading, Readings
 from ganlab.errors import UsageError
 
-__all__ = ["Finding", "findings", "require_same_data", "require_same_protocol"]
+__all__ = ["Condition", "conditions", "require_same_data", "require_same_protocol"]
 
 _SPLIT = ("dataset.holdout", "dataset.split_seed")
 _CADENCE = ("every", "label")
@@ -19,11 +19,11 @@ _UNKNOWN = "not recorded"
 
 
 @dataclass(frozen=True)
-class Finding:
+class Condition:
     """One thing that a fair comparison gives all experiments alike.
 
     Attributes:
-        what: as it is told.
+        what: in words.
         values: in words, one for each experiment.
         equal: whether they are; `None` where that is not known.
     """
@@ -85,8 +85,8 @@ def require_same_protocol(
     for group, of_group in zip(groups, readings, strict=True):
         for reading in of_group:
             by = reading.protocol
-            told = f"{by.n_fake:,} generated against {by.n_real:,} real samples by {by.features}"
-            seen.setdefault((by.features, by.fingerprint, by.n_real, by.n_fake), f"{group.name}: {told}")
+            way = f"{by.n_fake:,} generated against {by.n_real:,} real samples by {by.features}"
+            seen.setdefault((by.features, by.fingerprint, by.n_real, by.n_fake), f"{group.name}: {way}")
     options = [
         f"{key.path}: {', '.join(str(value) for value in key.values)}"
         for key in what_differs(groups)
@@ -104,9 +104,9 @@ def require_same_protocol(
     )
 
 
-def findings(
+def conditions(
     groups: Sequence[Group], readers: Sequence[Mapping[int, Readings]], moment: Moment
-) -> list[Finding]:
+) -> list[Condition]:
     """Return what the experiments were given, and whether it was the same.
 
     Args:
@@ -115,11 +115,11 @@ def findings(
         moment: which of their measurements count.
     """
 
-    def each(what: str, tell: Callable[[Readings], str]) -> Finding:
-        told = [list(dict.fromkeys(map(tell, of_group.values()))) for of_group in readers]
-        together = {text for texts in told for text in texts}
+    def each(what: str, tell: Callable[[Readings], str]) -> Condition:
+        values = [list(dict.fromkeys(map(tell, of_group.values()))) for of_group in readers]
+        together = {text for texts in values for text in texts}
         equal = None if _UNKNOWN in together else len(together) == 1
-        return Finding(what, tuple(_shortened(texts) for texts in told), equal)
+        return Condition(what, tuple(_shortened(texts) for texts in values), equal)
 
     def split(reader: Readings) -> str:
         holdout = reader.dataset.get("holdout", 0)
@@ -157,8 +157,8 @@ def findings(
         each("versions", lambda reader: _environment(reader)[1]),
     ]
     seeds = [tuple(group.runs) for group in groups]
-    told = tuple(", ".join(map(str, of_group)) for of_group in seeds)
-    return [Finding("seeds", told, len(set(seeds)) == 1), *found]
+    values = tuple(", ".join(map(str, of_group)) for of_group in seeds)
+    return [Condition("seeds", values, len(set(seeds)) == 1), *found]
 
 
 def _compared_step(reader: Readings, moment: Moment) -> int:

@@ -50,8 +50,8 @@ def to_html(comparison: Comparison) -> str:
         unequal=unequal,
         equal=equal,
         verdicts=[
-            (metric.name, verdict.adjusted is not None and verdict.adjusted < SIGNIFICANT, text)
-            for metric, verdict, text in verdict_sentences(comparison)
+            (metric.name, pair.adjusted is not None and pair.adjusted < SIGNIFICANT, text)
+            for metric, pair, text in verdict_sentences(comparison)
         ],
         costs=cost_table(comparison),
         differences=difference_table(comparison),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ganlab.comparison.result import ComparedMetric, Comparison, Verdict
+from ganlab.comparison.result import ComparedMetric, ComparedPair, Comparison
 from ganlab.comparison.statistics import Test
 
 __all__ = [
@@ -113,41 +113,43 @@ def metric_table(comparison: Comparison) -> Table:
 
 def fairness_sentences(comparison: Comparison) -> tuple[list[str], str]:
     """Return what is unequal or not known, a line each, and in one line what is equal."""
-    unequal, equal, told = [], [], marks(comparison)
-    for finding in comparison.fairness:
+    unequal, equal, mark_of = [], [], marks(comparison)
+    for condition in comparison.fairness:
         if len(comparison.groups) == 1:
             continue
-        if finding.equal:
-            equal.append(finding.what)
+        if condition.equal:
+            equal.append(condition.what)
         else:
-            values = "; ".join(f"{mark}: {value}" for mark, value in zip(told, finding.values, strict=True))
-            unequal.append(f"{finding.what}: {values}")
+            values = "; ".join(
+                f"{mark}: {value}" for mark, value in zip(mark_of, condition.values, strict=True)
+            )
+            unequal.append(f"{condition.what}: {values}")
     return unequal, f"equal: {', '.join(equal)}" if equal else ""
 
 
-def verdict_sentences(comparison: Comparison) -> Iterator[tuple[ComparedMetric, Verdict, str]]:
-    """Yield each verdict with its metric, in words."""
-    told = marks(comparison)
+def verdict_sentences(comparison: Comparison) -> Iterator[tuple[ComparedMetric, ComparedPair, str]]:
+    """Yield each tested pair with its metric, and what the test says in words."""
+    mark_of = marks(comparison)
     for metric in comparison.metrics:
-        for verdict in metric.verdicts:
-            yield metric, verdict, _sentence(metric, verdict, told, comparison.tests)
+        for pair in metric.pairs:
+            yield metric, pair, _sentence(metric, pair, mark_of, comparison.tests)
 
 
-def _sentence(metric: ComparedMetric, verdict: Verdict, told: list[str], tests: int) -> str:
-    test = verdict.test
-    first, second = told[verdict.first], told[verdict.second]
+def _sentence(metric: ComparedMetric, pair: ComparedPair, mark_of: list[str], tests: int) -> str:
+    test = pair.test
+    first, second = mark_of[pair.first], mark_of[pair.second]
     side = "below" if test.difference < 0 else "above" if test.difference > 0 else "equal to"
     by = f" by {abs(test.difference):.3g}" if test.difference else ""
     error = "" if test.error is None else f" ± {test.error:.2g}"
     start = f"{first} {side} {second}{by}{error} {_over(test)}"
-    if test.p is None or verdict.adjusted is None or test.interval is None:
+    if test.p is None or pair.adjusted is None or test.interval is None:
         return f"{start}: {_without_test(test)}"
     # As far as it says: from how little to how much the first is below, or above.
     low, high = test.interval if test.difference >= 0 else (-test.interval[1], -test.interval[0])
-    adjusted = f" [{_p(verdict.adjusted)}]" if tests > 1 else ""
+    adjusted = f" [{_p(pair.adjusted)}]" if tests > 1 else ""
     return (
         f"{start} (95 %: {low:.3g} to {high:.3g}), p = {_p(test.p)}{adjusted}: "
-        f"{_conclusion(metric, verdict, first)}"
+        f"{_conclusion(metric, pair, first)}"
     )
 
 
@@ -171,11 +173,11 @@ def _without_test(test: Test) -> str:
     )
 
 
-def _conclusion(metric: ComparedMetric, verdict: Verdict, first: str) -> str:
-    assert verdict.adjusted is not None
-    if verdict.adjusted >= SIGNIFICANT:
+def _conclusion(metric: ComparedMetric, pair: ComparedPair, first: str) -> str:
+    assert pair.adjusted is not None
+    if pair.adjusted >= SIGNIFICANT:
         return "not told apart"
-    good = (verdict.test.difference < 0) == (metric.better == "lower")
+    good = (pair.test.difference < 0) == (metric.better == "lower")
     return f"{first} is {'better' if good else 'worse'}"
 
 

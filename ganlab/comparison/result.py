@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from ganlab.comparison.experiments import DifferingKey, Group
-from ganlab.comparison.fairness import Finding
+from ganlab.comparison.fairness import Condition
 from ganlab.comparison.readings import Moment
 from ganlab.comparison.statistics import Summary, Test, Value
 
-__all__ = ["ComparedMetric", "Comparison", "Cost", "Measured", "Point", "Verdict"]
+__all__ = ["ComparedMetric", "ComparedPair", "Comparison", "Cost", "Measured", "Point"]
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a test says of two experiments.
+class ComparedPair:
+    """A metric of two experiments, tested.
 
     Attributes:
         first: which experiment, counted from 0.
@@ -67,17 +67,17 @@ class ComparedMetric:
 
     Attributes:
         name: as `label.metric`.
-        better: which way is better; without one there are no verdicts.
+        better: which way is better; without one no pairs are tested.
         features: what it looks through.
         measured: of each experiment.
-        verdicts: of pairs of experiments.
+        pairs: of experiments, each tested.
     """
 
     name: str
     better: Literal["lower", "higher"] | None
     features: str
     measured: tuple[Measured, ...]
-    verdicts: tuple[Verdict, ...]
+    pairs: tuple[ComparedPair, ...]
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Comparison:
     groups: tuple[Group, ...]
     moment: Moment
     differing: tuple[DifferingKey, ...]
-    fairness: tuple[Finding, ...]
+    fairness: tuple[Condition, ...]
     costs: tuple[Cost, ...]
     metrics: tuple[ComparedMetric, ...]
     tests: int

@@ -30,7 +30,7 @@ from ganlab.runs.state import (
     HealthWarning,
     Parent,
     RunState,
-    Session,
+    SessionRecord,
     Status,
     read_state,
     utc_now,
@@ -100,7 +100,9 @@ class RunDirectory:
             steps=experiment.settings.training.steps,
             created=utc_now(),
             parent=parent,
-            sessions=(Session.begin(parent.step if parent else 0, processes=processes, changes=changes),),
+            sessions=(
+                SessionRecord.begin(parent.step if parent else 0, processes=processes, changes=changes),
+            ),
         )
         with explained(f"cannot make the run directory {path}"), ExitStack() as undo:
             undo.callback(shutil.rmtree, temporary.root, ignore_errors=True)
@@ -158,7 +160,7 @@ class RunDirectory:
         Raises:
             GanlabError: the directory cannot be written.
         """
-        session = Session.begin(step, processes=processes, changes=changes)
+        session = SessionRecord.begin(step, processes=processes, changes=changes)
         self.checkpoints.rewind(step, None if best is None else best["step"])
         last_picture = -1 if record is None else step
         record = record or {"metrics": 0, "evaluations": 0, "last": None, "warnings": []}

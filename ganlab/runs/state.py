@@ -21,7 +21,7 @@ __all__ = [
     "HealthWarning",
     "Parent",
     "RunState",
-    "Session",
+    "SessionRecord",
     "Status",
     "read_state",
     "utc_now",
@@ -66,7 +66,7 @@ class Parent:
 
 
 @dataclass(frozen=True)
-class Session:
+class SessionRecord:
     """One process's work on a run; a resumed run has several. Times are UTC, ISO 8601.
 
     Attributes:
@@ -88,7 +88,7 @@ class Session:
     changes: tuple[str, ...] = ()
 
     @classmethod
-    def begin(cls, start_step: int = 0, *, processes: int = 1, changes: Sequence[str] = ()) -> Session:
+    def begin(cls, start_step: int = 0, *, processes: int = 1, changes: Sequence[str] = ()) -> SessionRecord:
         """Return a session of this process, starting now."""
         return cls(
             utc_now(),
@@ -138,7 +138,7 @@ class RunState:
     best: Best | None = None
     last: Evaluated | None = None
     warnings: tuple[HealthWarning, ...] = ()
-    sessions: tuple[Session, ...] = field(default=())
+    sessions: tuple[SessionRecord, ...] = field(default=())
 
 
 def utc_now() -> str:
@@ -188,5 +188,5 @@ def _parse(values: dict[str, Any]) -> RunState:
     return RunState(**values)
 
 
-def _parse_session(values: dict[str, Any]) -> Session:
-    return Session(**{**values, "changes": tuple(values.get("changes", ()))})
+def _parse_session(values: dict[str, Any]) -> SessionRecord:
+    return SessionRecord(**{**values, "changes": tuple(values.get("changes", ()))})

@@ -172,8 +172,8 @@ class Session:
             trackers.close(status, run.state.last.metrics if run.state.last else {})
             run.finish(status, reason)
 
-    def _train(self, record: Recorder) -> None:
-        trainer = Trainer(self.engine, self.data, self.evaluation, record, self.stop, self.processes)
+    def _train(self, recorder: Recorder) -> None:
+        trainer = Trainer(self.engine, self.data, self.evaluation, recorder, self.stop, self.processes)
         if self.start.state is not None:
             begin = trainer.start_from if self.start.fork else trainer.load_state_dict
             begin(self.start.state["trainer"])

@@ -38,7 +38,7 @@ class Trainer:
         engine: what trains.
         data: what it trains on.
         evaluation: what is measured.
-        record: where results go.
+        recorder: where results go.
         stop: asked between turns, and by the evaluation, whether to stop.
         processes: those that share the run.
 
@@ -51,14 +51,14 @@ class Trainer:
         engine: Engine,
         data: Data,
         evaluation: Evaluation,
-        record: Recorder,
+        recorder: Recorder,
         stop: StopRequest,
         processes: Processes,
     ) -> None:
         self.settings = engine.experiment.settings
         self.engine = engine
         self.evaluation = evaluation
-        self.record = record
+        self.recorder = recorder
         self.stop = stop
         self.processes = processes
         self.pictures = Pictures(engine, data, self.settings.samples.count)
@@ -94,7 +94,7 @@ class Trainer:
             self.save()
             raise
         except DivergedError as error:
-            self.record.divergence(error, engine, self.pictures)
+            self.recorder.divergence(error, engine, self.pictures)
             raise
 
     def save(self, *, regular: bool = True) -> None:
@@ -107,7 +107,7 @@ class Trainer:
             "trainer": self.state_dict(),
             "data": self._fingerprint,
         }
-        self.record.checkpoint(self.engine, state, regular=regular)
+        self.recorder.checkpoint(self.engine, state, regular=regular)
         self._saved = self._position
 
     def state_dict(self) -> dict[str, Any]:
@@ -167,7 +167,7 @@ class Trainer:
     def _report(self) -> None:
         """Log, draw, save and measure what is due; save before measuring, which may fail or be stopped."""
         settings, step = self.settings, self.engine.step
-        self.record.advance(step)
+        self.recorder.advance(step)
         if self._logged < step and self._due(settings.training.log_every):
             self._log()
         if self._drawn < step and self._due(settings.samples.every):
@@ -199,23 +199,23 @@ class Trainer:
         values[tags.IMAGES] = engine.images_seen
         values |= self.speed.read(engine.step) | memory(engine.device)
         self._logged = engine.step
-        self.record.log(engine.step, values)
+        self.recorder.log(engine.step, values)
         engine.require_agreement()
         for warning in self.health.log(engine.step, values):
-            self.record.warning(warning)
+            self.recorder.warning(warning)
 
     def _show_pictures(self) -> None:
         engine = self.engine
         self._catch_up()
         engine.share_buffers()
         if self._drawn < 0:
-            self.record.picture("real", engine.step, self.pictures.real())
+            self.recorder.picture("real", engine.step, self.pictures.real())
         drawn = self.pictures.generated()
         for name, picture in drawn.pictures.items():
-            self.record.picture(name, engine.step, picture)
+            self.recorder.picture(name, engine.step, picture)
         self._drawn = engine.step
         for warning in self.health.drawn(engine.step, drawn.diversity):
-            self.record.warning(warning)
+            self.recorder.warning(warning)
 
     def _evaluate(self) -> None:
         """Run the evaluators that are due; keep a checkpoint of this step if it is the best so far."""
@@ -228,20 +228,20 @@ class Trainer:
         self.engine.share_buffers()
         measurements = self.evaluation.run(self._generate, due, show=self._show_evaluated)
         measurements = self.processes.broadcast_object(measurements)
-        self.record.measurements(self.engine.step, measurements)
+        self.recorder.measurements(self.engine.step, measurements)
         self._evaluated = self.engine.step
         better = self._improvement(measurements)
         if better is not None:
             self.best = better
             if self._saved[0] < self.engine.step:
                 self.save(regular=False)
-            self.record.best(better)
+            self.recorder.best(better)
         if self._chooses_best(measurements):
             for warning in self.health.evaluated(self.engine.step, better is not None):
-                self.record.warning(warning)
+                self.recorder.warning(warning)
 
     def _show_evaluated(self, label: str, name: str, picture: NDArray[np.uint8]) -> None:
-        self.record.picture(tags.evaluated_picture(label, name), self.engine.step, picture)
+        self.recorder.picture(tags.evaluated_picture(label, name), self.engine.step, picture)
 
     def _generate(self, rows: slice) -> Iterator[torch.Tensor]:
         """Yield generated samples for evaluation, some rows of what is always the same set.

@@ -6,15 +6,15 @@ from dataclasses import asdict
 from typing import Any
 
 from ganlab.comparison.report import marks, verdict_sentences
-from ganlab.comparison.result import ComparedMetric, Comparison, Verdict
+from ganlab.comparison.result import ComparedMetric, ComparedPair, Comparison
 
-__all__ = ["to_record"]
+__all__ = ["to_json_values"]
 
 
-def to_record(comparison: Comparison) -> dict[str, Any]:
+def to_json_values(comparison: Comparison) -> dict[str, Any]:
     """Return all of a comparison but its pictures' content; experiments go by their marks."""
-    told = marks(comparison)
-    words = {(metric.name, verdict): text for metric, verdict, text in verdict_sentences(comparison)}
+    mark_of = marks(comparison)
+    words = {(metric.name, pair): text for metric, pair, text in verdict_sentences(comparison)}
     return {
         "at": comparison.moment,
         "experiments": [
@@ -25,27 +25,31 @@ def to_record(comparison: Comparison) -> dict[str, Any]:
                 "runs": {seed: run.path for seed, run in group.runs.items()},
                 **asdict(cost),
             }
-            for mark, group, cost in zip(told, comparison.groups, comparison.costs, strict=True)
+            for mark, group, cost in zip(mark_of, comparison.groups, comparison.costs, strict=True)
         ],
-        "differences": {key.path: dict(zip(told, key.values, strict=True)) for key in comparison.differing},
+        "differences": {
+            key.path: dict(zip(mark_of, key.values, strict=True)) for key in comparison.differing
+        },
         "fairness": [
             {
-                "what": finding.what,
-                "equal": finding.equal,
-                "values": dict(zip(told, finding.values, strict=True)),
+                "what": condition.what,
+                "equal": condition.equal,
+                "values": dict(zip(mark_of, condition.values, strict=True)),
             }
-            for finding in comparison.fairness
+            for condition in comparison.fairness
         ],
-        "metrics": [_metric(metric, told, words) for metric in comparison.metrics],
+        "metrics": [_metric(metric, mark_of, words) for metric in comparison.metrics],
         "tests": comparison.tests,
         "pictures": {
-            seed: dict(zip(told, paths, strict=True)) for seed, paths in comparison.pictures.items()
+            seed: dict(zip(mark_of, paths, strict=True)) for seed, paths in comparison.pictures.items()
         },
         "notes": list(comparison.notes),
     }
 
 
-def _metric(metric: ComparedMetric, told: list[str], words: dict[tuple[str, Verdict], str]) -> dict[str, Any]:
+def _metric(
+    metric: ComparedMetric, mark_of: list[str], words: dict[tuple[str, ComparedPair], str]
+) -> dict[str, Any]:
     return {
         "name": metric.name,
         "better": metric.better,
@@ -60,16 +64,16 @@ def _metric(metric: ComparedMetric, told: list[str], words: dict[tuple[str, Verd
                     seed: [asdict(point) for point in curve] for seed, curve in measured.curves.items()
                 },
             }
-            for mark, measured in zip(told, metric.measured, strict=True)
+            for mark, measured in zip(mark_of, metric.measured, strict=True)
         },
         "verdicts": [
             {
-                "first": told[verdict.first],
-                "second": told[verdict.second],
-                **asdict(verdict.test),
-                "adjusted_p": verdict.adjusted,
-                "words": words[metric.name, verdict],
+                "first": mark_of[pair.first],
+                "second": mark_of[pair.second],
+                **asdict(pair.test),
+                "adjusted_p": pair.adjusted,
+                "words": words[metric.name, pair],
             }
-            for verdict in metric.verdicts
+            for pair in metric.pairs
         ],
     }
