@@ -123,7 +123,7 @@ def test_the_toy_experiments_train(experiment: str) -> None:
 
     small = ("dataset.count=500", "training.batch_size=16")
     toy = load_experiment(PROJECT / "docs" / "experiments" / experiment, overrides=small)
-    engine = Engine(toy, prepare(toy))
+    engine = Engine.build(toy, prepare(toy))
     for _ in range(2):
         engine.advance()
     losses = {tag: value for tag, value in engine.meter.read().items() if tag.startswith("loss/")}

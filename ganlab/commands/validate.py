@@ -38,7 +38,7 @@ def command(
     """
     from ganlab.commands.common import load
     from ganlab.data.preparation import find
-    from ganlab.engine.assembly import make_networks
+    from ganlab.engine.assembly import make_networks, require_trainable
     from ganlab.engine.memory_estimate import estimate
     from ganlab.memory import memory_explained
     from ganlab.processes import Processes
@@ -48,12 +48,13 @@ def command(
     validated = load(experiment, overrides, plugins, disabled)
     unpacked = find(validated)
     networks = make_networks(validated, unpacked.spec, Processes())
+    require_trainable(validated, networks)
     footprint = estimate(validated, unpacked, networks)
     footprint.require_room()
     with memory_explained("while networks, losses and optimizers were checked"):
         checked = _check(validated, unpacked.spec)
     data = unpacked.pack()
-    engine = build_engine(validated, data, networks=networks)
+    engine = build_engine(validated, data, networks)
     with StopRequest() as stop:
         build_evaluation(validated, data, engine, lambda what, done, total: stop.check())
     with memory_explained("on the first batch"):

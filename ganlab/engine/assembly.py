@@ -10,27 +10,22 @@ from ganlab.components import LossComponent, SampleSpec
 from ganlab.config.experiment import Experiment
 from ganlab.config.selection import Selection
 from ganlab.config.settings import TrainingSettings
-from ganlab.engine.augmentation import Augmentations
-from ganlab.engine.guard import Guard
 from ganlab.engine.loss import Loss
-from ganlab.engine.meter import Meter
 from ganlab.engine.networks import Networks, build_networks
 from ganlab.engine.player import Player, PlayerName, make_player
 from ganlab.engine.precision import choose_device, choose_precision
-from ganlab.engine.turn import Term, Turn, speaks_to
+from ganlab.engine.turn import Term, Turn, TurnSetup, speaks_to
 from ganlab.errors import ComponentError, ExperimentError, Problem, UsageError
 from ganlab.processes import Processes
 
-__all__ = ["make_networks", "make_players", "make_terms", "make_turns"]
+__all__ = ["make_networks", "make_players", "make_terms", "make_turns", "require_trainable"]
 
 PLAYERS: tuple[PlayerName, ...] = ("discriminator", "generator")
 """In the order of their turns."""
 
 
 def make_networks(experiment: Experiment, spec: SampleSpec, processes: Processes) -> Networks:
-    """Choose device and precision, build the networks, and make sure that the losses fit them.
-
-    All that can be known without data is found here.
+    """Choose device and precision, and build the networks.
 
     Args:
         experiment: which networks.
@@ -38,16 +33,25 @@ def make_networks(experiment: Experiment, spec: SampleSpec, processes: Processes
         processes: those that share the training.
 
     Raises:
-        ExperimentError: a component cannot be built as asked, or the losses do not fit the networks.
+        ExperimentError: a network cannot be built as asked.
         UsageError: the device is not there, or the processes cannot share the batch.
     """
     training = experiment.settings.training
     _require_equal_shares(training, processes.world)
     device = choose_device(training.device, processes)
     dtype = choose_precision(training.precision, device)
-    networks = build_networks(experiment, spec, device, dtype, synchronise=processes.world > 1)
+    return build_networks(experiment, spec, device, dtype, synchronise=processes.world > 1)
+
+
+def require_trainable(experiment: Experiment, networks: Networks) -> None:
+    """Make sure that losses and optimizers can be built, and fit the networks, before there is any data.
+
+    What is built for it is thrown away: the engine builds its own, after its random numbers are seeded.
+
+    Raises:
+        ExperimentError: as `make_terms` and `make_players`.
+    """
     make_players(experiment, networks, make_terms(experiment))
-    return networks
 
 
 def make_terms(experiment: Experiment) -> list[Term]:
@@ -96,34 +100,14 @@ def make_players(
 
 
 def make_turns(
-    experiment: Experiment,
-    networks: Networks,
-    players: dict[PlayerName, Player],
-    terms: Sequence[Term],
-    meter: Meter,
-    guard: Guard,
-    processes: Processes,
-    augmentations: Augmentations,
+    training: TrainingSettings, players: dict[PlayerName, Player], terms: Sequence[Term], setup: TurnSetup
 ) -> list[Turn]:
     """Return the turns of a step in order: the discriminator's, then the generator's."""
-    training = experiment.settings.training
     counts = {"discriminator": training.discriminator_steps, "generator": training.generator_steps}
     turns: list[Turn] = []
     for name in PLAYERS:
         if name in players:
-            turn = Turn(
-                players[name],
-                [term for term in terms if speaks_to(term.loss, name)],
-                networks,
-                experiment.latent,
-                batch_size=training.batch_size,
-                microbatch_size=training.microbatch_size or training.batch_size,
-                joint_batch=training.joint_batch,
-                meter=meter,
-                guard=guard,
-                processes=processes,
-                augmentations=augmentations,
-            )
+            turn = Turn(players[name], [term for term in terms if speaks_to(term.loss, name)], setup)
             turns += [turn] * counts[name]
     return turns
 

@@ -21,6 +21,7 @@ from ganlab.engine.latents import draw_latents, to_device
 from ganlab.engine.meter import Meter
 from ganlab.engine.networks import Networks, load_weights
 from ganlab.engine.streams import Streams, derive_seed, global_state, restore_global_state
+from ganlab.engine.turn import TurnSetup
 from ganlab.engine.turn_samples import Fakes, TurnSamples
 from ganlab.errors import GanlabError
 from ganlab.processes import Processes
@@ -34,8 +35,8 @@ class Engine:
     Args:
         experiment: what to train.
         data: what to train on.
+        networks: the experiment's, as `make_networks` built them.
         processes: those that share the training; alone if left out.
-        networks: as `make_networks` built them; built here if left out.
 
     Attributes:
         step: completed steps.
@@ -49,22 +50,21 @@ class Engine:
     Raises:
         ExperimentError: a component cannot be built as asked, or the losses do not fit the
             networks.
-        UsageError: the device is not there.
     """
 
     def __init__(
         self,
         experiment: Experiment,
         data: Data,
+        networks: Networks,
         processes: Processes | None = None,
-        networks: Networks | None = None,
     ) -> None:
         settings = experiment.settings
         self.processes = processes = processes or Processes()
         self.experiment = experiment
         self.spec: SampleSpec = data.store.spec
-        self.networks: Networks = networks or make_networks(experiment, self.spec, processes)
-        self.device, self.dtype = self.networks.device, self.networks.dtype
+        self.networks = networks
+        self.device, self.dtype = networks.device, networks.dtype
         self.streams = Streams(settings.seed)
         self.feed = Feed(
             data.store,
@@ -80,26 +80,40 @@ class Engine:
         self.meter = Meter()
         self.guard = Guard(self.device, self.meter)
         self.terms = make_terms(experiment)
-        self.players = make_players(experiment, self.networks, self.terms)
+        self.players = make_players(experiment, networks, self.terms)
         self.augmentations = Augmentations(experiment.augmentations, self.spec)
-        self._turns = make_turns(
-            experiment,
-            self.networks,
-            self.players,
-            self.terms,
-            self.meter,
-            self.guard,
-            processes,
-            self.augmentations,
+        setup = TurnSetup(
+            networks=networks,
+            latent=experiment.latent,
+            batch_size=settings.training.batch_size,
+            microbatch_size=settings.training.microbatch_size or settings.training.batch_size,
+            joint_batch=settings.training.joint_batch,
+            processes=processes,
+            augmentations=self.augmentations,
+            meter=self.meter,
+            guard=self.guard,
         )
+        self._turns = make_turns(settings.training, self.players, self.terms, setup)
         self.average = (
-            MovingAverage(self.networks.generator, settings.ema) if settings.ema.half_life_images else None
+            MovingAverage(networks.generator, settings.ema) if settings.ema.half_life_images else None
         )
-        labels = self.labels if self.networks.generator_takes_labels else None
-        self._raw = EvaluationGenerator(self.networks.generator, experiment, labels)
+        labels = self.labels if networks.generator_takes_labels else None
+        self._raw = EvaluationGenerator(networks.generator, experiment, labels)
         self._averaged = self.average and EvaluationGenerator(self.average.network, experiment, labels)
         self.step = 0
         self.turn = 0
+
+    @classmethod
+    def build(cls, experiment: Experiment, data: Data, processes: Processes | None = None) -> Engine:
+        """Return an engine with networks built for it.
+
+        Raises:
+            ExperimentError: a component cannot be built as asked, or the losses do not fit the
+                networks.
+            UsageError: the device is not there, or the processes cannot share the batch.
+        """
+        networks = make_networks(experiment, data.store.spec, processes or Processes())
+        return cls(experiment, data, networks, processes)
 
     @property
     def batch_size(self) -> int:

@@ -175,9 +175,7 @@ def _measured(experiment: Experiment, spec: SampleSpec, networks: Networks, coun
                 discriminator=copy.deepcopy(networks.discriminator),
                 encoder=copy.deepcopy(networks.encoder),
             )
-            engine = Engine(
-                _with_batch(experiment, count, networks.device), _stand_in(spec, count), networks=copied
-            )
+            engine = Engine(_with_batch(experiment, count, networks.device), _stand_in(spec, count), copied)
             saved = _SavedTensors(copied)
             with closing(engine.feed), torch.autograd.graph.saved_tensors_hooks(saved.pack, saved.unpack):
                 engine.rehearse()

@@ -24,7 +24,7 @@ from ganlab.engine.whole_game import WholeGame
 from ganlab.errors import ComponentError, UsageError
 from ganlab.processes import Processes
 
-__all__ = ["Term", "Turn", "speaks_to"]
+__all__ = ["Term", "Turn", "TurnSetup", "speaks_to"]
 
 
 @dataclass(frozen=True)
@@ -99,50 +99,47 @@ def speaks_to(loss: Loss, player: PlayerName) -> bool:
     return getattr(type(loss), player) is not getattr(Loss, player)
 
 
+@dataclass(frozen=True)
+class TurnSetup:
+    """What all turns of an engine have in common.
+
+    Attributes:
+        networks: all networks; those that are not the player's are frozen during a turn.
+        latent: what the latents are.
+        batch_size: samples of a turn, over all processes.
+        microbatch_size: samples that pass the networks at once.
+        joint_batch: whether real and fake pass the discriminator together.
+        processes: those that share a turn.
+        augmentations: what the discriminator sees samples through.
+        meter: where losses, balance and gradient norms go.
+        guard: stops the run before a non-finite update.
+    """
+
+    networks: Networks
+    latent: LatentSpec
+    batch_size: int
+    microbatch_size: int
+    joint_batch: bool
+    processes: Processes
+    augmentations: Augmentations
+    meter: Meter
+    guard: Guard
+
+
 class Turn:
     """A player's turn.
 
     Args:
         player: who moves.
         terms: the losses that speak to the player.
-        networks: all networks; those that are not the player's are frozen meanwhile.
-        latent: what the latents are.
-        batch_size: samples of the turn, over all processes.
-        processes: those that share it.
-        microbatch_size: samples that pass the networks at once.
-        joint_batch: whether real and fake pass the discriminator together.
-        meter: where losses, balance and gradient norms go.
-        guard: stops the run before a non-finite update.
-        augmentations: what the discriminator sees samples through.
+        setup: what all turns have in common.
     """
 
-    def __init__(
-        self,
-        player: Player,
-        terms: Sequence[Term],
-        networks: Networks,
-        latent: LatentSpec,
-        *,
-        batch_size: int,
-        microbatch_size: int,
-        joint_batch: bool,
-        meter: Meter,
-        guard: Guard,
-        processes: Processes,
-        augmentations: Augmentations,
-    ) -> None:
+    def __init__(self, player: Player, terms: Sequence[Term], setup: TurnSetup) -> None:
         self.player = player
         self.terms = tuple(terms)
-        self._networks = networks
-        self._latent = latent
-        self._others = [network for name, network in networks.items() if name not in player.networks]
-        self._batch_size = batch_size
-        self._processes = processes
-        self._microbatch_size = microbatch_size
-        self._joint_batch = joint_batch
-        self._meter = meter
-        self._guard = guard
-        self._augmentations = augmentations
+        self._setup = setup
+        self._others = [network for name, network in setup.networks.items() if name not in player.networks]
 
     def play(self, samples: TurnSamples, step: int) -> None:
         """Take the turn: gradients over the whole batch, then one update.
@@ -154,16 +151,19 @@ class Turn:
             return
         player = self.player
         observed = self.accumulate(samples, step)
-        self._meter.add(observed)
-        self._guard.check(player.optimizer, list(observed.values()), step)
+        self._setup.meter.add(observed)
+        self._setup.guard.check(player.optimizer, list(observed.values()), step)
         if player.clip_gradient_norm is not None:
             norm = observed[tags.gradient_norm(player.name)]
             torch.nn.utils.clip_grads_with_norm_(player.parameters, player.clip_gradient_norm, norm)
         player.update()
         if tags.REAL_SIGN in observed:
-            self._augmentations.observe(observed[tags.REAL_SIGN], self._batch_size)
-            self._meter.add(
-                {tags.augmentation(*name): value for name, value in self._augmentations.scalars().items()}
+            self._setup.augmentations.observe(observed[tags.REAL_SIGN], self._setup.batch_size)
+            self._setup.meter.add(
+                {
+                    tags.augmentation(*name): value
+                    for name, value in self._setup.augmentations.scalars().items()
+                }
             )
 
     def accumulate(self, samples: TurnSamples, step: int) -> dict[str, torch.Tensor]:
@@ -171,19 +171,19 @@ class Turn:
         terms = [term for term in self.terms if term.due(step)]
         self.player.optimizer.zero_grad(set_to_none=True)
         observed: dict[str, torch.Tensor] = {}
-        own = self._processes.rows(self._batch_size)
+        own = self._setup.processes.rows(self._setup.batch_size)
         count = own.stop - own.start
         with ExitStack() as frozen:
             for network in self._others:
                 frozen.enter_context(freeze(network))
-            for start in range(0, count, self._microbatch_size):
-                rows = slice(start, min(start + self._microbatch_size, count))
-                share = (rows.stop - rows.start) / self._batch_size
+            for start in range(0, count, self._setup.microbatch_size):
+                rows = slice(start, min(start + self._setup.microbatch_size, count))
+                share = (rows.stop - rows.start) / self._setup.batch_size
                 for name, value in self._backward(terms, samples, rows, share, step).items():
                     observed[name] = observed[name] + value if name in observed else value
         gradients = [parameter.grad for parameter in self.player.parameters if parameter.grad is not None]
         # Once, when all backward passes are done: a penalty's second one is in it too.
-        self._processes.all_reduce([*gradients, *observed.values()])
+        self._setup.processes.all_reduce([*gradients, *observed.values()])
         observed[tags.gradient_norm(self.player.name)] = torch.nn.utils.get_total_norm(gradients)
         return observed
 
@@ -193,16 +193,20 @@ class Turn:
         """Add a microbatch's share of the gradients; return its share of what is logged."""
         game = MicrobatchGame(
             self.player.name,
-            self._networks,
+            self._setup.networks,
             samples,
             rows=rows,
             step=step,
-            latent=self._latent,
+            latent=self._setup.latent,
             leaves=frozenset().union(*(term.loss.differentiates for term in terms)),
-            joint_batch=self._joint_batch,
-            augmentations=self._augmentations,
+            joint_batch=self._setup.joint_batch,
+            augmentations=self._setup.augmentations,
         )
-        whole = WholeGame(game, self._processes, self._batch_size) if self._processes.world > 1 else game
+        whole = (
+            WholeGame(game, self._setup.processes, self._setup.batch_size)
+            if self._setup.processes.world > 1
+            else game
+        )
         coupled = [term.loss.couples_samples for term in terms]
         values, parts = zip(
             *(term.evaluate(whole if each else game) for term, each in zip(terms, coupled, strict=True)),
@@ -215,7 +219,7 @@ class Turn:
         observed[tags.total_loss(self.player.name)] = torch.stack(values).sum().detach()
         if self.player.name == "discriminator":
             observed |= mean_logits(game)
-            if self._augmentations and "real" in game.logits_seen:
+            if self._setup.augmentations and "real" in game.logits_seen:
                 observed[tags.REAL_SIGN] = game.logits_seen["real"].sign().mean()
             if any(term.loss.log_odds for term in terms):
                 observed |= balance(game)

@@ -20,13 +20,13 @@ __all__ = ["build_engine", "build_evaluation", "require_same_data"]
 def build_engine(
     experiment: Experiment,
     data: Data,
+    networks: Networks,
     processes: Processes | None = None,
-    networks: Networks | None = None,
 ) -> Engine:
     """Return the engine of a new run, and seed the global generators for networks that use them."""
     rank = processes.rank if processes else 0
     seed_global_state(derive_seed(experiment.settings.seed, f"networks/{rank}" if rank else "networks"))
-    return Engine(experiment, data, processes, networks)
+    return Engine(experiment, data, networks, processes)
 
 
 def build_evaluation(experiment: Experiment, data: Data, engine: Engine, progress: Progress) -> Evaluation:

@@ -6,7 +6,7 @@ from contextlib import closing
 
 from ganlab.config.experiment import Experiment
 from ganlab.data.preparation import Data, find
-from ganlab.engine.assembly import make_networks
+from ganlab.engine.assembly import make_networks, require_trainable
 from ganlab.engine.engine import Engine
 from ganlab.engine.memory_estimate import estimate
 from ganlab.engine.network_summary import count_parameters
@@ -49,6 +49,7 @@ def run_experiment(experiment: Experiment, plan: Plan, *, quiet: bool = False) -
     unpacked = find(experiment)
     # Before the data is packed, which is dear: what cannot be trained should say so at once.
     networks = make_networks(experiment, unpacked.spec, processes)
+    require_trainable(experiment, networks)
     estimate(experiment, unpacked, networks, processes).require_room()
     data = unpacked.pack(progress=processes.local_rank == 0 and not quiet)
     one_gpu = names_one_gpu(experiment.settings.training.device)
@@ -56,7 +57,7 @@ def run_experiment(experiment: Experiment, plan: Plan, *, quiet: bool = False) -
         require_same_data(data, processes)
         with find_start(experiment, plan, data, processes, networks.device) as (start, directory):
             if not start.finished:
-                engine = build_engine(experiment, data, processes, networks)
+                engine = build_engine(experiment, data, networks, processes)
                 start = start.restore(engine)
                 steps = experiment.settings.training.steps
                 with closing(Console(steps, engine.step, quiet=quiet or not processes.leader)) as console:

@@ -108,7 +108,7 @@ def engine_step(folder: Path, precision: str) -> tuple[Callable[[], None], Data,
     file.write_text(EXPERIMENT.format(root=folder, precision=precision))
     experiment = load_experiment(file)
     data = prepare(experiment)
-    engine = Engine(experiment, data)
+    engine = Engine.build(experiment, data)
     return engine.advance, data, engine
 
 

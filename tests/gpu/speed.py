@@ -138,7 +138,7 @@ def engine(store: Store, precision: str, *, resident: bool) -> Engine:
         experiment = load_experiment(file)
     every = np.arange(len(store), dtype=np.int64)
     with mock.patch("ganlab.data.feed.COMFORTABLE_SHARE", 0.25 if resident else 0.0):
-        return Engine(experiment, Data(store, Split(every, every[:0])))
+        return Engine.build(experiment, Data(store, Split(every, every[:0])))
 
 
 @contextlib.contextmanager

@@ -89,7 +89,7 @@ def engine(directory: Path, device: str) -> Engine:
     file = directory / "x.toml"
     file.write_text(experiment(device, count=100))
     loaded = load_experiment(file)
-    return Engine(loaded, prepare(loaded, progress=False))
+    return Engine.build(loaded, prepare(loaded, progress=False))
 
 
 def ganlab(

@@ -47,7 +47,7 @@ def weights(engine: Engine) -> bytes:
 def test_a_checkpoint_has_all_that_decides_how_training_goes_on(tmp_path: Path, name: str) -> None:
     (tmp_path / "x.toml").write_text(RING.format(name=name))
     experiment = load_experiment(tmp_path / "x.toml")
-    straight, first, second, forgetful = (Engine(experiment, prepare(experiment)) for _ in range(4))
+    straight, first, second, forgetful = (Engine.build(experiment, prepare(experiment)) for _ in range(4))
     for _ in range(8):
         straight.advance()
     for _ in range(3):

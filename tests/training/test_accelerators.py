@@ -92,7 +92,7 @@ def test_a_step_stays_on_its_device(
     training = "" if name in ("mmd", "elbo") else "microbatch_size = 4"
     (tmp_path / "x.toml").write_text(experiment(name, training))
     loaded = load_experiment(tmp_path / "x.toml")
-    engine = Engine(loaded, prepare(loaded))
+    engine = Engine.build(loaded, prepare(loaded))
     for _ in range(2):
         engine.advance()
     assert engine.step == 2

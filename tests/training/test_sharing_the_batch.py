@@ -38,7 +38,7 @@ def build(directory: Path, batch: int, micro: int, world: int) -> Engine:
     file.write_text(EXPERIMENT.format(batch=batch, micro=micro))
     experiment = load_experiment(file)
     data = prepare(experiment, cache=directory / "cache", progress=False)
-    return Engine(experiment, data, Processes(rank=0, world=world))
+    return Engine.build(experiment, data, Processes(rank=0, world=world))
 
 
 def test_every_process_has_samples_and_as_many_passes_as_the_others(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ clip_weights = 0.0625
 def test_no_weight_of_that_player_is_larger(tmp_path: Path, name: str) -> None:
     (tmp_path / "x.toml").write_text(RING.format(name=name))
     experiment = load_experiment(tmp_path / "x.toml")
-    engine = Engine(experiment, prepare(experiment))
+    engine = Engine.build(experiment, prepare(experiment))
     engine.advance()
     largest = {
         name: max(float(weight.detach().abs().max()) for weight in player.parameters)

@@ -31,6 +31,7 @@ from ganlab import ImageSpec
 from ganlab.config import load_experiment
 from ganlab.config.experiment import Experiment
 from ganlab.data.preparation import Data, prepare
+from ganlab.engine.assembly import make_networks
 from ganlab.engine.engine import Engine
 from ganlab.processes import Processes
 from ganlab.training.build import build_engine
@@ -94,7 +95,13 @@ class Trainings:
     def pair(self) -> tuple[Engine, Engine]:
         """Return an engine that trains alone and one that all share."""
         alone, shared = (
-            build_engine(self.experiment, self.data, processes) for processes in (Processes(), self.processes)
+            build_engine(
+                self.experiment,
+                self.data,
+                make_networks(self.experiment, self.data.store.spec, processes),
+                processes,
+            )
+            for processes in (Processes(), self.processes)
         )
         return alone, shared
 
