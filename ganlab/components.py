@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
+from ganlab.metrics import Direction
 from ganlab.paths import parse_path
 from ganlab.samples import ImageSpec, SampleSpec, VectorSpec
 
@@ -91,7 +92,7 @@ class Metric:
     """
 
     name: str
-    better: Literal["lower", "higher"] | None = "lower"
+    better: Direction | None = "lower"
     title: str = ""
 
 

@@ -11,7 +11,7 @@ import torch
 
 from ganlab.after_training.restoring import restore_generator
 from ganlab.config import EvaluatorSelection, Experiment
-from ganlab.data.cache_directory import cache_directory
+from ganlab.data.cache_directory import statistics_directory
 from ganlab.data.preparation import Data
 from ganlab.engine.labels import LabelSampler
 from ganlab.engine.sampling import run_for_evaluation
@@ -85,7 +85,7 @@ class CheckpointEvaluation:
             self.data.store.spec,
             ReferenceData.of(self.data),
             device=self.device,
-            cache=cache_directory() / "statistics",
+            cache=statistics_directory(),
             progress=progress,
         )
         if not self.other_data:

@@ -171,12 +171,12 @@ def _track(
 def _draw_curves(directory: EvaluationDirectory, measured: Sequence[tuple[int | None, Measurement]]) -> None:
     from ganlab.drawing.curves import Curve, draw_curves
     from ganlab.drawing.pictures import write_png
+    from ganlab.metrics import features_text
 
     curves: dict[str, Curve] = {}
     for step, each in measured:
         assert step is not None
-        features = " ".join(filter(None, (each.features, each.protocol)))
-        title = f"{each.evaluator}: {each.metric.name} ({features})"
+        title = f"{each.evaluator}: {each.metric.name} ({features_text(each.features, each.protocol)})"
         curve = curves.setdefault(title, Curve(title, better=each.metric.better))
         floor = None if each.floor is None else each.floor.value
         curve.add(step, each.value, each.estimate.standard_error, floor)

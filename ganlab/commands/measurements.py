@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from ganlab.commands.tables import print_table
+from ganlab.metrics import features_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,7 +75,7 @@ def print_measurements(measurements: Sequence[tuple[int | None, Measurement]]) -
             _number(None if each.floor is None else each.floor.value, ".4g"),
             f"{each.n_real:,}",
             f"{each.n_fake:,}",
-            " ".join(filter(None, (each.features, each.protocol))),
+            features_text(each.features, each.protocol),
         ]
         for step, each in measurements
     ]

@@ -11,6 +11,7 @@ from ganlab.comparison.experiments import keys_of
 from ganlab.comparison.readings import Reading, Readings
 from ganlab.errors import GanlabError
 from ganlab.kinds import KINDS
+from ganlab.metrics import badness
 from ganlab.runs.reading import Run
 
 __all__ = ["Entry", "entries", "grouped"]
@@ -44,8 +45,7 @@ class Entry:
         best = self.run.state.best
         if best is None or not math.isfinite(best.value):
             return ("\N{REPLACEMENT CHARACTER}", 0.0)
-        higher = self.best is not None and self.best.better == "higher"
-        return (best.metric, -best.value if higher else best.value)
+        return (best.metric, badness(best.value, self.best.better if self.best else None))
 
 
 def entries(runs: Sequence[Run]) -> list[Entry]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ganlab import tags
 from ganlab.errors import GanlabError
+from ganlab.metrics import Direction, features_text
 from ganlab.runs.reading import Run
 
 __all__ = ["Moment", "Protocol", "Reading", "Readings"]
@@ -58,7 +59,7 @@ class Reading:
     value: float
     error: float | None
     floor: float | None
-    better: Literal["lower", "higher"] | None
+    better: Direction | None
     protocol: Protocol
 
 
@@ -134,7 +135,7 @@ class Readings:
 
 
 def _reading(line: Mapping[str, Any]) -> Reading:
-    features = " ".join(filter(None, (line.get("features"), line.get("protocol"))))
+    features = features_text(line.get("features"), line.get("protocol"))
     counts = (int(line.get(name, 0)) for name in ("n_real", "n_fake", "n_heldout"))
     return Reading(
         step=int(line["step"]),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ganlab.comparison.result import ComparedMetric, ComparedPair, Comparison
 from ganlab.comparison.statistics import Test
+from ganlab.metrics import badness
 
 __all__ = [
     "SIGNIFICANT",
@@ -177,8 +178,7 @@ def _conclusion(metric: ComparedMetric, pair: ComparedPair, first: str) -> str:
     assert pair.adjusted is not None
     if pair.adjusted >= SIGNIFICANT:
         return "not told apart"
-    good = (pair.test.difference < 0) == (metric.better == "lower")
-    return f"{first} is {'better' if good else 'worse'}"
+    return f"{first} is {'better' if badness(pair.test.difference, metric.better) < 0 else 'worse'}"
 
 
 def _p(value: float) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from ganlab.comparison.experiments import DifferingKey, Group
 from ganlab.comparison.fairness import Condition
 from ganlab.comparison.readings import Moment
 from ganlab.comparison.statistics import Summary, Test, Value
+from ganlab.metrics import Direction
 
 __all__ = ["ComparedMetric", "ComparedPair", "Comparison", "Cost", "Measured", "Point"]
 
@@ -74,7 +74,7 @@ class ComparedMetric:
     """
 
     name: str
-    better: Literal["lower", "higher"] | None
+    better: Direction | None
     features: str
     measured: tuple[Measured, ...]
     pairs: tuple[ComparedPair, ...]

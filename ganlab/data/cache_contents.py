@@ -12,7 +12,7 @@ from typing import Literal
 
 from ganlab.components import SampleSpec
 from ganlab.config.writing import toml_value
-from ganlab.data.cache_directory import locked
+from ganlab.data.cache_directory import STATISTICS, locked
 from ganlab.data.store import NOTE, PackedFrom
 from ganlab.errors import UsageError
 from ganlab.files import explained, reason
@@ -22,7 +22,6 @@ from ganlab.samples import UnknownKindError
 __all__ = ["CacheEntry", "cache_entries", "remove", "select"]
 
 _KEY = re.compile(r"[0-9a-f]{64}")
-_STATISTICS = "statistics"
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ def _found(cache: Path) -> Iterator[CacheEntry]:
         if entry.is_dir() and _KEY.fullmatch(entry.name):
             content, paths = _packed(entry)
             yield CacheEntry("data", entry.name, _size(entry), content, paths)
-        elif entry.name == _STATISTICS:
+        elif entry.name == STATISTICS:
             files = [file for file in entry.iterdir() if file.is_file()]
             sets = "set" if len(files) == 1 else "sets"
             text = f"features and moments of {len(files):,} {sets} of real samples"

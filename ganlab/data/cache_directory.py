@@ -23,7 +23,10 @@ from ganlab.paths import parse_path
 if TYPE_CHECKING:
     from filelock import FileLock
 
-__all__ = ["cache_directory", "locked", "publish", "remove_leftovers"]
+__all__ = ["STATISTICS", "cache_directory", "locked", "publish", "remove_leftovers", "statistics_directory"]
+
+STATISTICS = "statistics"
+"""Directory in the cache where statistics of real samples are kept."""
 
 _PARTIAL = ".partial"
 
@@ -39,6 +42,15 @@ def cache_directory() -> Path:
     except (ValueError, RuntimeError) as error:  # the latter is of a newer platformdirs
         message = f"no directory for the cache: {error}; set GANLAB_CACHE to one"
         raise GanlabError(message) from error
+
+
+def statistics_directory() -> Path:
+    """Return where statistics of real samples are kept. It may not exist yet.
+
+    Raises:
+        GanlabError: as `cache_directory`.
+    """
+    return cache_directory() / STATISTICS
 
 
 @contextmanager

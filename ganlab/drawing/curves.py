@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+
+from ganlab.metrics import Direction, badness
 
 __all__ = ["Curve", "draw_curves", "ticks"]
 
@@ -33,7 +34,7 @@ class Curve:
     """
 
     title: str
-    better: Literal["lower", "higher"] | None = None
+    better: Direction | None = None
     _points: list[tuple[int, float, float | None, float | None]] = field(default_factory=list)
 
     def add(
@@ -123,8 +124,7 @@ class _Axes:
         for x, y in line:
             _dot(pen, x, y, 3, fill=_LINE)
         if curve.better is not None:
-            choose = min if curve.better == "lower" else max
-            step, value, *_ = choose(points, key=lambda point: point[1])
+            step, value, *_ = min(points, key=lambda point: badness(point[1], curve.better))
             x, y = self.place(step, value)
             _dot(pen, x, y, 6, outline=_BEST)
             # On the side where the line is not, if there is room.

@@ -12,7 +12,7 @@ import torch
 from ganlab.components import ImageSpec, SampleSpec, VectorSpec
 from ganlab.config.selection import EvaluatorSelection
 from ganlab.data.bare_set import Samples, describe_set, open_bare_set, store_images, store_vectors
-from ganlab.data.cache_directory import cache_directory
+from ganlab.data.cache_directory import statistics_directory
 from ganlab.data.image_set import ImageSet, describe
 from ganlab.data.preparation import Data
 from ganlab.data.split import split
@@ -110,7 +110,7 @@ class BareSets:
             self.spec,
             ReferenceData.of(Data(real, split(len(real), holdout, seed=0))),
             device=device,
-            cache=cache_directory() / "statistics",
+            cache=statistics_directory(),
             progress=progress,
         )
         return evaluation.run(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ganlab.config.experiment import Experiment
-from ganlab.data.cache_directory import cache_directory
+from ganlab.data.cache_directory import statistics_directory
 from ganlab.data.preparation import Data
 from ganlab.engine.engine import Engine
 from ganlab.engine.networks import Networks
@@ -36,7 +36,7 @@ def build_evaluation(experiment: Experiment, data: Data, engine: Engine, progres
         data.store.spec,
         ReferenceData.of(data),
         device=engine.device,
-        cache=cache_directory() / "statistics",
+        cache=statistics_directory(),
         processes=engine.processes,
         progress=progress,
     )

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from ganlab.config import load_experiment
-from ganlab.data.cache_directory import cache_directory
+from ganlab.data.cache_directory import statistics_directory
 from ganlab.data.preparation import prepare
 from ganlab.drawing.pictures import grid, write_png
 from ganlab.engine.evaluation_generator import estimate_statistics
@@ -50,7 +50,7 @@ def main() -> None:
         data.store.spec,
         ReferenceData.of(data),
         device="cpu",
-        cache=cache_directory() / "statistics",
+        cache=statistics_directory(),
     )
     labels = None
     if checkpoint.spec.classes and experiment.generator.component.takes_labels:
