@@ -174,7 +174,7 @@ class Session:
             run.finish(status, reason)
 
     def _train(self, recorder: Recorder) -> None:
-        trainer = Trainer(self.engine, self.data, self.evaluation, recorder, self.stop, self.processes)
+        trainer = Trainer(self.engine, self.data, self.evaluation, recorder, self.stop)
         if self.start.state is not None:
             begin = trainer.start_from if self.start.fork else trainer.load_state_dict
             begin(self.start.state["trainer"])
