@@ -1,4 +1,4 @@
-"""Options that several verbs share, and what all of them say about plugins."""
+"""What several verbs share: options, loading an experiment, and what they say of plugins and results."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ganlab.errors import UsageError, printable
 if TYPE_CHECKING:
     from ganlab.config import Experiment
     from ganlab.registry import Registry
+    from ganlab.runs.reading import Run
     from ganlab.training.start import Plan
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "resume_options",
     "runs_option",
     "tell_failures",
+    "tell_result",
 ]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -110,7 +112,7 @@ def require_film(path: Path) -> None:
     """Refuse what is no film, or what nothing here can write.
 
     Raises:
-        UsageError: so it is.
+        UsageError: it is no film, or nothing that is installed writes it.
     """
     from ganlab.drawing.films import require_writer
 
@@ -157,34 +159,30 @@ def make_plan(
 
 
 def parse_checkpoint(given: str | None) -> Literal["best", "last"] | int | None:
-    """Return what `--checkpoint` means.
+    """Return what `--checkpoint` means; `None` where it is not given.
 
     Raises:
-        UsageError: nothing.
+        UsageError: it means nothing.
     """
-    if given is None:
-        return None
-    if given == "best":
-        return "best"
-    if given == "last":
-        return "last"
-    if not given.isdecimal():
-        raise UsageError(f"--checkpoint is {given!r}; it takes best, last, or the number of a step")
-    return int(given)
+    return None if given is None else parse_moment("--checkpoint", given)
 
 
-def parse_moment(given: str) -> Literal["best", "last"] | int:
-    """Return what `--at` means.
+def parse_moment(option: str, given: str) -> Literal["best", "last"] | int:
+    """Return the moment of a run that an option names: `best`, `last`, or a step.
+
+    Args:
+        option: as errors name it.
+        given: its value.
 
     Raises:
-        UsageError: nothing.
+        UsageError: the value means nothing.
     """
     if given == "best":
         return "best"
     if given == "last":
         return "last"
     if not given.isdecimal():
-        raise UsageError(f"--at is {given!r}; it takes last, best, or the number of a step")
+        raise UsageError(f"{option} is {given!r}; it takes best, last, or the number of a step")
     return int(given)
 
 
@@ -194,6 +192,18 @@ def tell_failures(registry: Registry) -> None:
         click.echo(f"warning: {printable(str(failure), 1000)}", err=True)
     if registry.failures:
         click.echo("    `ganlab plugins --errors` shows all of it", err=True)
+
+
+def tell_result(run: Run | None) -> None:
+    """Say where a finished run is; nothing in a process that only helped."""
+    if run is None:
+        return
+    click.echo(f"finished: {run.path}, step {run.state.step:,}")
+    if run.state.best is not None:
+        best = run.state.best
+        click.echo(f"best:     step {best.step}, {best.metric} = {best.value:.4g}")
+    click.echo(f"look at:  {run.samples}")
+    click.echo(f"          ganlab tensorboard --runs {run.runs}")
 
 
 def load(

@@ -78,7 +78,7 @@ def command(
     for path in outputs:
         if path.suffix not in _SUFFIXES:
             raise UsageError(f"--out is {str(path)!r}; it takes a name that ends in {' or '.join(_SUFFIXES)}")
-    moment = parse_moment(at)
+    moment = parse_moment("--at", at)
     found: dict[Path, Run] = {}
     for wanted in experiments:
         for run in _meant(wanted, runs, (overrides, plugins, disabled)):

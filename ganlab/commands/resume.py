@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from ganlab.commands.common import experiment_options, resume_options, runs_option
-from ganlab.commands.run import tell_result
 
 __all__ = ["command"]
 
@@ -34,7 +33,7 @@ def command(
     On the same machine it ends in the same bytes as if it had never stopped. `--set
     training.steps=N` makes it longer; any other change needs --allow-change or --fork.
     """
-    from ganlab.commands.common import load, make_plan
+    from ganlab.commands.common import load, make_plan, tell_result
     from ganlab.runs.reading import find_run
     from ganlab.training.session import run_experiment
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from ganlab.commands.common import experiment_options, resume_options, runs_option
 from ganlab.errors import UsageError
 
-if TYPE_CHECKING:
-    from ganlab.runs.reading import Run
-
-__all__ = ["command", "tell_result"]
+__all__ = ["command"]
 
 
 @click.command("run")
@@ -57,7 +53,7 @@ def command(
 
     Several processes share a run under `torchrun --nproc-per-node=N -m ganlab run EXPERIMENT`.
     """
-    from ganlab.commands.common import load, make_plan
+    from ganlab.commands.common import load, make_plan, tell_result
     from ganlab.commands.seeds import Request, parse_seeds, run_seeds
     from ganlab.training.session import run_experiment
 
@@ -76,15 +72,3 @@ def command(
     plan = make_plan(runs, resume, allow_change=allow_change, fork=fork, checkpoint=checkpoint)
     tell_result(run_experiment(load(experiment, overrides, plugins, disabled), plan, quiet=quiet))
     return 0
-
-
-def tell_result(run: Run | None) -> None:
-    """Say where a finished run is; nothing in a process that only helped."""
-    if run is None:
-        return
-    click.echo(f"finished: {run.path}, step {run.state.step:,}")
-    if run.state.best is not None:
-        best = run.state.best
-        click.echo(f"best:     step {best.step}, {best.metric} = {best.value:.4g}")
-    click.echo(f"look at:  {run.samples}")
-    click.echo(f"          ganlab tensorboard --runs {run.runs}")

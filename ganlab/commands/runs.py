@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ import click
 from ganlab.commands.common import runs_option
 
 if TYPE_CHECKING:
-    from ganlab.comparison.overview import Entry
+    from ganlab.comparison.overview import Entry, ExperimentEntry
 
 __all__ = ["command"]
 
@@ -79,71 +80,48 @@ def _as_json(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _print_under_headings(groups: Sequence[Sequence[Entry]]) -> None:
-    """Print what runs of an experiment share once, so that the rest fits a terminal of 100 columns."""
-    from ganlab.commands.tables import print_table
-    from ganlab.comparison.report import duration
+@dataclass(frozen=True)
+class _Column:
+    """A column of the table.
 
-    rows: list[tuple[str, ...]] = []
-    headings: dict[int, tuple[str, str]] = {}
-    for group in groups:
-        shared, metric = _shared(group)
-        headings[len(rows)] = (group[0].run.state.title, shared)
-        for entry in group:
-            state = entry.run.state
-            step = f"{state.step:,}" if state.step == state.steps else f"{state.step:,}/{state.steps:,}"
-            seed = "" if entry.seed is None else str(entry.seed)
-            best = _best(entry, named=not metric)
-            rows.append((state.id, state.status, step, seed, best, duration(entry.hours)))
-    print_table(("ID", "STATUS", "STEP", "SEED", "BEST", "TIME"), rows, headings=headings)
+    Attributes:
+        title: stands above it.
+        of_run: what it says of a run, in words, given the run and its experiment.
+        of_experiment: what it says of an experiment with several runs.
+    """
+
+    title: str
+    of_run: Callable[[Entry, ExperimentEntry], str]
+    of_experiment: Callable[[ExperimentEntry], str] = lambda experiment: ""
 
 
-def _shared(group: Sequence[Entry]) -> tuple[str, str]:
-    """Return what the runs of an experiment share, in words; and the metric of their best, if any."""
-    one = group[0]
-    parts = [", ".join(f"{kind} {name}" for kind, name in one.networks.items())]
-    parts += [f"losses {', '.join(one.losses)}" if one.losses else ""]
-    parents = dict.fromkeys(_parent(entry) for entry in group if entry.run.state.parent)
-    parts += [f"begun from {', '.join(parents)}" if parents else ""]
-    metrics = {entry.run.state.best.metric for entry in group if entry.run.state.best}
-    metric = next(iter(metrics)) if len(metrics) == 1 else ""
-    parts += [f"best by {metric}, over its floor" if metric else ""]
-    if len(group) > 1:
-        parts += [f"{len(group)} runs" + (f", mean {mean[1]} over seeds" if (mean := _mean(group)) else "")]
-    return "; ".join(filter(None, parts)), metric
+def _count(experiment: ExperimentEntry) -> str:
+    return f"{len(experiment.entries)} runs"
 
 
-def _print_table(groups: Sequence[Sequence[Entry]]) -> None:
-    from ganlab.commands.tables import print_table
-
-    header = (
-        *("ID", "STATUS", "STEP", "SEED", "BEST", "DURATION", "AGE"),
-        *("NETWORKS", "LOSSES", "PARENT", "TITLE"),
-    )
-    rows: list[tuple[str, ...]] = []
-    for group in groups:
-        rows += [_summary(group)] if len(group) > 1 else []
-        rows += [_row(entry) for entry in group]
-    print_table(header, rows)
+def _statuses(experiment: ExperimentEntry) -> str:
+    counts = experiment.statuses
+    return ", ".join(f"{count} {status}" if len(counts) > 1 else status for status, count in counts.items())
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
-    from ganlab.comparison.report import duration
+def _mean(experiment: ExperimentEntry) -> tuple[str, ...]:
+    """Return the metric that chose the best of an experiment's runs, and their mean; nothing without one."""
+    if experiment.mean is None:
+        return ()
+    metric, summary = experiment.mean
+    return metric, f"{_with_error(summary.mean, summary.between)} over seeds"
 
+
+def _step(entry: Entry, *, brief: bool = False) -> str:
+    """Return how far a run got, of how many steps; `brief` leaves those out where it got to the end."""
     state = entry.run.state
-    return (
-        state.id,
-        state.status,
-        f"{state.step:,}/{state.steps:,}",
-        "" if entry.seed is None else str(entry.seed),
-        _best(entry),
-        duration(entry.hours),
-        _age(state.created),
-        ", ".join(entry.networks.values()),
-        ", ".join(entry.losses),
-        _parent(entry),
-        state.title,
-    )
+    return f"{state.step:,}" if brief and state.step == state.steps else f"{state.step:,}/{state.steps:,}"
+
+
+def _duration(hours: float) -> str:
+    from ganlab.comparison.report import duration
+
+    return duration(hours)
 
 
 def _parent(entry: Entry) -> str:
@@ -172,47 +150,97 @@ def _rounded(value: float, error: float | None) -> str:
     return f"{value:.{max(0, 1 - math.floor(math.log10(error)))}f}"
 
 
-def _summary(group: Sequence[Entry]) -> tuple[str, ...]:
-    """Return the row above the runs of one experiment: how many, how they ended, and their mean."""
-    from ganlab.comparison.report import duration
-
-    statuses = [entry.run.state.status for entry in group]
-    counts = {status: statuses.count(status) for status in dict.fromkeys(statuses)}
-    told = ", ".join(f"{count} {status}" for status, count in counts.items())
-    hours = sum(entry.hours for entry in group)
-    one, mean = group[0], _mean(group)
-    return (
-        f"{len(group)} runs",
-        told if len(counts) > 1 else statuses[0],
-        *(
-            "",
-            "",
-            f"{mean[0]} {mean[1]} over seeds" if mean else "",
-            duration(hours),
-            "",
-            ", ".join(one.networks.values()),
-            ", ".join(one.losses),
-            "",
-        ),
-        one.run.state.title,
-    )
-
-
-def _mean(group: Sequence[Entry]) -> tuple[str, str] | None:
-    """Return the metric that chose the best of an experiment's runs, and their mean, if there is one."""
-    from ganlab.comparison.statistics import Value, summarise
-
-    bests = [entry.run.state.best for entry in group]
-    known = [best for best in bests if best is not None and math.isfinite(best.value)]
-    if len({best.metric for best in known}) != 1:
-        return None
-    summary = summarise({index: Value(best.value) for index, best in enumerate(known)})
-    return known[0].metric, _with_error(summary.mean, summary.between)
-
-
 def _age(created: str) -> str:
     seconds = (datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds()
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds / size:.0f} {unit}"
     return f"{max(seconds, 0):.0f} s"
+
+
+_ID = _Column("ID", lambda entry, _: entry.run.state.id, _count)
+_STATUS = _Column("STATUS", lambda entry, _: entry.run.state.status, _statuses)
+_SEED = _Column("SEED", lambda entry, _: "" if entry.seed is None else str(entry.seed))
+
+_ON_A_TERMINAL = (
+    _ID,
+    _STATUS,
+    _Column("STEP", lambda entry, _: _step(entry, brief=True)),
+    _SEED,
+    _Column("BEST", lambda entry, experiment: _best(entry, named=experiment.best_metric is None)),
+    _Column("TIME", lambda entry, _: _duration(entry.hours)),
+)
+"""Columns that fit a terminal of 100 letters, below headings that say what runs share."""
+
+_IN_A_PIPE = (
+    _ID,
+    _STATUS,
+    _Column("STEP", lambda entry, _: _step(entry)),
+    _SEED,
+    _Column("BEST", lambda entry, _: _best(entry), lambda experiment: " ".join(_mean(experiment))),
+    _Column(
+        "DURATION",
+        lambda entry, _: _duration(entry.hours),
+        lambda experiment: _duration(experiment.hours),
+    ),
+    _Column("AGE", lambda entry, _: _age(entry.run.state.created)),
+    _Column(
+        "NETWORKS",
+        lambda entry, _: ", ".join(entry.networks.values()),
+        lambda experiment: ", ".join(experiment.first.networks.values()),
+    ),
+    _Column(
+        "LOSSES",
+        lambda entry, _: ", ".join(entry.losses),
+        lambda experiment: ", ".join(experiment.first.losses),
+    ),
+    _Column("PARENT", lambda entry, _: _parent(entry)),
+    _Column(
+        "TITLE",
+        lambda entry, _: entry.run.state.title,
+        lambda experiment: experiment.first.run.state.title,
+    ),
+)
+"""Columns where each row says all of a run."""
+
+
+def _print_under_headings(experiments: Sequence[ExperimentEntry]) -> None:
+    """Print what runs of an experiment share once, above them."""
+    from ganlab.commands.tables import print_table
+
+    rows: list[list[str]] = []
+    headings: dict[int, tuple[str, str]] = {}
+    for experiment in experiments:
+        headings[len(rows)] = (experiment.first.run.state.title, _shared(experiment))
+        rows += _run_rows(experiment, _ON_A_TERMINAL)
+    print_table([column.title for column in _ON_A_TERMINAL], rows, headings=headings)
+
+
+def _print_table(experiments: Sequence[ExperimentEntry]) -> None:
+    """Print a row for each run, and one above the runs of an experiment that has several."""
+    from ganlab.commands.tables import print_table
+
+    rows: list[list[str]] = []
+    for experiment in experiments:
+        if len(experiment.entries) > 1:
+            rows.append([column.of_experiment(experiment) for column in _IN_A_PIPE])
+        rows += _run_rows(experiment, _IN_A_PIPE)
+    print_table([column.title for column in _IN_A_PIPE], rows)
+
+
+def _run_rows(experiment: ExperimentEntry, columns: Sequence[_Column]) -> list[list[str]]:
+    return [[column.of_run(entry, experiment) for column in columns] for entry in experiment.entries]
+
+
+def _shared(experiment: ExperimentEntry) -> str:
+    """Return what the runs of an experiment share, in words."""
+    first, metric = experiment.first, experiment.best_metric
+    parts = [", ".join(f"{kind} {name}" for kind, name in first.networks.items())]
+    parts += [f"losses {', '.join(first.losses)}" if first.losses else ""]
+    parents = dict.fromkeys(_parent(entry) for entry in experiment.entries if entry.run.state.parent)
+    parts += [f"begun from {', '.join(parents)}" if parents else ""]
+    parts += [f"best by {metric}, over its floor" if metric else ""]
+    if len(experiment.entries) > 1:
+        mean = _mean(experiment)
+        parts += [_count(experiment) + (f", mean {mean[1]}" if mean else "")]
+    return "; ".join(filter(None, parts))

@@ -63,9 +63,9 @@ class _Job:
     """What is to be done for a seed.
 
     Attributes:
-        seed: the experiment's.
-        experiment: with it.
-        run: what there is of it; `None` for a new one.
+        seed: which.
+        experiment: the experiment with that seed.
+        run: the run to continue; `None` for a new one.
     """
 
     seed: int
@@ -161,7 +161,7 @@ def _jobs(request: Request) -> list[_Job]:
 
 def _train_here(request: Request, jobs: Sequence[_Job]) -> list[int]:
     """Train one after the other in this process; return the seeds that diverged."""
-    from ganlab.commands.run import tell_result
+    from ganlab.commands.common import tell_result
     from ganlab.training.session import run_experiment
     from ganlab.training.start import Plan
 
@@ -194,8 +194,8 @@ def _train_in_processes(request: Request, jobs: Sequence[_Job]) -> list[int]:
         pending = {pool.submit(children.run, _command(request, job), request.jobs): job for job in jobs}
         for future in as_completed(pending):
             job = pending[future]
-            code, told = future.result()
-            for line in told.splitlines():
+            code, output = future.result()
+            for line in output.splitlines():
                 click.echo(f"seed {job.seed}: {line}", err=code != 0)
             if code == DivergedError.exit_code:
                 diverged.append(job.seed)
@@ -257,10 +257,10 @@ class _Children:
         )
         self._running.add(child)
         try:
-            told, _ = child.communicate()
+            output, _ = child.communicate()
         finally:
             self._running.discard(child)
-        return child.returncode, told
+        return child.returncode, output
 
     def start_no_more(self) -> None:
         """Let those that run come to their end, and start no others."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ganlab.comparison.experiments import keys_of
 from ganlab.comparison.readings import Reading, Readings
+from ganlab.comparison.statistics import Summary, Value, summarise
 from ganlab.errors import GanlabError
 from ganlab.kinds import KINDS
 from ganlab.metrics import badness
 from ganlab.runs.reading import Run
 
-__all__ = ["Entry", "entries", "grouped"]
+__all__ = ["Entry", "ExperimentEntry", "entries", "grouped"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Entry:
     Attributes:
         run: the run.
         group: a number that runs of one experiment share, whatever their seeds.
-        seed: the experiment's; `None` where that cannot be read, as all that follows is empty then.
+        seed: the experiment's seed; `None` where the experiment cannot be read, and then all that follows
+            is empty.
         networks: names of the components by kind.
         losses: labels of the losses.
         hours: of work.
@@ -48,18 +51,59 @@ class Entry:
         return (best.metric, badness(best.value, self.best.better if self.best else None))
 
 
+@dataclass(frozen=True)
+class ExperimentEntry:
+    """An experiment at a glance.
+
+    Attributes:
+        entries: its runs, at least one, whatever their seeds.
+    """
+
+    entries: tuple[Entry, ...]
+
+    @property
+    def first(self) -> Entry:
+        """A run, for what all of them have in common."""
+        return self.entries[0]
+
+    @property
+    def statuses(self) -> Mapping[str, int]:
+        """How many runs have each status."""
+        return Counter(entry.run.state.status for entry in self.entries)
+
+    @property
+    def hours(self) -> float:
+        """Hours of work on all runs."""
+        return sum(entry.hours for entry in self.entries)
+
+    @property
+    def best_metric(self) -> str | None:
+        """The metric that chose the best checkpoint of every run that has one; `None` where they differ."""
+        return _only({entry.run.state.best.metric for entry in self.entries if entry.run.state.best})
+
+    @property
+    def mean(self) -> tuple[str, Summary] | None:
+        """The metric of the finite best values, and their mean over seeds; `None` where metrics differ."""
+        bests = [entry.run.state.best for entry in self.entries]
+        finite = [best for best in bests if best is not None and math.isfinite(best.value)]
+        metric = _only({best.metric for best in finite})
+        if metric is None:
+            return None
+        return metric, summarise({index: Value(best.value) for index, best in enumerate(finite)})
+
+
 def entries(runs: Sequence[Run]) -> list[Entry]:
     """Return runs at a glance, in the order in which they come; whatever of them cannot be read is empty."""
     known: list[tuple[str, dict[str, Any]]] = []
     return [_entry(run, known) for run in runs]
 
 
-def grouped(entries: Sequence[Entry]) -> list[list[Entry]]:
-    """Return the entries of each experiment together, experiments and runs in the order of the entries."""
+def grouped(entries: Sequence[Entry]) -> list[ExperimentEntry]:
+    """Return the experiments of entries, both in the order of the entries."""
     groups: dict[int, list[Entry]] = {}
     for entry in entries:
         groups.setdefault(entry.group, []).append(entry)
-    return list(groups.values())
+    return [ExperimentEntry(tuple(group)) for group in groups.values()]
 
 
 def _entry(run: Run, known: list[tuple[str, dict[str, Any]]]) -> Entry:
@@ -95,3 +139,7 @@ def _best(run: Run) -> Reading | None:
         return Readings(run).at(best.metric, best.step)
     except (GanlabError, KeyError, ValueError, TypeError):
         return None
+
+
+def _only(metrics: set[str]) -> str | None:
+    return next(iter(metrics)) if len(metrics) == 1 else None

@@ -222,7 +222,7 @@ def test_which_measurement_counts(tmp_path: Path, compare: Compare) -> None:
     assert "no metric was measured of all of the experiments at step 51" in compare(
         "Rings", "--at", "51", status=2
     )
-    assert "it takes last, best, or" in compare("Rings", "--at", "x", status=2)
+    assert "it takes best, last, or" in compare("Rings", "--at", "x", status=2)
 
 
 class _Page(HTMLParser):
