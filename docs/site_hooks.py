@@ -17,7 +17,7 @@ from mkdocs.structure.pages import Page
 
 from ganlab.commands.cli import cli
 from ganlab.components import Component
-from ganlab.config.describing import Key, core_keys, keys_of, loose_keys, meaning, sections
+from ganlab.config.sections import Key, core_keys, keys_of, loose_keys, meaning, sections
 from ganlab.kinds import KINDS
 from ganlab.registry import load_registry
 from ganlab.samples import accepted_kinds

@@ -16,7 +16,7 @@ from ganlab.after_training.restoring import find_generator, restore_generator
 from ganlab.after_training.trained_generator import TrainedGenerator
 from ganlab.config import load_experiment
 from ganlab.config.evaluators import choose_evaluators
-from ganlab.config.writing import toml_value
+from ganlab.config.toml_writer import toml_value
 from ganlab.data.bare_set import Samples
 from ganlab.engine.precision import choose_device
 from ganlab.errors import UsageError

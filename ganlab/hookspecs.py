@@ -37,7 +37,9 @@ def _specification(kind: Kind) -> Callable[[], Iterable[Component]]:
         return ()
 
     specification.__name__ = kind.hook
-    specification.__doc__ = f"Yield a `{kind.record.__name__}` for each {kind.one} that this plugin offers."
+    specification.__doc__ = (
+        f"Yield a `{kind.record.__name__}` for each {kind.singular} that this plugin offers."
+    )
     return hookspec(specification)
 
 

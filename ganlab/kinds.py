@@ -47,14 +47,14 @@ class Kind:
     """A kind of component.
 
     Attributes:
-        record: what plugins yield for it; its `kind` is the word that experiments and commands use.
+        record: what plugins yield for it; its `kind` is the name that experiments and commands use.
         plural: the word for several.
         places: dotted paths of the tables that choose such a component, `*` for the entries of an array.
         settings: what the core reads from such a table; where its `name` has a default, the table may be
             left out.
         build_gets: what the record's `build` is given after the options, in order.
         makes: what `build` returns.
-        noun: what sentences call one, where the word itself will not do.
+        singular_in_sentences: what sentences call one, where the name will not do.
         less_memory: what helps where one runs out of memory at work.
     """
 
@@ -65,18 +65,18 @@ class Kind:
     settings: type[ComponentSettings] = ComponentSettings
     build_gets: tuple[str, ...] = ()
     makes: str
-    noun: str = ""
+    singular_in_sentences: str = ""
     less_memory: str = ""
 
     @property
-    def word(self) -> str:
+    def name(self) -> str:
         """What experiments and commands call it, as in `loss`."""
         return self.record.kind
 
     @property
-    def one(self) -> str:
-        """What sentences call one of it."""
-        return self.noun or self.word
+    def singular(self) -> str:
+        """What sentences call one such component."""
+        return self.singular_in_sentences or self.name
 
     @property
     def hook(self) -> str:
@@ -127,7 +127,7 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    kind.word: kind
+    kind.name: kind
     for kind in (
         Kind(
             DatasetComponent,
@@ -202,7 +202,7 @@ KINDS: Mapping[str, Kind] = {
             places=("evaluators.*.features",),
             build_gets=("image",),
             makes="`FeatureExtractor`",
-            noun="feature extractor",
+            singular_in_sentences="feature extractor",
             less_memory="lower the `samples` of the evaluators that look at them",
         ),
         Kind(

@@ -17,7 +17,7 @@ from fresh_process import ganlab
 
 from ganlab.commands.cli import cli
 from ganlab.config import load_experiment
-from ganlab.config.describing import loose_keys, sections
+from ganlab.config.sections import loose_keys, sections
 from ganlab.kinds import KINDS
 from ganlab.registry import load_registry
 
@@ -118,7 +118,7 @@ KNOWN = {
         }
         for kind in KINDS.values()
         for of_kind in [
-            [each.component for each in load_registry().offers if each.component.kind == kind.word]
+            [each.component for each in load_registry().offers if each.component.kind == kind.name]
         ]
     },
 }

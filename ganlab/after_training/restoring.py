@@ -13,14 +13,14 @@ from ganlab.after_training.exported import is_exported, read_exported
 from ganlab.after_training.trained_generator import TrainedGenerator
 from ganlab.components import SampleSpec
 from ganlab.config import Experiment
-from ganlab.config.generator import ChosenGenerator, choose_generator
+from ganlab.config.chosen_generator import ChosenGenerator, choose_generator
 from ganlab.config.settings import RunningStatisticsSettings
 from ganlab.engine.evaluation_generator import estimate_statistics
 from ganlab.engine.labels import LabelSampler
 from ganlab.engine.running_statistics import has_running_state
 from ganlab.engine.streams import isolated_randomness
 from ganlab.errors import ComponentCrashError, GanlabError, UsageError, summarised
-from ganlab.runs.checkpoint import Checkpoint
+from ganlab.runs.checkpoint_files import Checkpoint
 from ganlab.runs.reading import Run, find_run
 from ganlab.runs.reporting import print_warning
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ganlab.components import LatentSpec, SampleSpec
-from ganlab.config.generator import ChosenGenerator
+from ganlab.config.chosen_generator import ChosenGenerator
 from ganlab.engine.latents import draw_latents, interpolate, walk_around
 from ganlab.engine.sampling import run_generator
 from ganlab.errors import UsageError, printable

@@ -118,7 +118,7 @@ def _chosen(registry: Registry, target: str) -> list[LoadedPlugin]:
     """
     if target in KINDS:
         raise UsageError(
-            f"which {KINDS[target].one}? `ganlab check {target} NAME`; `ganlab plugins` lists them"
+            f"which {KINDS[target].singular}? `ganlab check {target} NAME`; `ganlab plugins` lists them"
         )
     by_path = [plugin for plugin in registry.plugins if plugin.found.requested == target]
     named = [plugin for plugin in registry.plugins if _plain(target) in map(_plain, _names(plugin))]

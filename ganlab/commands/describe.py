@@ -24,7 +24,7 @@ from ganlab.registry import Offer, Registry
 from ganlab.samples import accepted_kinds
 
 if TYPE_CHECKING:
-    from ganlab.config.describing import Key, Section
+    from ganlab.config.sections import Key, Section
 
 __all__ = ["command"]
 
@@ -38,7 +38,7 @@ def command(
     what: str | None, name: str | None, as_json: bool, plugins: tuple[str, ...], disabled: tuple[str, ...]
 ) -> None:
     """Explain a section of the experiment file, a KIND of component, or one component and its options."""
-    from ganlab.config.describing import sections
+    from ganlab.config.sections import sections
     from ganlab.registry import load_registry
 
     registry = load_registry(plugins=plugins, disabled=disabled)
@@ -70,7 +70,7 @@ def _kind_called(word: str) -> Kind | None:
 
 def _unknown(word: str, registry: Registry) -> UsageError:
     """Return the error that says where else the word occurs, or what it may have been meant to be."""
-    from ganlab.config.describing import keys_of, loose_keys, sections
+    from ganlab.config.sections import keys_of, loose_keys, sections
     from ganlab.registry.suggest import did_you_mean
 
     places = {
@@ -79,7 +79,7 @@ def _unknown(word: str, registry: Registry) -> UsageError:
         if word in {key.name for key in keys_of(section.model)}
     }
     places |= {
-        kind.header: f"ganlab describe {kind.word}" for kind in KINDS.values() if word in kind.core_keys
+        kind.header: f"ganlab describe {kind.name}" for kind in KINDS.values() if word in kind.core_keys
     }
     lines = [f"it is a key of {place}: `{command}`" for place, command in places.items()]
     lines += [
@@ -96,12 +96,12 @@ def _unknown(word: str, registry: Registry) -> UsageError:
     if not lines:
         known = [*KINDS, *sections()]
         lines = [did_you_mean(word, known) or f"there are {', '.join(known)}"]
-    told = "\n    ".join(lines)
-    return UsageError(f"there is no section and no kind of component `{printable(word)}`\n    {told}")
+    hints = "\n    ".join(lines)
+    return UsageError(f"there is no section and no kind of component `{printable(word)}`\n    {hints}")
 
 
 def _print_overview() -> None:
-    from ganlab.config.describing import loose_keys, meaning, sections
+    from ganlab.config.sections import loose_keys, meaning, sections
 
     click.secho("What an experiment file may say", bold=True)
     click.echo("\nKeys at its top:\n")
@@ -109,7 +109,7 @@ def _print_overview() -> None:
     click.echo("\nTables that choose a component:\n")
     print_table(
         ("KIND", "TABLE", "WHAT IT IS FOR"),
-        [(kind.word, kind.header, meaning(kind)) for kind in KINDS.values()],
+        [(kind.name, kind.header, meaning(kind)) for kind in KINDS.values()],
     )
     click.echo("\nTables of ganlab's own:\n")
     print_table(
@@ -128,8 +128,8 @@ def _print_overview() -> None:
 
 
 def _print_section(section: Section) -> None:
-    from ganlab.config.describing import keys_of
     from ganlab.config.example import section_table
+    from ganlab.config.sections import keys_of
 
     click.secho(section.header, bold=True)
     print_text(section.text)
@@ -139,13 +139,13 @@ def _print_section(section: Section) -> None:
 
 
 def _print_kind(kind: Kind, registry: Registry) -> None:
-    from ganlab.config.describing import core_keys, meaning
+    from ganlab.config.sections import core_keys, meaning
 
-    click.secho(kind.word, bold=True)
+    click.secho(kind.name, bold=True)
     print_text(meaning(kind))
     click.echo()
     print_facts([("chosen in", ", ".join(kind.headers)), ("hook", f"{kind.hook}()")])
-    offers = registry.components(kind.word)
+    offers = registry.components(kind.name)
     takers = any(_labels(offer.component) for offer in offers)
     rows = [
         (offer.component.name, *([_labels(offer.component)] if takers else ()), offer.component.summary)
@@ -161,15 +161,15 @@ def _print_kind(kind: Kind, registry: Registry) -> None:
     example = offers[0].component.name if offers else "NAME"
     print_facts(
         [
-            (f"ganlab describe {kind.word} {example}", "its options, and a table to paste"),
-            (f"ganlab new {kind.word} my-{kind.word}", "one of your own, to begin with"),
+            (f"ganlab describe {kind.name} {example}", "its options, and a table to paste"),
+            (f"ganlab new {kind.name} my-{kind.name}", "one of your own, to begin with"),
         ]
     )
 
 
 def _print_component(offer: Offer, name: str) -> None:
-    from ganlab.config.describing import keys_of
     from ganlab.config.example import example_table
+    from ganlab.config.sections import keys_of
 
     component = offer.component
     click.secho(f"{component.kind} {component.name}", bold=True)
@@ -189,7 +189,7 @@ def _print_component(offer: Offer, name: str) -> None:
 
 def _print_core_keys(keys: Sequence[Key], kind: Kind) -> None:
     if keys:
-        click.echo(f"\nKeys that every {kind.one} has:\n")
+        click.echo(f"\nKeys that every {kind.singular} has:\n")
         print_terms([_term(key) for key in keys])
 
 
@@ -229,7 +229,7 @@ def _labels(component: Component) -> str:
 
 def _core_keys(component: Component) -> list[Key]:
     """Return the keys that the core itself knows in such a table."""
-    from ganlab.config.describing import core_keys
+    from ganlab.config.sections import core_keys
 
     # An evaluator that is defined on certain features refuses others.
     fixed = isinstance(component, EvaluatorComponent) and component.features_of is not None
@@ -237,19 +237,19 @@ def _core_keys(component: Component) -> list[Key]:
 
 
 def _overview_as_json() -> dict[str, Any]:
-    from ganlab.config.describing import loose_keys, meaning, sections
+    from ganlab.config.sections import loose_keys, meaning, sections
 
     return {
         "keys": _keys_as_json(loose_keys()),
         "kinds": [
-            {"kind": kind.word, "table": kind.header, "description": meaning(kind)} for kind in KINDS.values()
+            {"kind": kind.name, "table": kind.header, "description": meaning(kind)} for kind in KINDS.values()
         ],
         "sections": [_section_as_json(section) for section in sections().values()],
     }
 
 
 def _section_as_json(section: Section) -> dict[str, Any]:
-    from ganlab.config.describing import keys_of
+    from ganlab.config.sections import keys_of
 
     return {
         "section": section.name,
@@ -259,24 +259,24 @@ def _section_as_json(section: Section) -> dict[str, Any]:
 
 
 def _kind_as_json(kind: Kind, registry: Registry) -> dict[str, Any]:
-    from ganlab.config.describing import core_keys, meaning
+    from ganlab.config.sections import core_keys, meaning
 
     return {
-        "kind": kind.word,
+        "kind": kind.name,
         "table": kind.header,
         "description": meaning(kind),
         "components": [
             {"name": offer.component.name, "summary": offer.component.summary}
-            for offer in registry.components(kind.word)
+            for offer in registry.components(kind.name)
         ],
         "keys": _keys_as_json(core_keys(kind)),
     }
 
 
 def _component_as_json(offer: Offer, name: str) -> dict[str, Any]:
-    from ganlab.config.describing import keys_of
     from ganlab.config.example import example_table
     from ganlab.config.options import options_schema
+    from ganlab.config.sections import keys_of
 
     component, provenance = offer
     labels = {"takes_labels": _labels(component) == "yes"} if _labels(component) else {}

@@ -61,7 +61,7 @@ def records(measurements: Sequence[tuple[int | None, Measurement]]) -> list[dict
 def print_measurements(measurements: Sequence[tuple[int | None, Measurement]]) -> None:
     """Print a table, and below it every note and warning once, with the evaluators that it concerns.
 
-    Where it is not said at each of an evaluator's steps, it has those.
+    Where a text does not concern all steps, the evaluator's name comes with those that it concerns.
     """
     stepped = any(step is not None for step, _ in measurements)
     header = ["EVALUATOR", "METRIC", "VALUE", "±", "FLOOR", "REAL", "FAKE", "FEATURES"]
@@ -87,13 +87,13 @@ def print_measurements(measurements: Sequence[tuple[int | None, Measurement]]) -
     ):
         concerned: dict[str, dict[str, list[int | None]]] = {}
         for step, each, text in messages:
-            said = concerned.setdefault(text, {}).setdefault(each.evaluator, [])
-            if step not in said:
-                said.append(step)
+            own = concerned.setdefault(text, {}).setdefault(each.evaluator, [])
+            if step not in own:
+                own.append(step)
         for text, labels in concerned.items():
             named = [
-                label if len(said) == len(steps) else f"{label} at {', '.join(f'{step:,}' for step in said)}"
-                for label, said in labels.items()
+                label if len(own) == len(steps) else f"{label} at {', '.join(f'{step:,}' for step in own)}"
+                for label, own in labels.items()
             ]
             click.echo(f"{heading}: {'; '.join(named) if stepped else ', '.join(named)}: {text}")
 

@@ -191,7 +191,7 @@ class _Target:
         """Refuse a path of the other kind, and what only `--force` writes over.
 
         Raises:
-            UsageError: so it is.
+            UsageError: it is of the other kind, or is there and may not be replaced.
         """
         if self.is_file and self.path.is_dir():
             raise UsageError(

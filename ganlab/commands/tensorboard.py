@@ -68,11 +68,11 @@ def _finder(chosen: tuple[str, ...], runs: Path) -> Callable[[], list[Run]]:
         return lambda: [read_run(path) for path in paths if path.is_dir()]
     if not runs.is_dir():
         raise UsageError(f"there is no directory {runs}; `ganlab run` makes it, `--runs` names another")
-    told: set[str] = set()
+    reported: set[str] = set()
 
     def report(problem: str) -> None:
-        if problem not in told:
-            told.add(problem)
+        if problem not in reported:
+            reported.add(problem)
             click.echo(f"warning: {problem}", err=True)
 
     return lambda: list_runs(runs, report)

@@ -51,7 +51,7 @@ def command(
     component = _trainable(described.registry, name)
 
     from ganlab.after_training.feature_training import train_features
-    from ganlab.config.writing import toml_value
+    from ganlab.config.toml_writer import toml_value
     from ganlab.data.preparation import prepare
     from ganlab.engine.precision import choose_device
     from ganlab.paths import path_text

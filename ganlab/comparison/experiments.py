@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ganlab.config.difference import flatten
-from ganlab.config.writing import toml_value
+from ganlab.config.toml_writer import toml_value
 from ganlab.runs.reading import Run
 
 __all__ = ["DifferingKey", "Group", "group_runs", "keys_of", "what_differs"]
@@ -34,7 +34,7 @@ class Group:
     """One experiment, run with one seed or several.
 
     Attributes:
-        title: of its runs.
+        title: the title that its runs share.
         keys: what the experiment is, by dotted path; entries of arrays go by their label.
         runs: its runs by their seed, in the order of the seeds; of one seed, the newest.
         superseded: older runs of the same seeds.

@@ -68,7 +68,7 @@ def run_of_seed(experiment: Experiment, runs: list[Run]) -> Run | None:
     A run that was made longer, or is shorter by now, is one of it; a fork is not.
 
     Args:
-        experiment: with the seed.
+        experiment: the experiment, its seed included.
         runs: to look among, the newest first.
     """
     for run in runs:

@@ -84,9 +84,9 @@ class _Chooser:
         """Choose a component for each table of a kind."""
         for path, table in kind.tables(self._values):
             offer = self._one(kind, path, table)
-            if offer is not None and kind.word == "dataset":
+            if offer is not None and kind.name == "dataset":
                 self._samples = offer.component.accepts[0]
-            if kind.word == "evaluator":
+            if kind.name == "evaluator":
                 self._with_features(path, table, offer)
 
     def _one(self, kind: Kind, path: str, table: Any, prefer: str = "", blame: str = "") -> Offer | None:
@@ -113,7 +113,7 @@ class _Chooser:
             prefer = PROJECT
         prefer = self._recorded.get(path, prefer)
         try:
-            offer = self._registry.get(kind.word, name, prefer=prefer)
+            offer = self._registry.get(kind.name, name, prefer=prefer)
         except UnknownComponentError as error:
             self._problems.append(self._origin.problem(f"{path}.name", error.message, error.hint))
             return None
@@ -168,9 +168,9 @@ class _Chooser:
         if isinstance(given, str):
             given = {"name": given}
         elif isinstance(given, dict) and not isinstance(given.get("name"), str):
-            names = listing(offer.component.name for offer in self._registry.components(_FEATURES.word))
+            names = listing(offer.component.name for offer in self._registry.components(_FEATURES.name))
             message = f"must be text, not {show(given['name'])}" if "name" in given else "is missing"
-            hint = f"{_FEATURES.one}s: {names}"
+            hint = f"{_FEATURES.singular}s: {names}"
             self._problems.append(self._origin.problem(f"{path}.name", message, hint))
             return
         self._one(_FEATURES, path, given)
@@ -195,7 +195,7 @@ class _Chooser:
         prefer = self._recorded.get(path, provenance.distribution)
         for name in component.features:
             try:
-                offer = self._registry.get(_FEATURES.word, name, prefer=prefer)
+                offer = self._registry.get(_FEATURES.name, name, prefer=prefer)
             except UnknownComponentError:
                 continue
             if issubclass(self._samples, offer.component.accepts):
@@ -203,7 +203,7 @@ class _Chooser:
                 return
         fitting = listing(
             offer.component.name
-            for offer in self._registry.components(_FEATURES.word)
+            for offer in self._registry.components(_FEATURES.name)
             if issubclass(self._samples, offer.component.accepts)
         )
         wanted = ", ".join(component.features) or "none"

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from ganlab.config.experiment import Experiment
 from ganlab.config.selection import Selection
 from ganlab.config.settings import Settings
-from ganlab.config.writing import toml_value
+from ganlab.config.toml_writer import toml_value
 from ganlab.kinds import KINDS
 
 __all__ = ["Difference", "differences", "flatten"]

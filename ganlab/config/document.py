@@ -8,7 +8,7 @@ from datetime import date, time
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ganlab.config.earlier import up_to_date
+from ganlab.config.earlier_versions import up_to_date
 from ganlab.config.limits import DEEPEST, NESTED, TOO_LONG, is_too_long, leaves, nesting
 from ganlab.config.positions import join_path, key_lines
 from ganlab.config.toml import NotTomlError, parse_toml

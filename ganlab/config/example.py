@@ -11,8 +11,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from ganlab.components import Component
+from ganlab.config.toml_writer import toml_value
 from ganlab.config.types import alternatives, describe_field
-from ganlab.config.writing import toml_value
 from ganlab.kinds import KINDS
 
 __all__ = ["default_text", "example_table", "section_table"]

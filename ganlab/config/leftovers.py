@@ -53,7 +53,7 @@ def _of_components(values: Any, entries: list[Any], registry: Registry) -> Itera
         if kind is None:
             continue
         try:
-            component = registry.get(kind.word, name).component
+            component = registry.get(kind.name, name).component
         except UnknownComponentError:
             continue
         yield from (f"{path}.{key}" for key in table if key not in kind.core_keys)

@@ -14,7 +14,7 @@ from ganlab.config.experiment import Experiment
 from ganlab.config.options import option_values
 from ganlab.config.selection import Selection
 from ganlab.config.settings import ImageSettings, ProvenanceSettings, Settings
-from ganlab.config.writing import toml_document
+from ganlab.config.toml_writer import toml_document
 from ganlab.paths import parse_path, path_text
 
 __all__ = ["dump_resolved", "image_spec", "provenance_warnings", "relocate_plugins", "resolve"]

@@ -27,10 +27,10 @@ def experiment_schema(registry: Registry) -> dict[str, Any]:
     schema = Settings.model_json_schema()
     definitions: dict[str, Any] = schema["$defs"]
     for kind in KINDS.values():
-        offers = registry.components(kind.word)
-        definitions[kind.word] = {"oneOf": [_table(kind, offer, registry, definitions) for offer in offers]}
+        offers = registry.components(kind.name)
+        definitions[kind.name] = {"oneOf": [_table(kind, offer, registry, definitions) for offer in offers]}
         if not offers:
-            definitions[kind.word] = {"not": {}, "description": f"No {kind.one} is installed."}
+            definitions[kind.name] = {"not": {}, "description": f"No {kind.singular} is installed."}
     for kind in KINDS.values():
         for place in kind.places:
             _put(schema, place, kind)
@@ -46,7 +46,7 @@ def experiment_schema(registry: Registry) -> dict[str, Any]:
 def _put(schema: dict[str, Any], place: str, kind: Kind) -> None:
     """Let the table at a place be one of the kind's; those inside another component's are put there by it."""
     section, _, inside = place.partition(".")
-    properties, rule = schema["properties"], {"$ref": _REFERENCE + kind.word}
+    properties, rule = schema["properties"], {"$ref": _REFERENCE + kind.name}
     if inside == ENTRY:
         properties[section] = {**properties[section], "items": rule}
     elif not inside.startswith(ENTRY):
@@ -67,7 +67,7 @@ def _unless_extended(required: list[str], definitions: dict[str, Any]) -> dict[s
     """Return the rule that asks for keys where there is no base that could have them."""
     inner: dict[str, Any] = {"training": {"required": definitions["TrainingSettings"].pop("required")}}
     for kind in KINDS.values():
-        rule = {"required": ["name"]} if kind.default is None else {"$ref": _REFERENCE + kind.word}
+        rule = {"required": ["name"]} if kind.default is None else {"$ref": _REFERENCE + kind.name}
         for section, _, key in (place.partition(".") for place in kind.places if ENTRY not in place):
             if key:
                 inner.setdefault(section, {"properties": {}})["properties"][key] = rule
@@ -79,7 +79,7 @@ def _unless_extended(required: list[str], definitions: dict[str, Any]) -> dict[s
 def _table(kind: Kind, offer: Offer, registry: Registry, definitions: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of one component's table; its nested definitions join the others."""
     component = offer.component
-    prefix = f"{offer.provenance.plugin}/{kind.word}/{component.name}".replace("/", ".")
+    prefix = f"{offer.provenance.plugin}/{kind.name}/{component.name}".replace("/", ".")
     template = f"{_REFERENCE}{prefix}.{{model}}"
     own = options_schema(component.options, reference=template)
     for name, definition in own.pop("$defs", {}).items():
@@ -88,7 +88,7 @@ def _table(kind: Kind, offer: Offer, registry: Registry, definitions: dict[str, 
     properties = {**core["properties"], **own.get("properties", {})}
     properties["name"] = {"enum": _names(offer, registry), "description": component.summary}
     for key, inner in _inside(kind):
-        choice = [{"enum": _all_names(inner, registry)}, {"$ref": _REFERENCE + inner.word}]
+        choice = [{"enum": _all_names(inner, registry)}, {"$ref": _REFERENCE + inner.name}]
         properties[key] = {"anyOf": choice, "description": properties[key]["description"]}
     named = [] if _is_default(kind, offer, registry) else ["name"]
     return {
@@ -114,7 +114,7 @@ def _is_default(kind: Kind, offer: Offer, registry: Registry) -> bool:
     if kind.default is None:
         return False
     try:
-        return registry.get(kind.word, kind.default, prefer=PROJECT) == offer
+        return registry.get(kind.name, kind.default, prefer=PROJECT) == offer
     except UnknownComponentError:
         return False
 
@@ -131,7 +131,7 @@ def _names(offer: Offer, registry: Registry) -> list[str]:
 
 
 def _all_names(kind: Kind, registry: Registry) -> list[str]:
-    offers = registry.components(kind.word)
+    offers = registry.components(kind.name)
     return list(dict.fromkeys(name for offer in offers for name in _names(offer, registry)))
 
 

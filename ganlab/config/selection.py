@@ -84,7 +84,7 @@ class Selection(Generic[ComponentT, SettingsT]):
         """Name the component in whatever its code raises inside the block.
 
         Args:
-            doing: what it is at, for a want of memory.
+            doing: what the component is doing, for the message where memory runs out.
             advice: what would help against that; what helps its kind if left out.
 
         Raises:
@@ -112,10 +112,10 @@ class Selection(Generic[ComponentT, SettingsT]):
             raise self.crash(error) from error
 
     def shortage(self, error: Exception, doing: str, advice: str | None = None) -> OutOfMemoryError:
-        """Return a want of memory with the component's name and place."""
+        """Return an out-of-memory error with the component's name and place."""
         helps = KINDS[self.component.kind].less_memory if advice is None else advice
-        told = out_of_memory(error, f"in {self.who} {doing}", helps)
-        return OutOfMemoryError(str(self.origin.problem(self.path, str(told))))
+        shortage = out_of_memory(error, f"in {self.who} {doing}", helps)
+        return OutOfMemoryError(str(self.origin.problem(self.path, str(shortage))))
 
     def crash(self, error: Exception) -> ComponentCrashError:
         """Return an exception of the component's own with its name, and where it happened."""

@@ -18,7 +18,7 @@ from ganlab.config.limits import leaves
 from ganlab.config.origin import Origin
 from ganlab.config.settings import Settings
 from ganlab.config.types import show
-from ganlab.config.wording import validation_problems
+from ganlab.config.validation_problems import validation_problems
 from ganlab.errors import ComponentError, Problem
 
 __all__ = ["check_component_settings", "check_options", "check_settings", "check_values", "default_values"]

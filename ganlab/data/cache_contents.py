@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from ganlab.components import SampleSpec
-from ganlab.config.writing import toml_value
+from ganlab.config.toml_writer import toml_value
 from ganlab.data.cache_directory import STATISTICS, locked
 from ganlab.data.store import NOTE, PackedFrom
 from ganlab.errors import UsageError

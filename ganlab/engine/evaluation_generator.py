@@ -78,7 +78,7 @@ def estimate_statistics(
         latent: the noise that it is fed.
         labels: draws labels in the shares of the training data; `None` for a generator that takes none.
         samples: from how many, rounded up to whole batches.
-        seed: the experiment's.
+        seed: the seed of the experiment.
     """
     count = math.ceil(samples / BATCH) * BATCH
     streams = Streams(seed)

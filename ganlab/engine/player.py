@@ -131,7 +131,7 @@ def make_player(
     Args:
         name: which player.
         networks: all networks.
-        selection: of its optimizer.
+        selection: the optimizer that the experiment chose for it.
         steps: of the whole training.
 
     Raises:

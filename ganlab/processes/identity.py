@@ -20,17 +20,17 @@ def identity_from_environment() -> tuple[int, int, int]:
     Raises:
         UsageError: only some of the variables are set, or they make no sense together.
     """
-    told = {name: os.environ[name] for name in _IDENTITY if name in os.environ}
-    if not told:
+    given = {name: os.environ[name] for name in _IDENTITY if name in os.environ}
+    if not given:
         return 0, 1, 0
-    needed = _IDENTITY if told.get("WORLD_SIZE") == "1" else _IDENTITY + MEETING_POINT
+    needed = _IDENTITY if given.get("WORLD_SIZE") == "1" else _IDENTITY + MEETING_POINT
     missing = [name for name in needed if name not in os.environ]
     if missing:
-        raise UsageError(f"{_listed(list(told))} set, but not {' and '.join(missing)}: {_REMEDY}")
-    for name, text in told.items():
+        raise UsageError(f"{_listed(list(given))} set, but not {' and '.join(missing)}: {_REMEDY}")
+    for name, text in given.items():
         if not text.isascii() or not text.isdecimal():
             raise UsageError(f"{name} is {text!r}, which is not a whole number from 0: {_REMEDY}")
-    rank, world, local_rank = (int(told[name]) for name in _IDENTITY)
+    rank, world, local_rank = (int(given[name]) for name in _IDENTITY)
     if not local_rank <= rank < world:
         raise UsageError(
             f"RANK={rank}, LOCAL_RANK={local_rank} and WORLD_SIZE={world} contradict each other: ranks "
@@ -41,8 +41,8 @@ def identity_from_environment() -> tuple[int, int, int]:
 
 def processes_here(local_rank: int) -> int:
     """Return how many of the run's processes are on this machine, as far as it is told."""
-    told = os.environ.get("LOCAL_WORLD_SIZE", "")
-    return max(int(told) if told.isascii() and told.isdecimal() else 0, local_rank + 1)
+    size = os.environ.get("LOCAL_WORLD_SIZE", "")
+    return max(int(size) if size.isascii() and size.isdecimal() else 0, local_rank + 1)
 
 
 def _listed(names: Sequence[str]) -> str:

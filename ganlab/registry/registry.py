@@ -85,7 +85,8 @@ class Registry:
         lines = [did_you_mean(name, known), f"installed: {listing(known)}"]
         lines += [f"not loaded: {failure}" for failure in self.failures]
         return UnknownComponentError(
-            f"there is no {KINDS[kind].one} `{printable(name)}`", "\n".join(line for line in lines if line)
+            f"there is no {KINDS[kind].singular} `{printable(name)}`",
+            "\n".join(line for line in lines if line),
         )
 
 

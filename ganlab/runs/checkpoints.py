@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ganlab.errors import GanlabError
 from ganlab.files import explained, fsync_path, write_atomically
-from ganlab.runs.checkpoint import (
+from ganlab.runs.checkpoint_files import (
     Checkpoint,
     DamagedCheckpointError,
     is_regular,

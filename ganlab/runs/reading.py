@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ganlab.config.earlier import up_to_date
+from ganlab.config.earlier_versions import up_to_date
 from ganlab.config.toml import parse_toml
 from ganlab.errors import GanlabError, UsageError
 from ganlab.registry.suggest import closest

@@ -11,7 +11,7 @@ from string import Template
 from typing import Any, NamedTuple
 
 from ganlab.components import DatasetComponent
-from ganlab.config.writing import toml_value
+from ganlab.config.toml_writer import toml_value
 from ganlab.data.image_set import open_image_set
 from ganlab.errors import UsageError, printable
 from ganlab.files import exists
@@ -92,7 +92,7 @@ def propose(registry: Registry, data: str, out: Path | None) -> Proposal:
     found = survey(offer.component, options)
     name = path.resolve().stem or offer.component.name
     file = out or Path(f"{name if is_text(name) else offer.component.name}.toml")
-    seen = (f"{offer.component.name}: {offer.component.summary}", *found.told())
+    seen = (f"{offer.component.name}: {offer.component.summary}", *found.remarks())
     words = {
         "data": printable(data),
         "file": printable(str(file)),

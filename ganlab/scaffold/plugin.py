@@ -53,7 +53,7 @@ class Plugin:
         for offer in registry.components(kind):
             if offer.component.name == name:
                 raise UsageError(
-                    f"`{name}` is the {KINDS[kind].one} of {offer.provenance} already; take another name"
+                    f"`{name}` is the {KINDS[kind].singular} of {offer.provenance} already; take another name"
                 )
         return cls(kind, name)
 

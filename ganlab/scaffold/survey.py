@@ -56,7 +56,7 @@ class Survey:
         sides = sorted(min(size) for size in self.sizes)
         return sides[len(sides) // 10] if sides else 0
 
-    def told(self) -> Iterator[str]:
+    def remarks(self) -> Iterator[str]:
         """Yield it as sentences for people."""
         things = "images" if self.looked_at else "samples"
         yield f"{self.count:,} {things}"

@@ -139,7 +139,7 @@ class Subject(Generic[ComponentT]):
 
     @contextmanager
     def during(self, doing: str) -> Iterator[None]:
-        """Turn whatever the component raises in a block into a broken promise, but for a want of memory."""
+        """Turn whatever the component raises in a block into a broken promise, unless memory ran out."""
         try:
             yield
         except ConformanceError:

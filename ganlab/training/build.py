@@ -49,9 +49,11 @@ def require_same_data(data: Data, processes: Processes) -> None:
         GanlabError: some found other data than the leader, or could not read all of it.
     """
     found = processes.gather_object((data.store.fingerprint, len(data.store)))
-    told = ""
+    message = ""
     if found and len(set(found)) > 1:
         counts = ", ".join(f"rank {rank}: {count:,}" for rank, (_, count) in enumerate(found))
-        told = f"the processes do not have the same data (samples of {counts}): files that some cannot read?"
-    if told := processes.broadcast_object(told):
-        raise GanlabError(told)
+        message = (
+            f"the processes do not have the same data (samples of {counts}): files that some cannot read?"
+        )
+    if message := processes.broadcast_object(message):
+        raise GanlabError(message)

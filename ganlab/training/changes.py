@@ -30,7 +30,7 @@ def changes_of_experiment(
         run: what continues.
         state: of its checkpoint; `None` where there is none.
         experiment: what it is to be.
-        data: the experiment's.
+        data: the data of that experiment.
     """
     changes = [str(difference) for difference in differences(run.experiment(), experiment)]
     if state is not None and state["data"] != data.store.fingerprint:

@@ -165,10 +165,10 @@ class Session:
             self._train(RunRecorder(run, trackers, self.console))
         except BaseException as error:
             status, reason = outcome_of(error)
-            told = with_what_is_kept(error, run, self.engine.step)
-            if told is error:
+            explained = with_what_is_kept(error, run, self.engine.step)
+            if explained is error:
                 raise
-            raise told from error
+            raise explained from error
         finally:
             trackers.close(status, run.state.last.metrics if run.state.last else {})
             run.finish(status, reason)

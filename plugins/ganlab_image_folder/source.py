@@ -84,23 +84,23 @@ class ImageFolder(ImageSource):
     @property
     def notes(self) -> Sequence[str]:
         """The files that were left out, and the parts that were put together."""
-        told = []
+        remarks = []
         root = self._files.root
         if left_out := self._files.describe_left_out():
-            told.append(f"left out of {root}, as their suffixes are not among the extensions: {left_out}")
+            remarks.append(f"left out of {root}, as their suffixes are not among the extensions: {left_out}")
         if len(self._parts) > 1:
             classes = ", and the folders in them are the classes" if self._class_names else ""
-            told.append(
+            remarks.append(
                 f"{root} is divided into {_listed(self._parts)}: the images of all are used{classes}"
                 + _one_part(root, self._parts)
             )
         elif len(self._class_names) > 1 and _are_parts(self._class_names):
-            told.append(
+            remarks.append(
                 f"warning: {root} has no folders in {_listed(self._class_names)}, so these are the classes"
             )
         elif parts := [name for name in self._class_names if _are_parts([name])]:
-            told.append(f"warning: {_listed(parts)} beside other folders of {root} counts as a class")
-        return told
+            remarks.append(f"warning: {_listed(parts)} beside other folders of {root} counts as a class")
+        return remarks
 
     def read(self, index: int) -> Image:
         """Return image `index`, whole."""

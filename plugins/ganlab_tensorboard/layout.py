@@ -112,8 +112,10 @@ def _measured(present: Iterable[str], metrics: Mapping[str, Sequence[Metric]]) -
         if fitting:
             metric = max(fitting, key=lambda metric: len(metric.name))
             # The label says more only where it is not the metric's own name, or something like it.
-            told = "" if metric.name.startswith(label) else f" ({label})"
-            title = f"{metric.title or metric.name} on {rest.removeprefix(f'{metric.name}-')} features{told}"
+            beside = "" if metric.name.startswith(label) else f" ({label})"
+            title = (
+                f"{metric.title or metric.name} on {rest.removeprefix(f'{metric.name}-')} features{beside}"
+            )
             yield _Measured(tag, title, (labels.index(label), list(metrics[label]).index(metric)))
         elif label:
             yield _Measured(tag, f"{label}: {rest}", (len(labels), 0))

@@ -72,7 +72,7 @@ class TreeTest(Evaluator):
 
         estimates = dict(trial.estimates(score))
         whole = tree(subsets.shape[1] - 1).tree_
-        notes = tuple(question.told(real.names) for question in _best_questions(whole))
+        notes = tuple(question.text(real.names) for question in _best_questions(whole))
         estimates["accuracy"] = replace(estimates["accuracy"], notes=notes)
         return estimates
 
@@ -94,7 +94,7 @@ class _Question:
     reals: float
     gain: float
 
-    def told(self, names: Sequence[str]) -> str:
+    def text(self, names: Sequence[str]) -> str:
         """Return the question in words."""
         *before, last = [
             f"{names[index] if names else f'feature {index}'} {'>' if above else '≤'} {threshold:.3g}"

@@ -18,8 +18,8 @@ from ganlab import __version__
 from ganlab.commands.cli import VERBS, run
 from ganlab.commands.common import load
 from ganlab.commands.sample import _arriving_whole
-from ganlab.config.describing import Section, sections
 from ganlab.config.options import option_descriptions
+from ganlab.config.sections import Section, sections
 from ganlab.config.settings import Settings
 from ganlab.errors import ExperimentError
 from ganlab.kinds import KINDS
@@ -259,7 +259,7 @@ def test_describe_alone_is_an_overview_of_the_experiment_file(shell: Shell) -> N
     code, out, _ = shell("describe")
     assert code == 0
     for kind in KINDS.values():
-        assert re.search(rf"^{kind.word} +{re.escape(kind.header)} +\w.*\.$", out, re.MULTILINE)
+        assert re.search(rf"^{kind.name} +{re.escape(kind.header)} +\w.*\.$", out, re.MULTILINE)
     for section in sections().values():
         assert re.search(rf"^{re.escape(section.header)} +\w.*\.$", out, re.MULTILINE)
     assert "  seed = 0  # whole number ≥ 0" in out and "ganlab describe loss r1" in out

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ganlab import __version__
 from ganlab.config import Experiment, dump_resolved, load_experiment, relocate_plugins
-from ganlab.config.writing import toml_document
+from ganlab.config.toml_writer import toml_document
 
 World = Callable[..., Experiment]
 
