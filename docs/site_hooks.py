@@ -81,7 +81,7 @@ def components_reference() -> str:
     for kind in KINDS.values():
         parts.append(f"## {kind.plural.capitalize()}")
         for offer in sorted(offers, key=lambda offer: offer.component.name):
-            if offer.component.kind == kind.word:
+            if offer.component.kind == kind.name:
                 parts += _component(offer.component)
     return "\n\n".join(parts) + "\n"
 
@@ -104,7 +104,7 @@ def commands_reference() -> str:
 def hooks_reference() -> str:
     """Return each hook, what it yields, and the record's own words."""
     rows = [
-        (kind.word, f"`{kind.hook}`", f"`{kind.record.__name__}`", ", ".join(("options", *kind.build_gets)))
+        (kind.name, f"`{kind.hook}`", f"`{kind.record.__name__}`", ", ".join(("options", *kind.build_gets)))
         for kind in KINDS.values()
     ]
     parts = [

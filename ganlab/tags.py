@@ -201,7 +201,7 @@ def margin(tag: str, part: str) -> str:
     """Return the tag of what a chart draws around a number.
 
     Args:
-        tag: the number's.
+        tag: the tag of the number.
         part: `low` or `high`, the ends of the margin; or `middle`, where the number itself cannot be it.
     """
     return f"margin/{tag}/{part}"

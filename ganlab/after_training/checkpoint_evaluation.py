@@ -55,7 +55,7 @@ class CheckpointEvaluation:
 
     Attributes:
         run: whose checkpoints they are.
-        experiment: the run's.
+        experiment: the experiment of the run.
         data: prepared from it.
         evaluators: what is measured.
         device: where to compute.

@@ -54,9 +54,9 @@ class TrainedGenerator:
         spec: what it makes: `spec.shape` is `(C, H, W)` of images, whose values are in [-1, 1].
         takes_labels: whether it is called with labels, int64.
         averaged: whether its weights are the averaged ones (EMA).
-        step: the checkpoint's.
+        step: the step of the checkpoint.
         chosen: the component that built it.
-        title: of the experiment.
+        title: the title of the experiment.
         source: the run's id.
         measurements: what the run measured of this checkpoint, as in its `evaluations.jsonl`: each has
             `evaluator`, `metric`, `value`, `standard_error`, `floor` and more.

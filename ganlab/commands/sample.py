@@ -236,7 +236,7 @@ class _Wanted:
     """How many samples are made, and of what.
 
     Attributes:
-        count: of samples.
+        count: how many samples.
         keys: latents that they walk around; 0 where each has one of its own.
     """
 

@@ -87,7 +87,7 @@ def draw(metric: ComparedMetric, axis: str) -> Chart | None:
     What was measured before training does not stretch the vertical axis.
 
     Args:
-        metric: of all experiments.
+        metric: the metric, of all experiments.
         axis: one of `AXES`.
     """
     place = AXES[axis]

@@ -30,7 +30,7 @@ class Entry:
             is empty.
         networks: names of the components by kind.
         losses: labels of the losses.
-        hours: of work.
+        hours: how long it worked.
         best: how the best checkpoint was measured; `None` where there is none.
     """
 

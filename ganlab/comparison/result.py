@@ -69,7 +69,7 @@ class ComparedMetric:
         name: as `label.metric`.
         better: which way is better; without one no pairs are tested.
         features: what it looks through.
-        measured: of each experiment.
+        measured: what was measured of each experiment.
         pairs: of experiments, each tested.
     """
 
@@ -88,7 +88,7 @@ class Cost:
         parameters: of each network; empty where they were not recorded.
         steps: completed.
         images: seen; `None` where nothing was logged.
-        hours: of work.
+        hours: how long the runs worked.
     """
 
     parameters: Mapping[str, int]

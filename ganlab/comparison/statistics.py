@@ -49,7 +49,7 @@ class Summary:
 
     Attributes:
         count: seeds.
-        mean: of their values.
+        mean: the mean of their values.
         between: standard error of the mean by the spread over seeds; `None` for one seed.
         within: the estimator's standard error in one run, as a root mean square; `None` where it has none.
     """

@@ -132,7 +132,7 @@ def make_player(
         name: which player.
         networks: all networks.
         selection: the optimizer that the experiment chose for it.
-        steps: of the whole training.
+        steps: how many the whole training has.
 
     Raises:
         ExperimentError: the optimizer refuses its options or these networks.

@@ -21,7 +21,7 @@ class EvaluationDirectory:
     Where nothing is measured, for an error or an interruption, the directory goes again.
 
     Args:
-        layout: of an existing directory.
+        layout: where the files of an existing directory are.
 
     Attributes:
         layout: where things are inside.

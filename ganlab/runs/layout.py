@@ -287,7 +287,7 @@ def _tracker(root: Path, label: str, others: Collection[Path]) -> Path:
 
     Args:
         root: the directory that it is to be in.
-        label: the tracker's.
+        label: the label of the tracker.
         others: what else is there, without what has a dot in its name.
     """
     together = root / "trackers"

@@ -64,7 +64,7 @@ def changes_since_earlier_versions(state: Mapping[str, Any], engine: Engine) -> 
     """Return what an earlier ganlab, which did not record how it took statistics, did otherwise.
 
     Args:
-        state: of a checkpoint.
+        state: the training state that a checkpoint holds.
         engine: what continues from it.
     """
     if "statistics_samples" in state["trainer"]:

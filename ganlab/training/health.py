@@ -59,7 +59,7 @@ class Health:
 
     Args:
         patience: evaluations in a row without a new best until there is a warning; 0 for none.
-        steps: of the whole training.
+        steps: how many the whole training has.
     """
 
     def __init__(self, *, patience: int, steps: int) -> None:

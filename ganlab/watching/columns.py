@@ -100,8 +100,8 @@ def _column(path: str, settings: Sequence[Mapping[str, Any]], *, first: bool) ->
     """Return the description of a column.
 
     Args:
-        path: the setting's.
-        settings: of each run.
+        path: the dotted path of the setting.
+        settings: the settings of each run.
         first: whether it is among those that stand first: TensorBoard orders by whether a setting differs.
     """
     from tensorboard.plugins.hparams import api_pb2
