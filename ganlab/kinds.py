@@ -215,7 +215,7 @@ KINDS: Mapping[str, Kind] = {
         ),
     )
 }
-"""Every kind by its word, in the order of an experiment's sections."""
+"""Every kind by its name, in the order of an experiment's sections."""
 
 
 def kind_at(path: str) -> Kind | None:
