@@ -40,14 +40,9 @@ _DIFFAUGMENT = """\
 name = "diffaugment"
 
 """
-_ADA = """\
-[[augmentations]]                  # as much variation as keeps the discriminator from overfitting
-name = "ada"
-
-"""
 _BY_COUNT = (
     _Recipe(_FEW, 5000, 32, _DIFFAUGMENT),
-    _Recipe(_MANY, 20_000, 48, _ADA),
+    _Recipe(_MANY, 20_000, 32, ""),
     _Recipe(math.inf, 40_000, 64, ""),
 )
 
@@ -161,14 +156,15 @@ def _image_recipe(found: Survey) -> dict[str, str]:
     name, width = 'name = "dcgan"', f"width = {32 if side <= 32 else recipe.width}"
     labelled = _explained(name, "makes an image of the class that it is given") if found.classes else name
     channels = _explained(f"channels = {1 if found.gray else 3}", "1 for grayscale, 3 for colours")
-    normalisation = _explained('normalisation = "layer"', "of each sample alone, for r1's sake")
+    upsampling = _explained('upsampling = "nearest"', "no checkerboards")
+    normalisation = _explained('normalisation = "none"', "r1 and r2 keep it in check")
     return {
         "image": f"[image]\nsize = {side}\n{channels}\n\n",
         "latent": "64" if side <= 32 else "128",
-        "generator": f"{labelled}\n{width}",
+        "generator": f"{labelled}\n{width}\n{upsampling}",
         "discriminator": f"{name}\n{width}\n{normalisation}",
         "augmentation": recipe.augmentation,
-        **_pace(count, recipe.steps, 64),
+        **_pace(count, recipe.steps, 32),
     }
 
 
