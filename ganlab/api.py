@@ -167,6 +167,11 @@ def measure(
     registry = load_registry(plugins=plugins)
     sets = BareSets.open(real, fake, size=size, channels=channels)
     names = [evaluators] if isinstance(evaluators, str) else evaluators
+    if not all(isinstance(name, str) for name in names):
+        raise UsageError(
+            'evaluators are names, as in ["mmd", "frechet"], or options by name, as in '
+            '{"mmd": {"features": "pixels"}}'
+        )
     options = names if isinstance(names, Mapping) else {name: {} for name in names}
     tables = {label: {"name": label, "samples": sets.larger, **table} for label, table in options.items()}
     choices = choose_evaluators(tables, type(sets.spec), registry)

@@ -459,6 +459,12 @@ def test_images_of_memory_are_resized_as_files_are(here: Path) -> None:
     assert open_image_set(Path("fake.npy"), uniform=True).spec.height == 10
 
 
+def test_evaluators_in_another_shape_are_told_of() -> None:
+    points = np.zeros((4, 2), np.float32)
+    with pytest.raises(GanlabError, match="or options by name"):
+        ganlab.measure(points, points, [{"name": "mmd"}])  # type: ignore[list-item]
+
+
 def test_vectors_are_measured_too() -> None:
     points = torch.randn(300, 2, generator=torch.Generator().manual_seed(0))
     same = ganlab.measure(points[:150], points[150:], "mmd")["mmd.mmd2"]
