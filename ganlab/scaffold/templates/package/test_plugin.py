@@ -12,11 +12,11 @@ COMPONENTS = {component.name: component for component in scaffold_hook()}
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 
 
-@pytest.mark.parametrize("name", COMPONENTS)
+@pytest.mark.parametrize("name", sorted(COMPONENTS))
 def test_it_keeps_the_promises_of_its_kind(name):
     check_component(COMPONENTS[name])
 
 
-@pytest.mark.parametrize("file", EXPERIMENTS.glob("*.toml"), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", sorted(EXPERIMENTS.glob("*.toml")), ids=lambda file: file.name)
 def test_the_experiment_can_be_read(file):
     load_experiment(file)
