@@ -40,6 +40,13 @@ _DIFFAUGMENT = """\
 name = "diffaugment"
 
 """
+_MEMORISATION = """\
+[[evaluators]]                     # far below 1: the images are learned by heart
+name = "memorisation"
+every = {every}
+samples = {samples}
+
+"""
 _BY_COUNT = (
     _Recipe(_FEW, 5000, 32, _DIFFAUGMENT),
     _Recipe(_MANY, 20_000, 32, ""),
@@ -164,7 +171,8 @@ def _image_recipe(found: Survey) -> dict[str, str]:
         "generator": f"{labelled}\n{width}\n{upsampling}",
         "discriminator": f"{name}\n{width}\n{normalisation}",
         "augmentation": recipe.augmentation,
-        **_pace(count, recipe.steps, 32),
+        **(pace := _pace(count, recipe.steps, 32)),
+        "memorisation": _MEMORISATION.format(**pace) if count < _FEW else "",
     }
 
 
@@ -182,6 +190,7 @@ def _vector_recipe(found: Survey) -> dict[str, str]:
         "generator": 'name = "mlp"\nwidth = 128',
         "discriminator": 'name = "mlp"\nwidth = 128',
         "augmentation": "",
+        "memorisation": "",
         **_pace(round(found.count * (1 - _HOLDOUT)), 3000, 256),
     }
 

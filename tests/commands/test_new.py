@@ -213,6 +213,8 @@ def test_the_recipe_follows_from_the_count(
     tables = proposed("faces.toml")
     assert [each["name"] for each in tables.get("augmentations", [])] == [augmentation][: len(augmentation)]  # type: ignore[index]
     assert tables["generator"]["width"] == width
+    measured = [each["name"] for each in tables["evaluators"]]  # type: ignore[index]
+    assert measured == (["mmd", "memorisation"] if augmentation else ["mmd"])
     load_experiment(Path("faces.toml"))
 
 
