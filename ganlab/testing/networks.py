@@ -24,6 +24,7 @@ __all__ = [
     "build_network",
     "check_conduct",
     "check_gradients",
+    "check_inputs_left_alone",
     "check_restoring",
     "check_rows_apart",
     "draw_labels",
@@ -127,19 +128,29 @@ def check_conduct(
         arguments: what it is called with.
         context: what it is built from, the samples first.
     """
-    with subject.promise("it leaves its inputs alone"):
-        given = [argument.clone() for argument in arguments]
-        with subject.during("forward() without gradients"), evaluation_mode(network), torch.no_grad():
-            network(*given)
-        subject.require(
-            all(map(torch.equal, given, arguments)),
-            "forward() changes the samples that it is given, and losses look at them too; copy them first",
-        )
+    check_inputs_left_alone(subject, network, arguments)
     with subject.promise("it works on any device"):
         _check_device(subject, network, arguments)
     if context[0] in subject.specs:  # with invented classes, it is built by the same code again
         with subject.promise("it seeds no global generator"):
             _check_seeds(subject, arguments, context)
+
+
+def check_inputs_left_alone(
+    subject: Subject[Component], network: nn.Module, arguments: Sequence[torch.Tensor]
+) -> None:
+    """Require that `forward()` does not change what it is called with, in either mode."""
+    with subject.promise("it leaves its inputs alone"):
+        for training in (False, True):
+            given = [argument.clone() for argument in arguments]
+            network.train(training)
+            with subject.during("forward() without gradients"), torch.no_grad():
+                network(*given)
+            subject.require(
+                all(map(torch.equal, given, arguments)),
+                "forward() changes the samples that it is given, and losses look at them too; copy them "
+                "first, and leave out `inplace=True` before the first layer that makes new ones",
+            )
 
 
 def check_rows_apart(

@@ -78,6 +78,18 @@ class Scribbling(Judge):
             images.clamp_(-0.5, 0.5)
         return super().forward(images)
 
+class Overwriting(Judge):
+    def __init__(self, image):
+        super().__init__(image)
+        self.first = nn.LeakyReLU(0.2, inplace=True)
+
+    def forward(self, images):
+        return super().forward(self.first(images))
+
+class Noisy(Judge):
+    def forward(self, images):
+        return super().forward(images.add_(torch.randn_like(images)) if self.training else images)
+
 class Nvidia(Judge):
     def forward(self, images):
         return super().forward(images.cuda()).cuda()
@@ -103,7 +115,8 @@ def ganlab_generators():
 @hookimpl
 def ganlab_discriminators():
     yield from (
-        offer(DiscriminatorComponent, each) for each in (Sure, Detached, Scribbling, Nvidia, Here, Spare)
+        offer(DiscriminatorComponent, each)
+        for each in (Sure, Detached, Scribbling, Overwriting, Noisy, Nvidia, Here, Spare)
     )
     yield offer(DiscriminatorComponent, Judge, options=Undescribed)
 """
@@ -120,6 +133,8 @@ BROKEN = {
     "discriminator sure": ("logits, not probabilities", "come out of a sigmoid; return what goes into it"),
     "discriminator detached": ("a gradient reaches the samples", "leave out detach()"),
     "discriminator scribbling": ("it leaves its inputs alone", "copy them first"),
+    "discriminator overwriting": ("it leaves its inputs alone", "leave out `inplace=True`"),
+    "discriminator noisy": ("it leaves its inputs alone", "copy them first"),
     "discriminator nvidia": ("finite logits, one or more for each sample", "name no device"),
     "discriminator here": ("it works on any device", "make new tensors with device=samples.device"),
     "discriminator spare": ("a gradient reaches every parameter", "the parameter `spare.weight`"),
@@ -155,12 +170,12 @@ def test_what_is_sound_passes_and_the_exit_code_counts(told: tuple[int, dict[str
     assert set(components) == {*BROKEN, "generator draw"}
     assert "FAILED" not in components["generator draw"]
     assert any(
-        text.endswith("\n1 keeps its promises, 12 do not keep their promises\n")
+        text.endswith("\n1 keeps its promises, 14 do not keep their promises\n")
         for text in components.values()
     )
 
 
-@pytest.mark.parametrize("component", ["seeded", "scribbling", "judge"])
+@pytest.mark.parametrize("component", ["seeded", "scribbling", "overwriting", "noisy", "judge"])
 def test_a_promise_that_others_do_not_stand_on_hides_none(
     told: tuple[int, dict[str, str]], component: str
 ) -> None:

@@ -16,6 +16,7 @@ from ganlab.testing.networks import (
     build_network,
     check_conduct,
     check_gradients,
+    check_inputs_left_alone,
     check_restoring,
     draw_labels,
     require_finite,
@@ -74,9 +75,11 @@ def _check_on(subject: Subject[DiscriminatorComponent], spec: SampleSpec) -> Non
     def call(each: nn.Module) -> tuple[torch.Tensor, ...]:
         return _tensors(_discriminate(subject, each, samples.clone(), spec))
 
+    check_inputs_left_alone(subject, network, _arguments(subject, samples, spec))
     leaves = samples.clone().requires_grad_()
     with subject.promise("logits, not probabilities", base=True):
-        logits = _discriminate(subject, network.train(), leaves, spec).logits
+        # A copy, as autograd lets nobody change a leaf, and whether it is changed is told above.
+        logits = _discriminate(subject, network.train(), leaves.clone(), spec).logits
         _require_no_squashing(subject, logits)
     with subject.promise("a gradient reaches the samples"):
         _check_input_gradient(subject, logits, leaves)
