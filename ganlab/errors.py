@@ -22,6 +22,7 @@ __all__ = [
     "OutOfMemoryError",
     "Problem",
     "UsageError",
+    "mending",
     "printable",
     "summarised",
 ]
@@ -154,3 +155,14 @@ def summarised(error: BaseException) -> str:
     if text.endswith(":") and len(lines) > 1:
         text = f"{text} {lines[1].strip()}"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+_NAMES_A_DEVICE = ("CUDA enabled", "NVIDIA driver", "No CUDA GPUs", "on the same device", "torch.cuda.")
+"""Parts of what torch says where code names a device that is not there, or not its input's."""
+
+
+def mending(error: BaseException) -> str:
+    """Return what would help against an exception that many components raise; empty for any other."""
+    if any(part in str(error) for part in _NAMES_A_DEVICE):
+        return "name no device: the engine moves networks, and new tensors take theirs from `samples.device`"
+    return ""

@@ -19,6 +19,7 @@ from ganlab.errors import (
     ExperimentError,
     GanlabError,
     OutOfMemoryError,
+    mending,
     summarised,
 )
 from ganlab.files import reason
@@ -121,7 +122,9 @@ class Selection(Generic[ComponentT, SettingsT]):
         """Return an exception of the component's own with its name, and where it happened."""
         frame = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{self.who} raised {summarised(error)} (at {frame.filename}:{frame.lineno})"
-        hint = "this is a bug in its plugin; --traceback shows the way there"
+        hint = "\n".join(
+            filter(None, (mending(error), "this is a bug in its plugin; --traceback shows the way there"))
+        )
         return ComponentCrashError(str(self.origin.problem(self.path, what, hint)))
 
     def refusal(self, error: ComponentError) -> ExperimentError:

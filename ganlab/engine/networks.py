@@ -18,7 +18,7 @@ from ganlab.engine.loss import Verdict
 from ganlab.engine.precision import autocast
 from ganlab.engine.running_statistics import synchronised
 from ganlab.engine.streams import derive_seed, isolated_randomness
-from ganlab.errors import ComponentError, GanlabError, summarised
+from ganlab.errors import ComponentError, GanlabError, mending, summarised
 from ganlab.memory import is_out_of_memory
 
 __all__ = ["Networks", "build_networks", "evaluation_mode", "freeze", "load_weights"]
@@ -223,6 +223,8 @@ def _blaming(selection: Selection[Component], what: str, given: torch.Tensor) ->
                 error, f"on {what} of shape {shape}", "make the network smaller"
             ) from error
         message = f"{selection.who} cannot take {what} of shape {shape}: {summarised(error)}"
+        if helps := mending(error):
+            message += f"\n    {helps}"
         raise selection.refusal(ComponentError(message)) from error
 
 

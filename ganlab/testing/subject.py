@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, NoReturn, TypeVar
 
 from ganlab.components import Component, LatentSpec, Options, SampleSpec
-from ganlab.errors import ComponentError, summarised
+from ganlab.errors import ComponentError, mending, summarised
 from ganlab.memory import is_out_of_memory
 
 __all__ = ["CLASSES", "ConformanceError", "Finding", "Findings", "RefusedError", "Subject", "Unfounded"]
@@ -122,7 +122,7 @@ class Subject(Generic[ComponentT]):
             promise = "it should build, or raise ganlab.ComponentError for a user's mistake"
             if is_out_of_memory(error):
                 raise
-            self.fail(f"build({shown}) raises {summarised(error)}; {_mending(error) or promise}", error)
+            self.fail(f"build({shown}) raises {summarised(error)}; {mending(error) or promise}", error)
 
     def promise(self, words: str, *, base: bool = False) -> AbstractContextManager[None]:
         """Note whether a promise is kept, which the block looks into (`Findings.promise`)."""
@@ -147,8 +147,8 @@ class Subject(Generic[ComponentT]):
         except Exception as error:
             if is_out_of_memory(error):
                 raise
-            mending = _mending(error)
-            self.fail(f"{doing} raises {summarised(error)}" + (f"; {mending}" if mending else ""), error)
+            helps = mending(error)
+            self.fail(f"{doing} raises {summarised(error)}" + (f"; {helps}" if helps else ""), error)
 
     def refuse(self, refusal: str, cause: Exception) -> NoReturn:
         """Raise a `RefusedError` that names the component."""
@@ -159,11 +159,3 @@ class Subject(Generic[ComponentT]):
     def fail(self, broken: str, cause: Exception | None = None) -> NoReturn:
         """Raise a `ConformanceError` that names the component."""
         raise ConformanceError(f"{self.component.kind} `{self.component.name}`: {broken}") from cause
-
-
-def _mending(error: Exception) -> str:
-    """Return what would help against an exception that many components raise; empty for any other."""
-    said = str(error)
-    if "CUDA" in said or "NVIDIA" in said or "cuda" in said:
-        return "name no device: the engine moves networks, and new tensors take theirs from `samples.device`"
-    return ""

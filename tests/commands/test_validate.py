@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from ganlab.commands.cli import run
 
@@ -53,6 +54,15 @@ class Drawn(nn.Module):
     def forward(self, latents):
         return self.layer(latents).view(-1, 3, 16, 16)
 
+class Nvidia(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("scale", torch.ones(1, device="cuda"))
+
+class Moving(nn.Module):
+    def forward(self, samples):
+        return samples.cuda()
+
 class Sum(Loss):
     def discriminator(self, game):
         return (game.fake_logits - game.real_logits).sum()
@@ -64,6 +74,8 @@ class Sum(Loss):
 def ganlab_discriminators():
     yield DiscriminatorComponent(name="sigmoid", summary="Probabilities", build=judge(nn.Sigmoid()))
     yield DiscriminatorComponent(name="detached", summary="Teaches nothing", build=judge(Detached()))
+    yield DiscriminatorComponent(name="nvidia", summary="Names a device", build=lambda *known: Nvidia())
+    yield DiscriminatorComponent(name="moving", summary="Names a device", build=judge(Moving()))
 
 @hookimpl
 def ganlab_generators():
@@ -76,14 +88,14 @@ def ganlab_losses():
 """
 
 
-def validate(tmp_path: Path, *replaced: tuple[str, str]) -> int:
+def validate(tmp_path: Path, *replaced: tuple[str, str], command: str = "validate") -> int:
     (tmp_path / "mine.py").write_text(PLUGIN)
     text = EXPERIMENT
     for old, new in replaced:
         assert old in text
         text = text.replace(old, new)
     (tmp_path / "x.toml").write_text(text)
-    return run(["validate", str(tmp_path / "x.toml")])
+    return run([command, str(tmp_path / "x.toml")])
 
 
 SIGMOID = ('[discriminator]\nname = "dcgan"\nwidth = 2', '[discriminator]\nname = "sigmoid"')
@@ -120,6 +132,23 @@ def test_every_component_that_breaks_a_promise_is_told_at_once(
 ) -> None:
     assert validate(tmp_path, SIGMOID, ENDLESS, SUM) == 2
     assert capsys.readouterr().err.count("error:") == 3
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA is there")
+@pytest.mark.parametrize("command", ["validate", "run"])
+@pytest.mark.parametrize("name", ["nvidia", "moving"])
+def test_a_network_that_names_a_device_is_told_to_name_none(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    command: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert validate(tmp_path, (SIGMOID[0], f'[discriminator]\nname = "{name}"'), command=command) != 0
+    told = capsys.readouterr().err
+    assert f"the discriminator '{name}'" in told
+    assert "\n    name no device: the engine moves networks" in told
 
 
 BUILT_IN = {
