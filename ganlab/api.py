@@ -27,6 +27,7 @@ from ganlab.progress import Display, Phases
 from ganlab.registry import load_registry
 from ganlab.runs.reading import Run
 from ganlab.runs.reporting import print_warning
+from ganlab.testing.experiment import warn_of_broken_promises
 from ganlab.training.session import run_experiment
 from ganlab.training.start import Plan
 
@@ -122,7 +123,9 @@ def run(
     loaded = load_experiment(experiment, overrides=given, plugins=plugins)
     for warning in (*map(str, loaded.registry.failures), *loaded.warnings):
         print_warning(warning)
-    finished = run_experiment(loaded, Plan(Path(runs), resume), quiet=quiet)
+    finished = run_experiment(
+        loaded, Plan(Path(runs), resume), quiet=quiet, look_over=warn_of_broken_promises
+    )
     assert finished is not None, "one process alone has the run"
     return FinishedRun(finished.path, finished.state)
 

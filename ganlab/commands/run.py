@@ -55,6 +55,7 @@ def command(
     """
     from ganlab.commands.common import load, make_plan, tell_result
     from ganlab.commands.seeds import Request, parse_seeds, run_seeds
+    from ganlab.testing.experiment import warn_of_broken_promises
     from ganlab.training.session import run_experiment
 
     if seeds is not None:
@@ -70,5 +71,6 @@ def command(
     if jobs > 1:
         raise UsageError("--jobs goes with --seeds: it says how many of them are trained at once")
     plan = make_plan(runs, resume, allow_change=allow_change, fork=fork, checkpoint=checkpoint)
-    tell_result(run_experiment(load(experiment, overrides, plugins, disabled), plan, quiet=quiet))
+    loaded = load(experiment, overrides, plugins, disabled)
+    tell_result(run_experiment(loaded, plan, quiet=quiet, look_over=warn_of_broken_promises))
     return 0

@@ -162,6 +162,7 @@ def _jobs(request: Request) -> list[_Job]:
 def _train_here(request: Request, jobs: Sequence[_Job]) -> list[int]:
     """Train one after the other in this process; return the seeds that diverged."""
     from ganlab.commands.common import tell_result
+    from ganlab.testing.experiment import warn_of_broken_promises
     from ganlab.training.session import run_experiment
     from ganlab.training.start import Plan
 
@@ -169,8 +170,9 @@ def _train_here(request: Request, jobs: Sequence[_Job]) -> list[int]:
     for job in jobs:
         click.echo(f"seed {job.seed}: {'a new run' if job.run is None else f'continuing {job.run.path}'}")
         plan = Plan(request.runs, None if job.run is None else str(job.run.path))
+        look_over = warn_of_broken_promises if job is jobs[0] else None  # the others have the same components
         try:
-            tell_result(run_experiment(job.experiment, plan, quiet=request.quiet))
+            tell_result(run_experiment(job.experiment, plan, quiet=request.quiet, look_over=look_over))
         except DivergedError as error:
             click.echo(f"error: seed {job.seed}: {error}", err=True)
             diverged.append(job.seed)

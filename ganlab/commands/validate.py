@@ -14,8 +14,8 @@ from ganlab.commands.common import experiment_options
 from ganlab.errors import ExperimentError, Problem
 
 if TYPE_CHECKING:
-    from ganlab.components import Component, SampleSpec
-    from ganlab.config import Experiment, Selection
+    from ganlab.components import SampleSpec
+    from ganlab.config import Experiment
     from ganlab.data.preparation import Data
     from ganlab.engine.engine import Engine
 
@@ -72,18 +72,12 @@ def _check(experiment: Experiment, spec: SampleSpec) -> list[tuple[str, str]]:
         ExperimentError: promises are broken; one problem for each component.
     """
     from ganlab.testing.conformance import check_selection
+    from ganlab.testing.experiment import trained_selections
     from ganlab.testing.subject import ConformanceError
 
-    networks = (experiment.generator, experiment.discriminator, experiment.encoder)
-    selections: list[Selection[Component]] = [selection for selection in networks if selection is not None]
-    selections += [*experiment.augmentations, *experiment.losses]
-    for player, optimizer in experiment.optimizers.items():
-        known = [(selection.component, selection.options) for selection in selections]
-        if getattr(experiment, player) is not None and (optimizer.component, optimizer.options) not in known:
-            selections.append(optimizer)
     lines: list[tuple[str, str]] = []
     problems: list[Problem] = []
-    for selection in selections:
+    for selection in trained_selections(experiment):
         try:
             promises = check_selection(selection, spec, experiment.latent)
         except ConformanceError as error:

@@ -15,7 +15,7 @@ from ganlab.samples import accepted_kinds
 from ganlab.testing.component_record import check_record
 from ganlab.testing.subject import ConformanceError, Finding, Findings, Subject, Unfounded
 
-__all__ = ["check_component", "check_selection", "examine"]
+__all__ = ["check_component", "check_selection", "examine", "examine_selection"]
 
 
 def check_component(
@@ -92,12 +92,19 @@ def check_selection(selection: Selection[Component], spec: SampleSpec, latent: L
     Raises:
         ConformanceError: a promise is broken; the message says which, and what would be right.
     """
+    _raise_first(examine_selection(selection, spec, latent))
+    promises: str = _promises(selection.component.kind).PROMISES
+    return promises
+
+
+def examine_selection(
+    selection: Selection[Component], spec: SampleSpec, latent: LatentSpec
+) -> tuple[Finding, ...]:
+    """Return what became of every promise, as `check_selection` looks at them."""
     subject = Subject(selection.component, selection.options, (spec,), latent, invent_classes=False)
     with suppress(Unfounded):
         _look_into(subject)
-    _raise_first(subject.findings.all())
-    promises: str = _promises(selection.component.kind).PROMISES
-    return promises
+    return subject.findings.all()
 
 
 def _look_into(subject: Subject[Component]) -> None:

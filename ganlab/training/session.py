@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 
+from ganlab.components import SampleSpec
 from ganlab.config.experiment import Experiment
 from ganlab.data.preparation import Data, find
 from ganlab.engine.assembly import make_networks, require_trainable
@@ -28,7 +30,13 @@ from ganlab.training.trainer import Trainer
 __all__ = ["Session", "run_experiment"]
 
 
-def run_experiment(experiment: Experiment, plan: Plan, *, quiet: bool = False) -> Run | None:
+def run_experiment(
+    experiment: Experiment,
+    plan: Plan,
+    *,
+    quiet: bool = False,
+    look_over: Callable[[Experiment, SampleSpec], None] | None = None,
+) -> Run | None:
     """Train and measure an experiment, alone or as one of several processes.
 
     Everything is built before anything is written, so that an experiment that cannot start
@@ -38,6 +46,8 @@ def run_experiment(experiment: Experiment, plan: Plan, *, quiet: bool = False) -
         experiment: what to run.
         plan: where it begins.
         quiet: print nothing while training.
+        look_over: called once with the experiment and its samples before a new run begins, which
+            neither continues nor forks another: in the leader alone.
 
     Returns:
         The finished run; `None` in processes that only help.
@@ -57,6 +67,8 @@ def run_experiment(experiment: Experiment, plan: Plan, *, quiet: bool = False) -
         require_same_data(data, processes)
         with find_start(experiment, plan, data, processes, networks.device) as (start, directory):
             if not start.finished:
+                if look_over is not None and processes.leader and start.run is None:
+                    look_over(experiment, unpacked.spec)
                 engine = build_engine(experiment, data, networks, processes)
                 start = start.restore(engine)
                 steps = experiment.settings.training.steps
