@@ -51,8 +51,8 @@ def load(
     do not trust where they come from.
 
     Args:
-        run: a run's directory, id or its beginning, or `latest`; or a directory that `ganlab export`
-            wrote.
+        run: a run's directory, id or its beginning, title, or `latest`; or a directory that `ganlab
+            export` wrote.
         checkpoint: `best`, `last` or a step; the best, or the last where nothing was measured, if `None`.
         ema: averaged weights (`True`) or the generator's own (`False`); the averaged where there are
             any if `None`.

@@ -38,7 +38,8 @@ def find_generator(
     """Return the generator of a run, or of a directory that `ganlab export` wrote.
 
     Args:
-        wanted: such a directory; or a run as `find_run` takes it: a path, an id or its beginning, `latest`.
+        wanted: such a directory; or a run as `find_run` takes it: a path, an id or its beginning, a title,
+            `latest`.
         runs: the directory of all runs.
         which: the checkpoint; `None` is the best, or the last where there is no best.
         ema: averaged weights or raw ones; the averaged where there are any if `None`.

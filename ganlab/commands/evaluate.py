@@ -55,7 +55,7 @@ def command(
     plugins: tuple[str, ...],
     disabled: tuple[str, ...],
 ) -> None:
-    """Measure checkpoints of RUN (a path, an id or its beginning, or `latest`).
+    """Measure checkpoints of RUN (a path, an id or its beginning, a title, or `latest`).
 
     `--set` takes keys of the experiment too, as in dataset.root=PATH for a run that was moved. Results go
     into the run's evaluate/ directory: JSON lines, curves, pictures, and what its trackers make of them.

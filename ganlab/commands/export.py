@@ -42,7 +42,9 @@ def command(
     plugins: tuple[str, ...],
     runs: Path,
 ) -> None:
-    """Write the generator of RUN (a path, an id or its beginning, or `latest`) into a directory of its own.
+    """Write the generator of RUN into a directory of its own.
+
+    RUN is a path, an id or its beginning, a title, or `latest`.
 
     `ganlab.load` and `ganlab sample` read it without the run; torch alone runs generator.pt2, and ONNX
     generator.onnx. Its README says how.

@@ -28,7 +28,7 @@ def command(
     fork: bool,
     checkpoint: str | None,
 ) -> None:
-    """Continue RUN (a path, an id or its beginning, or `latest`) from its last checkpoint.
+    """Continue RUN (a path, an id or its beginning, a title, or `latest`) from its last checkpoint.
 
     On the same machine it ends in the same bytes as if it had never stopped. `--set
     training.steps=N` makes it longer; any other change needs --allow-change or --fork.

@@ -134,7 +134,7 @@ def command(
     runs: Path,
     plugins: tuple[str, ...],
 ) -> None:
-    """Make samples with the generator of RUN (a path, an id or its beginning, or `latest`).
+    """Make samples with the generator of RUN (a path, an id or its beginning, a title, or `latest`).
 
     RUN may also be a directory that `ganlab export` wrote.
     """

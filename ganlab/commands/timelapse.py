@@ -59,7 +59,10 @@ def command(
     force: bool,
     runs: Path,
 ) -> None:
-    """Make a film of what RUN (a path, an id or its beginning, or `latest`) drew while it trained."""
+    """Make a film of what RUN drew while it trained.
+
+    RUN is a path, an id or its beginning, a title, or `latest`.
+    """
     from ganlab.after_training.timelapse import choose_pictures, timelapse
     from ganlab.drawing.films import write_film
     from ganlab.runs.reading import find_run

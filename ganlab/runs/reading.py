@@ -15,6 +15,7 @@ from typing import Any
 from ganlab.config.earlier_versions import up_to_date
 from ganlab.config.toml import parse_toml
 from ganlab.errors import GanlabError, UsageError
+from ganlab.files import exists
 from ganlab.registry.suggest import closest
 from ganlab.runs.checkpoints import Checkpoints
 from ganlab.runs.jsonl import last_line, read_lines
@@ -195,8 +196,9 @@ def find_run(wanted: str, root: Path = Path("runs")) -> Run:
     Runs that cannot be read are told of on standard error: one of them may be what was meant.
 
     Args:
-        wanted: a run directory's path, `latest`, or an id, `title/id` or title as directories
-            have them, or the unique beginning of one; a whole one comes first.
+        wanted: a run directory's path; `latest`; an id, or `title/id` as directories have it; the title
+            of one run, as written or as its directory is called; or the unique beginning of one of
+            these. A whole one comes before a beginning.
         root: the directory of all runs.
 
     Raises:
@@ -205,25 +207,52 @@ def find_run(wanted: str, root: Path = Path("runs")) -> Run:
     for path in (Path(wanted), root / wanted):
         if RunLayout(path).state.is_file():
             return read_run(path)
-    title = Path(wanted)
-    wanted = title.name if title.parent.resolve() == root.resolve() else wanted.rstrip("/")
+    given, path = wanted, Path(wanted)
+    wanted = path.name if path.parent.resolve() == root.resolve() else wanted.rstrip("/")
     runs = list_runs(root)
     if not runs:
-        raise UsageError(f"there are no runs in {root}; `ganlab run` makes one, `--runs` names another place")
+        raise UsageError(
+            f"there are no runs in {root}{_no_directory(given)}; `ganlab run` makes one, `--runs` names "
+            "another place"
+        )
     if wanted == "latest":
         return runs[0]
-    named = [run for run in runs if wanted in (run.state.id, run.name, run.path.parent.name)]
-    found = named or [
-        run for run in runs if any(name.startswith(wanted) for name in (run.state.id, run.name))
-    ]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UsageError(f"{wanted!r} is the beginning of several runs:\n{_listing(found)}")
-    names = [name for run in runs for name in (run.state.id, run.name, run.path.parent.name)]
+    for means in (_is_named, _is_titled, _is_below, _begins):
+        found = [run for run in runs if means(run, wanted)]
+        if len(found) == 1:
+            return found[0]
+        if found and means is _begins:
+            raise UsageError(f"{wanted!r} is the beginning of several runs:\n{_listing(found)}")
+        if found:
+            raise UsageError(
+                f"{wanted!r} is several runs; give the id of one, or `latest` for the newest of all:\n"
+                f"{_listing(found, seeds=True)}"
+            )
+    names = [name for run in runs for name in (run.state.id, run.name, run.state.title, run.path.parent.name)]
     near = closest(wanted, names)
     hint = f"did you mean {near}?" if near else f"the newest are:\n{_listing(runs)}"
-    raise UsageError(f"there is no run {wanted!r} in {root}; {hint}")
+    raise UsageError(f"there is no run {wanted!r} in {root}{_no_directory(given)}; {hint}")
+
+
+def _is_named(run: Run, wanted: str) -> bool:
+    return wanted in (run.state.id, run.name)
+
+
+def _is_titled(run: Run, wanted: str) -> bool:
+    return wanted == run.state.title
+
+
+def _is_below(run: Run, wanted: str) -> bool:
+    return wanted == run.path.parent.name
+
+
+def _begins(run: Run, wanted: str) -> bool:
+    return any(name.startswith(wanted) for name in (run.state.id, run.name, run.state.title))
+
+
+def _no_directory(wanted: str) -> str:
+    """Return what to say of a text that may also have been meant as a path."""
+    return f", and {wanted} is not one" if exists(Path(wanted)) else ", and no such directory"
 
 
 def _resolved_title(directory: Path) -> str | None:
@@ -253,8 +282,16 @@ def _seconds(moment: str) -> float:
     return datetime.fromisoformat(moment).timestamp()
 
 
-def _listing(runs: list[Run]) -> str:
-    lines = [f"    {run.name}  {run.state.title}" for run in runs[:_LISTED]]
+def _listing(runs: list[Run], *, seeds: bool = False) -> str:
+    lines = [f"    {run.name}  {run.state.title}{_seed(run) * seeds}" for run in runs[:_LISTED]]
     if len(runs) > _LISTED:
         lines.append(f"    … and {len(runs) - _LISTED} more")
     return "\n".join(lines)
+
+
+def _seed(run: Run) -> str:
+    """Return the seed of a run as words to add, nothing where its experiment cannot be read."""
+    try:
+        return f", seed {run.experiment().get('seed', 0)}"
+    except GanlabError:
+        return ""

@@ -12,7 +12,9 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
+import ganlab
 from ganlab import ImageSpec, VectorSpec
+from ganlab.commands import cli
 from ganlab.commands import runs as runs_command
 from ganlab.commands import sample as sample_command
 from ganlab.config import Experiment
@@ -24,12 +26,18 @@ from ganlab.runs.state import Best
 
 
 def plant(
-    root: Path, slug: str, name: str, *, status: str = "completed", created: str = "2026-01-01"
+    root: Path,
+    slug: str,
+    name: str,
+    *,
+    status: str = "completed",
+    created: str = "2026-01-01",
+    title: str = "",
 ) -> Path:
     """Write the least that makes a run."""
     path = root / slug / name
     path.mkdir(parents=True)
-    state = {"id": name, "title": slug.title(), "steps": 200, "created": f"{created}T03:04:05+00:00"}
+    state = {"id": name, "title": title or slug.title(), "steps": 200, "created": f"{created}T03:04:05+00:00"}
     (path / "run.json").write_text(to_json({**state, "status": status, "step": 150}))
     return path
 
@@ -76,9 +84,49 @@ def test_a_run_that_is_not_there(root: Path) -> None:
     with pytest.raises(
         UsageError, match=r"several runs:\n    faces/20260102-030405-ffff  Faces\n    faces/20260101"
     ):
-        find_run("faces", root)
+        find_run("face", root)
     with pytest.raises(UsageError, match="there are no runs in"):
         find_run("latest", root / "nowhere")
+
+
+@pytest.mark.parametrize("wanted", ["Tall faces", "tall-faces", "runs/tall-faces"])
+@pytest.mark.parametrize(
+    "command",
+    ["export --out x", "sample --out x.zip", "timelapse", "resume", "evaluate"],
+    ids=lambda text: text.split()[0],
+)
+def test_a_title_is_its_run_or_lists_its_runs_with_their_seeds(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    wanted: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runs = [
+        plant(Path("runs"), "tall-faces", f"2026010{seed}-030405-0a1b", title="Tall faces") for seed in (1, 2)
+    ]
+    plant(Path("runs"), "tall-faces-64", "20260105-030405-0a1b", title="Tall faces 64")
+    for seed, run in enumerate(runs, 1):
+        (run / "resolved.toml").write_text(f"seed = {seed}\n")
+    assert cli.run([*command.split(), wanted]) == 2
+    named = wanted.removeprefix("runs/")
+    assert capsys.readouterr().err == (
+        f"error: {named!r} is several runs; give the id of one, or `latest` for the newest of all:\n"
+        "    tall-faces/20260102-030405-0a1b  Tall faces, seed 2\n"
+        "    tall-faces/20260101-030405-0a1b  Tall faces, seed 1\n"
+    )
+    (runs[0] / "run.json").unlink()
+    assert find_run(wanted).path == runs[1].resolve()
+
+
+def test_what_may_have_been_a_path_is_said_not_to_be_there(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no run 'exported/faces' in .*runs, and no such directory; "):
+        ganlab.load("exported/faces", runs=root)
+    with pytest.raises(UsageError, match=rf"and {tmp_path} is not one; "):
+        ganlab.load(tmp_path, runs=root)
+    with pytest.raises(UsageError, match=r"no runs in .*, and no such directory; `ganlab run` makes one"):
+        ganlab.load("exported", runs=tmp_path)
 
 
 def test_a_damaged_run_is_reported_and_the_others_listed(root: Path) -> None:
