@@ -1,37 +1,64 @@
-"""A resolved file that is changed: what was written out for choices that are no longer made.
+"""An experiment whose choices are changed: what stands there for choices that are no longer made.
 
-A resolved file holds every default, so that a key in it may be one that nobody wrote. Where `--set`
-chooses another component, the defaults that belonged to the old one must not stand in its way.
+Where `--set` chooses another component, the options of the old one must not stand in its way: as where a
+file that `extends` another names another component, the new one begins with its own defaults. A resolved
+file holds every default besides, so that a key in it may be one that nobody wrote.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ganlab.components import EvaluatorComponent
 from ganlab.config.document import Document
-from ganlab.kinds import kind_at
+from ganlab.kinds import KINDS, kind_at
 from ganlab.registry import Registry, UnknownComponentError
 
 __all__ = ["without_leftovers"]
 
 
-def without_leftovers(document: Document, registry: Registry) -> Document:
-    """Return a document without what a resolved file says of components that are no longer chosen.
+def without_leftovers(
+    document: Document, registry: Registry, written: Document, overrides: Sequence[str] = ()
+) -> Document:
+    """Return a document without what it says of components that are no longer chosen.
 
-    Only keys that stand in the resolved file itself go, and of those the old component's options, a
-    label that was its name, and a metric of an evaluator's that is gone. Where no file was resolved,
-    the document is returned as it is.
+    What goes is the old component's options, a label that was its name, and what the new component
+    forbids; of a resolved file, also a metric of an evaluator's that is gone. What `--set` says stays, and
+    of what a resolved file was extended by, all.
+
+    Args:
+        document: the experiment with the overrides laid over it.
+        registry: the components that there are.
+        written: the experiment before that.
+        overrides: `dotted.path=VALUE` each.
     """
+    said = [override.partition("=")[0].strip() for override in overrides]
+    chosen = {
+        path: str(table.get("name", kind.default))
+        for kind in KINDS.values()
+        for path, table in kind.tables(written.values)
+        if isinstance(table, dict)
+    }
+    leftovers = {
+        path
+        for path in _of_components(document.values, chosen, registry)
+        if not any(_overlap(path, each) for each in said)
+    }
     provenance = document.values.get("provenance")
     entries = provenance.get("components") if isinstance(provenance, dict) else None
     if not isinstance(entries, list):
-        return document
+        return replace(document, values=_without(document.values, "", leftovers))
     resolved, _ = document.places.get("provenance", (None, None))
-    found = _of_components(document.values, entries, registry)
-    leftovers = {path for path in found if document.places.get(path, (None, None))[0] == resolved}
+    was = {
+        str(entry.get("path")): str(entry.get("component")) for entry in entries if isinstance(entry, dict)
+    }
+    leftovers |= {
+        path
+        for path in _of_components(document.values, was, registry)
+        if document.places.get(path, (None, None))[0] == resolved
+    }
     values = _without(document.values, "", leftovers)
     best = _gone_metric(values)
     if best and document.places.get(best, (None, None))[0] == resolved:
@@ -39,12 +66,21 @@ def without_leftovers(document: Document, registry: Registry) -> Document:
     return replace(document, values=values)
 
 
-def _of_components(values: Any, entries: list[Any], registry: Registry) -> Iterator[str]:
-    """Yield the paths of keys that belong to another component than a table chooses now."""
-    for entry in entries:
-        if not isinstance(entry, dict):
-            continue
-        path, old = str(entry.get("path")), str(entry.get("component")).rpartition("/")[2]
+def _overlap(path: str, other: str) -> bool:
+    """Return whether one path is the other, or leads to it."""
+    return f"{path}.".startswith(f"{other}.") or f"{other}.".startswith(f"{path}.")
+
+
+def _of_components(values: Any, was: Mapping[str, str], registry: Registry) -> Iterator[str]:
+    """Yield the paths of keys that belong to another component than a table chooses now.
+
+    Args:
+        values: an experiment's nested tables.
+        was: the component that a table chose before, by the table's path.
+        registry: the components that there are.
+    """
+    for path, component_then in was.items():
+        old = component_then.rpartition("/")[2]
         table = _at(values, path)
         name = table.get("name") if isinstance(table, dict) else None
         if not isinstance(name, str) or name.rpartition("/")[2] == old:

@@ -51,7 +51,7 @@ def load_experiment(
     origin = Origin(document.places, overrides)
     requested = requested_plugins(document, origin)
     registry = load_registry(plugins=[*requested.values(), *plugins], disabled=disabled)
-    document = without_leftovers(document, registry)
+    document = without_leftovers(document, registry, written, overrides)
     settings, problems = check_settings(document.values, origin)
     draft, more = choose(document, registry, origin)
     problems += _plugin_problems(registry, requested, plugins, origin)

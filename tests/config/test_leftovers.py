@@ -1,12 +1,14 @@
-"""A resolved file that is changed: its defaults give way to what a person says."""
+"""A file whose choices are changed: what belongs to the old ones gives way to what a person says."""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from ganlab.commands import cli
 from ganlab.config import Experiment, dump_resolved, load_experiment
 from ganlab.errors import ExperimentError
 
@@ -73,6 +75,36 @@ def test_options_that_both_components_have_take_the_new_one_s_default(
     assert change("generator.name=wide", text=text).resolved["generator"] == {"name": "wide", "width": 90}
     kept = change("generator.name=wide", "generator.width=7", text=text).resolved["generator"]
     assert kept == {"name": "wide", "width": 7}
+
+
+def test_a_component_that_set_chooses_begins_afresh_as_one_of_a_child_does(
+    load: World, base: str, world: Path
+) -> None:
+    (world / "wide.py").write_text(WIDE)
+    own = base.replace('["./world.py"]', '["./world.py", "./wide.py"]').replace(
+        'name = "net"\n[disc', 'name = "net"\nwidth = 8\n[disc'
+    )
+    (world / "own.toml").write_text(own)
+    (world / "child.toml").write_text('extends = "own.toml"\n[generator]\nname = "wide"\n')
+    child = load_experiment("child.toml").resolved["generator"]
+    assert load(own).resolved["generator"] == {"name": "net", "width": 8}
+    assert load(own, "generator.name=wide").resolved["generator"] == child == {"name": "wide", "width": 90}
+    assert load(own, 'generator.name="world/net"').resolved["generator"]["width"] == 8
+    (world / "own.toml").write_text(own + "[optimizer.generator]\nlearning_rate = 0.5\nbetas = [0.1, 0.2]\n")
+    optimizer = ["optimizer.generator.name=sgd", "optimizer.generator.momentum=0.5"]
+    for source in (Path("own.toml"), tomllib.loads(Path("own.toml").read_text())):
+        resolved = load_experiment(source, overrides=optimizer).resolved["optimizer"]["generator"]
+        assert (resolved["momentum"], resolved["learning_rate"], "betas" in resolved) == (0.5, 0.5, False)
+
+
+def test_a_command_takes_another_component_over_one_s_own_file(
+    base: str, world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (world / "own.toml").write_text(base.replace('name = "net"\n[disc', 'name = "net"\nwidth = 8\n[disc'))
+    chosen = ["--set", "generator.name=deep", "--set", "generator.depth=2"]
+    assert cli.run(["slurm", "own.toml", *chosen]) == 0
+    assert cli.run(["slurm", "own.toml", *chosen, "--set", "generator.width=8"]) == 2
+    assert "generator.width: there is no such key" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
