@@ -9,10 +9,16 @@ __all__ = ["closest", "did_you_mean", "listing"]
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word most like `word`, or `None` if none is near."""
+    """Return the known word most like `word`, or whose initials it is; `None` if none is near."""
     names = {name.lower().replace("_", "-"): name for name in known}
-    matches = difflib.get_close_matches(word.lower().replace("_", "-"), names, n=1, cutoff=0.6)
+    given = word.lower().replace("_", "-")
+    matches = difflib.get_close_matches(given, names, n=1, cutoff=0.6)
+    matches += [name for name in names if "-" in name and given == _initials(name)]
     return names[matches[0]] if matches else None
+
+
+def _initials(name: str) -> str:
+    return "".join(part[:1] for part in name.split("-"))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

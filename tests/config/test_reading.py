@@ -217,6 +217,19 @@ def test_a_set_gets_the_same_checks_and_is_named(refused: Refused, base: str) ->
     ]
 
 
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("optimizer.discriminator.lr", "learning_rate"),
+        ("training.batch", "batch_size"),
+        ("training.ds", "discriminator_steps"),
+    ],
+)
+def test_an_abbreviated_key_is_recognised(refused: Refused, base: str, key: str, meant: str) -> None:
+    (problem,) = refused(base, f"{key}=1")
+    assert f"did you mean `{meant}`?" in str(problem)
+
+
 def test_a_set_that_makes_an_unknown_table_is_to_blame(refused: Refused, base: str) -> None:
     (problem,) = refused(base, "a.b.c=1")
     assert str(problem).startswith("a: there is no such key")
