@@ -95,7 +95,9 @@ def commands_reference() -> str:
         assert command is not None
         inner = click.Context(command, info_name=name, parent=context)
         usage = " ".join([inner.command_path, *command.collect_usage_pieces(inner)])
-        rows = [record for each in command.get_params(inner) if (record := each.get_help_record(inner))]
+        # What positional arguments are is told by the command's own words.
+        options = [each for each in command.get_params(inner) if isinstance(each, click.Option)]
+        rows = [record for each in options if (record := each.get_help_record(inner))]
         parts += [f"## {name}", f"```text\n{usage}\n```", _paragraphs(command.help or "")]
         parts += [_table(("option", "meaning"), [(f"`{option}`", meaning) for option, meaning in rows])]
     return "\n\n".join(parts) + "\n"
@@ -144,7 +146,9 @@ def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    """Return a text without what would end its cell; in code a bar ends none, and a backslash would show."""
+    spans = re.split(r"(`[^`]*`)", " ".join(text.split()))
+    return "".join(span if span.startswith("`") else span.replace("|", "\\|") for span in spans)
 
 
 def _paragraphs(text: str) -> str:
