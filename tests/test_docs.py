@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shlex
@@ -10,13 +11,15 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import click
 import pytest
 from fresh_process import ganlab
 
-from ganlab.commands.cli import cli
+from ganlab.commands.cli import cli, run
 from ganlab.config import load_experiment
+from ganlab.config.document import EXTENDS
 from ganlab.config.sections import loose_keys, sections
 from ganlab.kinds import KINDS
 from ganlab.registry import load_registry
@@ -143,6 +146,37 @@ def test_the_keys_at_the_top_are_told() -> None:
 def test_the_house_has_a_word_for_every_kind() -> None:
     house = " ".join((DOCS / "architecture.md").read_text().split())
     assert f"is a sort of component: {', '.join(KINDS)}." in house
+
+
+@pytest.fixture
+def site_hooks() -> ModuleType:
+    pytest.importorskip("mkdocs", reason="pip install ganlab[docs]")
+    spec = importlib.util.spec_from_file_location("site_hooks", DOCS / "site_hooks.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_reference_shows_alternatives_as_they_are_written(site_hooks: ModuleType) -> None:
+    import markdown
+
+    page = markdown.markdown(site_hooks.commands_reference(), extensions=["tables"])
+    rows = [
+        re.findall("<td>(.*?)</td>", row, re.DOTALL) for row in re.findall("<tr>(.*?)</tr>", page, re.DOTALL)
+    ]
+    options = dict(row for row in rows if row)
+    assert options["<code>--plugin PATH|MODULE</code>"] == "Load this local plugin too. Repeatable."
+    assert all(option.startswith("<code>-") and meaning for option, meaning in options.items())
+    assert "\\|" not in page
+
+
+def test_what_extends_means_is_told_wherever_keys_are(
+    site_hooks: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["describe"]) == 0
+    for told in (site_hooks.experiment_reference(), capsys.readouterr().out):
+        assert EXTENDS in " ".join(told.split())
 
 
 @pytest.mark.slow

@@ -17,9 +17,15 @@ from ganlab.files import exists
 from ganlab.paths import parse_path, path_text
 from ganlab.registry.suggest import did_you_mean
 
-__all__ = ["Document", "Place", "document_of", "read_document", "settle_size"]
+__all__ = ["EXTENDS", "Document", "Place", "document_of", "read_document", "settle_size"]
 
 Place: TypeAlias = tuple[Path | None, int | None]
+
+EXTENDS = (
+    "An experiment file to start from, relative to this file: tables are merged, arrays replaced, and a "
+    "table that names another component takes that one's own defaults."
+)
+"""What the key `extends` means, which is gone once the files are read."""
 
 _LARGEST = 1 << 20
 

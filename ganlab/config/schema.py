@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ganlab.config.document import EXTENDS
 from ganlab.config.options import options_schema
 from ganlab.config.settings import Settings
 from ganlab.hookspecs import PROJECT
@@ -34,10 +35,7 @@ def experiment_schema(registry: Registry) -> dict[str, Any]:
     for kind in KINDS.values():
         for place in kind.places:
             _put(schema, place, kind)
-    schema["properties"]["extends"] = {
-        "type": "string",
-        "description": "An experiment file to start from: tables are merged, arrays replaced.",
-    }
+    schema["properties"]["extends"] = {"type": "string", "description": EXTENDS}
     schema |= _unless_extended(schema.pop("required"), definitions)
     schema |= {"$schema": _DRAFT, "title": "ganlab experiment", "$defs": _used(schema, definitions)}
     return _without_null(schema)  # type: ignore[no-any-return]

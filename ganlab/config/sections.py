@@ -8,6 +8,7 @@ from typing import get_args, get_origin
 
 from pydantic import BaseModel
 
+from ganlab.config.document import EXTENDS
 from ganlab.config.example import default_text
 from ganlab.config.options import option_descriptions
 from ganlab.config.settings import Settings
@@ -92,7 +93,8 @@ def sections() -> dict[str, Section]:
 def loose_keys() -> list[Key]:
     """Return the keys that stand in no table, at the top of the file."""
     tables = {name for name, _ in _tables()}
-    return [key for key in keys_of(Settings) if key.name not in tables]
+    own = [key for key in keys_of(Settings) if key.name not in tables]
+    return [*own, Key("extends", "text", required=False, default="", description=EXTENDS)]
 
 
 def meaning(kind: Kind) -> str:
