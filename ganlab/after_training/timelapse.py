@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ganlab.drawing.films import captioned, framed, scaled
+from ganlab.drawing.films import captioned, enlargement, framed, scaled
 from ganlab.errors import UsageError
 from ganlab.files import explained
 from ganlab.runs.reading import Run
@@ -17,9 +17,6 @@ __all__ = ["choose_pictures", "timelapse"]
 
 _USUAL = ("fixed_ema", "fixed")
 """Pictures of the fixed latents: of the averaged generator, where there is one, before the raw."""
-
-_COMFORTABLE = 600
-"""Pixels that small pictures are brought near to in whole steps, where no size is asked for."""
 
 
 def choose_pictures(run: Run, name: str | None, most: int) -> dict[int, Path]:
@@ -54,8 +51,7 @@ def timelapse(
 
     Args:
         pictures: files by their step, the earliest first.
-        size: pixels of a picture's longer side; if `None`, pictures stay as they are, or small ones
-            have their pixels doubled, tripled, …
+        size: pixels of a picture's longer side; if `None`, small ones are enlarged.
         caption: write the step underneath, above a line that grows from the first to the last.
 
     Raises:
@@ -63,12 +59,11 @@ def timelapse(
     """
     sides = [_read(path).shape for path in pictures.values()]
     height, width = (max(side[axis] for side in sides) for axis in (0, 1))
-    longest = max(height, width)
-    factor = max(1, round(_COMFORTABLE / longest)) if size is None else size / longest
     last = max(pictures)
     for step, path in pictures.items():
         # A resumed run may have been told to draw more or fewer samples.
-        frame = scaled(framed(_read(path), height, width), factor)
+        frame = framed(_read(path), height, width)
+        frame = scaled(frame, enlargement(frame, size))
         yield captioned(frame, f"step {step:,}", step / last if last else 1.0) if caption else frame
 
 

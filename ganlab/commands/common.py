@@ -86,12 +86,11 @@ def runs_option(function: _Function) -> _Function:
     )(function)
 
 
-def film_options(fps: float, size: str) -> Callable[[_Function], _Function]:
+def film_options(fps: float) -> Callable[[_Function], _Function]:
     """Add `--fps` and `--size`, as `fps: float | None` and `size: int | None`.
 
     Args:
         fps: the default.
-        size: the default, in words.
     """
     rate = click.option(
         "--fps",
@@ -103,7 +102,7 @@ def film_options(fps: float, size: str) -> Callable[[_Function], _Function]:
         "--size",
         type=click.IntRange(16, 4096),
         metavar="PIXELS",
-        help=f"The longer side of a film's pictures.  [default: {size}]",
+        help="The longer side of a film's pictures.  [default: as they are, small ones enlarged]",
     )
     return lambda function: rate(side(function))
 

@@ -110,7 +110,7 @@ _PICTURES_OF_A_LEG = 8
     help="Walk around so many latents, and from the last back to the first; a grid has a row from each to "
     "the next. A film does so by itself, from one to the next within 8 samples.",
 )
-@film_options(fps=_FPS, size="as they are")
+@film_options(fps=_FPS)
 @click.option("--raw", is_flag=True, help="Use the generator's own weights instead of their average.")
 @click.option(
     "--force", is_flag=True, help="Write into a directory that is not empty, or over a file that is there."
@@ -339,11 +339,11 @@ def _write_grid(
 
 
 def _write_film(path: Path, batches: Iterable[torch.Tensor], fps: float, size: int | None) -> None:
-    from ganlab.drawing.films import scaled, write_film
+    from ganlab.drawing.films import enlargement, scaled, write_film
     from ganlab.drawing.pictures import grid
 
     frames = (grid(image[None], padding=0) for batch in batches for image in batch)
-    write_film(path, (scaled(frame, size / max(frame.shape) if size else 1) for frame in frames), fps=fps)
+    write_film(path, (scaled(frame, enlargement(frame, size)) for frame in frames), fps=fps)
 
 
 @contextmanager

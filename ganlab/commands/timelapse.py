@@ -28,7 +28,7 @@ _FPS = 10
     help="Which of the run's pictures, as in `fixed`, `interpolation` or `field`; an unknown one lists "
     "them.  [default: the fixed latents, averaged weights where there are any]",
 )
-@film_options(fps=_FPS, size="as they are, small ones enlarged")
+@film_options(fps=_FPS)
 @click.option(
     "--hold",
     type=click.FloatRange(0, 60),

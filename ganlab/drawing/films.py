@@ -15,9 +15,12 @@ from ganlab.drawing.pictures import to_pillow
 from ganlab.errors import GanlabError, UsageError
 from ganlab.files import explained
 
-__all__ = ["captioned", "framed", "require_writer", "scaled", "write_film"]
+__all__ = ["captioned", "enlargement", "framed", "require_writer", "scaled", "write_film"]
 
 _PAPER, _TRACK, _INK = 255, 225, 70
+
+_COMFORTABLE = 600
+"""Pixels that small pictures are brought near to in whole steps, where no size is asked for."""
 
 
 def require_writer(suffix: str) -> None:
@@ -62,6 +65,18 @@ def write_film(
             quality = {"lossless": True} if lossless else {"quality": 90}
             first.save(temporary, save_all=True, append_images=others, duration=durations, loop=0, **quality)
         temporary.replace(path)
+
+
+def enlargement(frame: NDArray[np.uint8], size: int | None) -> float:
+    """Return what the sides of a film's pictures are multiplied by.
+
+    Args:
+        frame: `(H, W, C)`.
+        size: pixels that the longer side becomes; if `None`, pictures stay as they are, or small ones
+            have their pixels doubled, tripled, …
+    """
+    longest: int = max(frame.shape[:2])
+    return max(1, round(_COMFORTABLE / longest)) if size is None else size / longest
 
 
 def scaled(frame: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:

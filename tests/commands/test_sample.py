@@ -236,7 +236,7 @@ def test_an_animation_walks_through_the_latents(digits: Path, tmp_path: Path, su
     out = tmp_path / f"walk{suffix}"
     assert run(["sample", str(digits), "--count", "16", "--label", "3", "--out", str(out)]) == 0
     with Image.open(out) as animation:
-        assert animation.format == kind and animation.size == (16, 16)
+        assert animation.format == kind and animation.size == (16 * 38, 16 * 38)  # as `timelapse` enlarges
         assert animation.info["loop"] == 0
         # GIF joins frames that are alike, and shows them longer.
         assert 1 < animation.n_frames <= 16
