@@ -74,17 +74,23 @@ def command(
     """
     from ganlab.comparison.comparing import compare
     from ganlab.comparison.experiments import group_runs
+    from ganlab.comparison.run_lookup import others_of_title
 
     for path in outputs:
         if path.suffix not in _SUFFIXES:
             raise UsageError(f"--out is {str(path)!r}; it takes a name that ends in {' or '.join(_SUFFIXES)}")
     moment = parse_moment("--at", at)
     found: dict[Path, Run] = {}
+    titles: dict[str, None] = {}
     for wanted in experiments:
-        for run in _meant(wanted, runs, (overrides, plugins, disabled)):
-            found.setdefault(run.path, run)
+        meant = _meant(wanted, runs, (overrides, plugins, disabled))
+        found |= {run.path: run for run in meant if run.path not in found}
+        if _is_file(wanted):
+            titles[meant[0].state.title] = None
     groups = group_runs(list(found.values()), ignore)
-    comparison = compare(groups, moment=moment, wanted=metrics, all_pairs=all_pairs)
+    left_out = [run for title in titles for run in others_of_title(title, found, runs)]
+    others = group_runs(left_out, ignore)
+    comparison = compare(groups, moment=moment, wanted=metrics, all_pairs=all_pairs, others=others)
     for path in outputs:
         _write(comparison, path)
     if as_json:
@@ -105,10 +111,13 @@ def _meant(
     from ganlab.commands.common import load
     from ganlab.comparison.run_lookup import runs_called, runs_of
 
-    file = Path(wanted)
-    if file.suffix == ".toml" and file.is_file():
-        return runs_of(load(file, *loading), runs)
+    if _is_file(wanted):
+        return runs_of(load(Path(wanted), *loading), runs)
     return runs_called(wanted, runs)
+
+
+def _is_file(wanted: str) -> bool:
+    return Path(wanted).suffix == ".toml" and Path(wanted).is_file()
 
 
 def _write(comparison: Comparison, path: Path) -> None:

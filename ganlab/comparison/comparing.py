@@ -8,11 +8,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from ganlab.comparison.experiments import Group, what_differs
+from ganlab.comparison.experiments import Group, told_apart, what_differs
 from ganlab.comparison.fairness import conditions, require_same_data, require_same_protocol
 from ganlab.comparison.readings import Moment, Reading, Readings
 from ganlab.comparison.result import ComparedMetric, ComparedPair, Comparison, Cost, Measured, Point
-from ganlab.comparison.statistics import Value, adjust, compare_values, summarise
+from ganlab.comparison.statistics import SIGNIFICANT, Value, adjust, compare_values, summarise
 from ganlab.errors import UsageError
 from ganlab.registry.suggest import did_you_mean
 
@@ -21,6 +21,9 @@ __all__ = ["compare"]
 _PICTURES = ("fixed_ema", "fixed")
 """Pictures of latents that never change: of the averaged generator; of the raw one where there is none."""
 
+_OTHERS_NAMED = 3
+"""Experiments of the same title that are named where they are left out."""
+
 
 def compare(
     groups: Sequence[Group],
@@ -28,6 +31,7 @@ def compare(
     moment: Moment = "last",
     wanted: Sequence[str] = (),
     all_pairs: bool = False,
+    others: Sequence[Group] = (),
 ) -> Comparison:
     """Hold experiments against each other.
 
@@ -36,11 +40,13 @@ def compare(
         moment: which measurements count.
         wanted: metrics as `label` or `label.metric`; all that all experiments have if empty.
         all_pairs: test every experiment against every other.
+        others: experiments that are left out; a note names those that share a title with one of `groups`.
 
     Raises:
         UsageError: they cannot be compared, or nothing is left to compare.
     """
     groups, notes = _usable(groups, moment)
+    notes += [note for group in groups for note in _others(group, others)]
     readers = [{seed: Readings(run) for seed, run in group.runs.items()} for group in groups]
     require_same_data(groups)
     names = _metrics(groups, readers, moment, wanted, notes)
@@ -95,6 +101,24 @@ def _usable(groups: Sequence[Group], moment: Moment) -> tuple[list[Group], list[
             )
         usable.append(dataclasses.replace(group, runs=runs))
     return usable, notes
+
+
+def _others(group: Group, others: Sequence[Group]) -> list[str]:
+    """Return what is to be said of runs that share an experiment's title and are no part of it."""
+    apart = [
+        (len(other.runs) + len(other.superseded), told_apart(differing, 1))
+        for other in others
+        if other.title == group.title and (differing := what_differs([group, other]))
+    ]
+    notes = [
+        f"{group.name}: "
+        + (f"{count} other runs of this title have" if count > 1 else "another run of this title has")
+        + f" {settings}, and {'are' if count > 1 else 'is'} not part of it"
+        for count, settings in apart[:_OTHERS_NAMED]
+    ]
+    if more := sum(count for count, _ in apart[_OTHERS_NAMED:]):
+        notes.append(f"{group.name}: {more} more runs of this title have other keys")
+    return notes
 
 
 def _metrics(
@@ -209,7 +233,7 @@ def _cautions(metrics: Sequence[ComparedMetric], moment: Moment, tests: int) -> 
         int(pair.test.degrees)
         for metric in metrics
         for pair in metric.pairs
-        if pair.test.degrees is not None and pair.test.degrees < 4
+        if pair.test.degrees is not None and pair.test.degrees < 4 and (pair.adjusted or 0) >= SIGNIFICANT
     ]
     if few:
         from scipy.special import stdtrit
@@ -218,7 +242,7 @@ def _cautions(metrics: Sequence[ComparedMetric], moment: Moment, tests: int) -> 
         cautions.append(
             f"few seeds tell little: with {degrees} degree{'s' if degrees > 1 else ''} of freedom a "
             f"difference has to be {stdtrit(degrees, 0.975):.1f} standard errors for p < 0.05, so that "
-            "nothing found does not mean that nothing is there"
+            "what is not told apart may differ all the same"
         )
     if moment == "best":
         cautions.append(

@@ -10,7 +10,7 @@ from ganlab.config.difference import flatten
 from ganlab.config.toml_writer import toml_value
 from ganlab.runs.reading import Run
 
-__all__ = ["DifferingKey", "Group", "group_runs", "keys_of", "what_differs"]
+__all__ = ["DifferingKey", "Group", "group_runs", "keys_of", "told_apart", "what_differs"]
 
 _NOT_COMPARED = {
     "checkpoint",
@@ -80,6 +80,8 @@ def keys_of(run: Run, tables: Mapping[str, Any], ignore: Collection[str] = ()) -
         for path, value in flatten(tables)
         if not any(path == key or path.startswith(f"{key}.") for key in passed_over)
     }
+    if "training.steps" in keys:
+        keys["training.steps"] = run.state.steps  # a run that was made longer keeps its experiment's file
     for file in tables.get("provenance", {}).get("files", ()):
         keys[f"plugin file {file['name']}"] = str(file["sha256"])[:8]
     # A fork has the past of another experiment, or of this one up to some step.
@@ -131,12 +133,12 @@ def _named(groups: list[Group]) -> list[Group]:
         name = group.title
         if len(alike) > 1:
             index = next(index for index, other in enumerate(alike) if other is group)
-            name = f"{group.title} ({_apart(what_differs(alike), index)})"
+            name = f"{group.title} ({told_apart(what_differs(alike), index)})"
         named.append(dataclasses.replace(group, name=name))
     return named
 
 
-def _apart(differing: Sequence[DifferingKey], index: int) -> str:
+def told_apart(differing: Sequence[DifferingKey], index: int) -> str:
     """Return in words what an experiment has that others of its title have not."""
     settings = []
     for key in differing:

@@ -9,7 +9,6 @@ from typing import Any
 
 from ganlab.comparison import charts
 from ganlab.comparison.report import (
-    SIGNIFICANT,
     cost_table,
     difference_table,
     fairness_sentences,
@@ -19,6 +18,7 @@ from ganlab.comparison.report import (
     verdict_sentences,
 )
 from ganlab.comparison.result import Comparison
+from ganlab.comparison.statistics import SIGNIFICANT
 from ganlab.files import explained
 
 __all__ = ["to_html"]

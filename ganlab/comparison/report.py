@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ganlab.comparison.result import ComparedMetric, ComparedPair, Comparison
-from ganlab.comparison.statistics import Test
+from ganlab.comparison.statistics import SIGNIFICANT, Test
 from ganlab.metrics import badness
 
 __all__ = [
-    "SIGNIFICANT",
     "Table",
     "cost_table",
     "difference_table",
@@ -21,9 +20,6 @@ __all__ = [
     "moment_words",
     "verdict_sentences",
 ]
-
-SIGNIFICANT = 0.05
-"""Adjusted p-values below this tell experiments apart."""
 
 _NOTHING = "–"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from ganlab.config.difference import Difference, differences
@@ -10,7 +11,7 @@ from ganlab.errors import GanlabError, UsageError
 from ganlab.runs.layout import slug
 from ganlab.runs.reading import Run, find_run, list_runs
 
-__all__ = ["run_of_seed", "runs_called", "runs_of"]
+__all__ = ["others_of_title", "run_of_seed", "runs_called", "runs_of"]
 
 _SHOWN = 5
 
@@ -62,6 +63,17 @@ def runs_of(experiment: Experiment, root: Path) -> list[Run]:
     )
 
 
+def others_of_title(title: str, known: Collection[Path], root: Path) -> list[Run]:
+    """Return the runs of a title whose experiment can be read, the oldest first.
+
+    Args:
+        title: as written.
+        known: directories of runs that are left out.
+        root: the directory of all runs.
+    """
+    return [run for run in list_runs(root, title=title)[::-1] if run.path not in known and _is_readable(run)]
+
+
 def run_of_seed(experiment: Experiment, runs: list[Run]) -> Run | None:
     """Return the newest run of exactly an experiment, its seed included; `None` if there is none.
 
@@ -90,6 +102,14 @@ def _differing(run: Run, experiment: Experiment) -> list[Difference] | None:
     if run.state.steps != steps:
         found.append(Difference("training.steps", str(run.state.steps), str(steps)))
     return [difference for difference in found if difference.path != "seed"]
+
+
+def _is_readable(run: Run) -> bool:
+    try:
+        run.experiment()
+    except GanlabError:
+        return False
+    return True
 
 
 def _is_fork(run: Run) -> bool:

@@ -22,9 +22,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-__all__ = ["Summary", "Test", "Value", "adjust", "compare_values", "summarise"]
+__all__ = ["SIGNIFICANT", "Summary", "Test", "Value", "adjust", "compare_values", "summarise"]
 
 How: TypeAlias = Literal["paired", "welch", "one seed", "no spread"]
+
+SIGNIFICANT = 0.05
+"""Adjusted p-values below this tell experiments apart."""
 
 _MOST_ERRORS = 0.95
 """Share of intervals that hold the true difference."""

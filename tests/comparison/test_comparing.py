@@ -147,6 +147,35 @@ def test_an_experiment_file_means_its_runs(tmp_path: Path, compare: Compare) -> 
     assert "there is no run of" in refused and "generator.width: 3 -> 4" in refused
 
 
+def test_runs_that_have_left_their_experiment_are_named(tmp_path: Path, compare: Compare) -> None:
+    for seed, overrides in enumerate([(), (), (), ["generator.width=3"], ["generator.width=3"]]):
+        run_of_seed = simulate(tmp_path, seed, 0.1, overrides=overrides)
+        if seed == 2:  # as `ganlab resume RUN --set training.steps=150` leaves it
+            state = run_of_seed.path / "run.json"
+            state.write_text(state.read_text().replace('"steps": 100', '"steps": 150'))
+    file = str(tmp_path / "Rings-non-saturating.toml")
+    printed = compare(file)
+    assert (
+        "note: Rings: another run of this title has training.steps = 150, and is not part of it\n" in printed
+    )
+    assert (
+        "note: Rings: 2 other runs of this title have generator.width = 3, and are not part of it\n"
+        in printed
+    )
+    assert "of this title" not in (titled := compare("Rings"))
+    assert "Rings (generator.width = 128, training.steps = 150)  2" in titled
+
+
+def test_few_seeds_are_a_caution_where_nothing_was_found_alone(tmp_path: Path, compare: Compare) -> None:
+    pair(tmp_path)
+    assert "is better" in (printed := compare("Rings")) and "few seeds" not in printed
+    for seed, value in enumerate((0.2, 0.3, 0.1)):
+        simulate(tmp_path, seed, value, title="Others")
+    printed = compare("Rings", "Others", "--metric", "mmd")
+    assert "not told apart" in printed
+    assert "p < 0.05, so that what is not told apart may differ all the same" in printed
+
+
 def test_unequal_conditions_are_named(tmp_path: Path, compare: Compare) -> None:
     for seed in (0, 1):
         simulate(tmp_path, seed, 0.2)
