@@ -15,7 +15,7 @@ from ganlab.config.toml import NotTomlError, parse_toml
 from ganlab.errors import ExperimentError, Problem
 from ganlab.files import exists
 from ganlab.paths import parse_path, path_text
-from ganlab.registry.suggest import did_you_mean
+from ganlab.registry.suggest import file_meant
 
 __all__ = ["EXTENDS", "Document", "Place", "document_of", "read_document", "settle_size"]
 
@@ -154,7 +154,7 @@ def _text(file: Path) -> str:
 def _guess(file: Path) -> str:
     """Return which file may be meant by one that is not there."""
     try:
-        return did_you_mean(file.name, [path.name for path in file.parent.glob("*.toml")])
+        return file_meant(file, ".toml")
     except OSError:  # the name is too long for any directory
         return ""
 

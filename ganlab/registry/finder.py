@@ -14,7 +14,7 @@ from ganlab.files import exists
 from ganlab.hookspecs import PROJECT
 from ganlab.paths import parse_path
 from ganlab.registry.plugin import FoundPlugin, PluginFailure
-from ganlab.registry.suggest import did_you_mean, listing
+from ganlab.registry.suggest import did_you_mean, file_meant, listing
 
 __all__ = ["DISABLE_VARIABLE", "find_installed", "find_local", "without_disabled"]
 
@@ -100,7 +100,7 @@ def _absent(request: str, path: Path) -> PluginFailure:
         return PluginFailure(path.name, "find", message, requested=request)
     if exists(path) and path.is_dir():
         message = f"{path} is a directory without `__init__.py`"
-    elif hint := did_you_mean(path.name, [file.name for file in path.parent.glob("*.py")]):
+    elif hint := file_meant(path, ".py"):
         message += f"; {hint}"
     return PluginFailure(path.name, "find", message, requested=request)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ganlab.commands import cli
 from ganlab.config import Experiment, load_experiment
 from ganlab.errors import ExperimentError, Problem
 
@@ -26,6 +27,16 @@ def test_an_absent_file_is_named_with_a_guess(world: Path) -> None:
     assert str(problem("experimnt.toml")) == (
         "experimnt.toml: there is no such file\n    did you mean `experiment.toml`?"
     )
+
+
+def test_a_file_that_shares_little_but_its_suffix_is_no_guess(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (world / "nofolder.toml").touch()
+    assert cli.run(["run", "nothere.toml"]) == 2
+    assert capsys.readouterr().err == "error: nothere.toml: there is no such file\n"
+    assert cli.run(["run", "nofoldr"]) == 2
+    assert "did you mean `nofolder.toml`?" in capsys.readouterr().err
 
 
 def test_a_directory_and_a_binary_are_no_experiments(world: Path) -> None:
