@@ -225,7 +225,7 @@ def find_run(wanted: str, root: Path = Path("runs")) -> Run:
             raise UsageError(f"{wanted!r} is the beginning of several runs:\n{_listing(found)}")
         if found:
             raise UsageError(
-                f"{wanted!r} is several runs; give the id of one, or `latest` for the newest of all:\n"
+                f"{wanted!r} means several runs; give the id of one, or `latest` for the newest of all:\n"
                 f"{_listing(found, seeds=True)}"
             )
     names = [name for run in runs for name in (run.state.id, run.name, run.state.title, run.path.parent.name)]

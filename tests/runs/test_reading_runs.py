@@ -112,7 +112,7 @@ def test_a_title_is_its_run_or_lists_its_runs_with_their_seeds(
     assert cli.run([*command.split(), wanted]) == 2
     named = wanted.removeprefix("runs/")
     assert capsys.readouterr().err == (
-        f"error: {named!r} is several runs; give the id of one, or `latest` for the newest of all:\n"
+        f"error: {named!r} means several runs; give the id of one, or `latest` for the newest of all:\n"
         "    tall-faces/20260102-030405-0a1b  Tall faces, seed 2\n"
         "    tall-faces/20260101-030405-0a1b  Tall faces, seed 1\n"
     )
