@@ -24,6 +24,9 @@ __all__ = ["Discriminator", "Encoder", "Generator", "crop", "initialise", "stage
 BASE = 4
 """Sides of the smallest feature map are at least this and below twice this, on the shorter side."""
 
+LABEL_SCALE = 0.25
+"""Deviation of a label's embedding beside latents of N(0, 1): it is seen at once, and does not drown them."""
+
 
 def halvings(image: ImageSpec) -> int:
     """Return how often the shorter side halves before it would fall below `BASE`."""
@@ -78,6 +81,8 @@ class Generator(nn.Module):
         layers += [*_upsample(widths[-1], image.channels, upsampling, bias=True), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
         self.apply(initialise)
+        if self.embedding is not None:
+            nn.init.normal_(self.embedding.weight, 0.0, LABEL_SCALE)
 
     def forward(self, latents: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Return images in [-1, 1]; where a side is not a multiple of the stride, the middle of them."""
@@ -149,10 +154,13 @@ class Discriminator(nn.Module):
         self.head = nn.Conv2d(self.body.channels, 1, self.body.size)
         self.embedding = self.classifier = None
         if image.classes and labels == "projection":
-            self.embedding = nn.Embedding(image.classes, self.body.channels)
+            # Of every place: averaged over them, what tells classes apart would hardly be left.
+            self.embedding = nn.Embedding(image.classes, self.body.channels * math.prod(self.body.size))
         if image.classes and labels == "classifier":
             self.classifier = nn.Conv2d(self.body.channels, image.classes, self.body.size)
         self.apply(initialise)
+        if self.embedding is not None:
+            nn.init.normal_(self.embedding.weight, 0.0, 0.02)  # as the head's
         if normalisation == "spectral":
             for module in list(self.modules()):
                 if isinstance(module, nn.Conv2d | nn.Embedding):
@@ -163,7 +171,7 @@ class Discriminator(nn.Module):
         features = self.body(images)
         logits: torch.Tensor = self.head(features).flatten()
         if self.embedding is not None and labels is not None:
-            logits = logits + (self.embedding(labels) * features.mean(dim=(2, 3))).sum(dim=1)
+            logits = logits + (self.embedding(labels) * features.flatten(1)).sum(dim=1)
         class_logits = None if self.classifier is None else self.classifier(features).flatten(1)
         return Verdict(logits, features, class_logits)
 
@@ -207,7 +215,7 @@ def _finish(channels: int, normalisation: str, activation: nn.Module) -> list[nn
 
 def initialise(module: nn.Module) -> None:
     """Draw weights from N(0, 0.02) and scales from N(1, 0.02), as the paper's code does."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | nn.Embedding):
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, nn.BatchNorm2d | nn.InstanceNorm2d | nn.GroupNorm):
         nn.init.normal_(module.weight, 1.0, 0.02)

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from ganlab import ImageSpec
-from ganlab_dcgan.networks import crop, initialise, stage_widths
+from ganlab_dcgan.networks import LABEL_SCALE, crop, initialise, stage_widths
 
 __all__ = ["TutorialDiscriminator", "TutorialGenerator"]
 
@@ -52,6 +52,8 @@ class TutorialGenerator(nn.Module):
         layers += [nn.Conv2d(width, image.channels, 3, padding=1), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
         self.apply(initialise)
+        if self.embedding is not None:
+            nn.init.normal_(self.embedding.weight, 0.0, LABEL_SCALE)
 
     def forward(self, latents: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Return images in [-1, 1]."""
@@ -89,6 +91,8 @@ class TutorialDiscriminator(nn.Module):
         self.head = nn.Linear(widths[-1], 1)
         self.embedding = nn.Embedding(image.classes, widths[-1]) if image.classes else None
         self.apply(initialise)
+        if self.embedding is not None:  # Its product with features is as large as one of them.
+            nn.init.normal_(self.embedding.weight, 0.0, widths[-1] ** -0.5)
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Return logits, higher for images that look real."""

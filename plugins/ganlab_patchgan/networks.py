@@ -62,6 +62,8 @@ class PatchDiscriminator(nn.Module):
         self.head = nn.Conv2d(widths[-1], 1, 4, padding=1)
         self.embedding = nn.Embedding(classes, widths[-1]) if classes else None
         self.apply(_initialise)
+        if self.embedding is not None:  # Its product with features is as large as one of them.
+            nn.init.normal_(self.embedding.weight, 0.0, widths[-1] ** -0.5)
         if normalisation == "spectral":
             for module in list(self.modules()):
                 if isinstance(module, nn.Conv2d | nn.Embedding):
@@ -143,7 +145,7 @@ def _normalise(channels: int, normalisation: str) -> list[nn.Module]:
 
 def _initialise(module: nn.Module) -> None:
     """Draw weights from N(0, 0.02) and scales from N(1, 0.02), as DCGAN and the paper do."""
-    if isinstance(module, nn.Conv2d | nn.Embedding):
+    if isinstance(module, nn.Conv2d):
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)

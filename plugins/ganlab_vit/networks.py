@@ -99,6 +99,8 @@ class Transformer(nn.Module):
         self.head = nn.Linear(width, 1)
         self.embedding = nn.Embedding(image.classes, width) if image.classes else None
         self.apply(_initialise)
+        if self.embedding is not None:  # Its product with features is as large as one of them.
+            nn.init.normal_(self.embedding.weight, 0.0, width**-0.5)
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Return logits, higher for images that look real."""
@@ -113,7 +115,6 @@ class Transformer(nn.Module):
 
 def _initialise(module: nn.Module) -> None:
     """Draw the weights of linear layers from a truncated normal distribution, as the paper's code does."""
-    if isinstance(module, nn.Linear | nn.Embedding):
-        nn.init.trunc_normal_(module.weight, std=0.02)
     if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
         nn.init.zeros_(module.bias)
