@@ -40,6 +40,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -114,8 +115,8 @@ def build_loss(options):
         """Its records are longer than a page of memory, so that a full disk has no room for one more."""
 
         def generator(self, game):
-            # With fewer samples, the need of memory is estimated before the run begins.
-            playing = len(game.latents) > 4
+            # With fewer samples, or where there is no run yet, it is tried before the run begins.
+            playing = len(game.latents) > 4 and any(Path("runs").glob("*/*/run.json"))
             factor = float("nan") if playing and happens("turn") == "nan" else 1.0
             value = game.fake.square().mean() / 200
             return {f"{'word' * 10}-{number}": value * factor for number in range(100)}
