@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ganlab.data.download import download
     from ganlab.data.files import ImageFiles
     from ganlab.data.images import open_image
+    from ganlab.data.published_file import PublishedFile, ReadFile
     from ganlab.data.source import ArraySource, BadImageError, ImageSource, VectorSource
     from ganlab.engine.augmentation import Augmentation, Draws
     from ganlab.engine.game import Game
@@ -84,6 +85,8 @@ __all__ = [
     "Metric",
     "OptimizerComponent",
     "Options",
+    "PublishedFile",
+    "ReadFile",
     "RunInfo",
     "SampleSpec",
     "Shown",
@@ -128,6 +131,8 @@ _LAZY = {
     "BadImageError": "ganlab.data.source",
     "cache_directory": "ganlab.data.cache_directory",
     "download": "ganlab.data.download",
+    "PublishedFile": "ganlab.data.published_file",
+    "ReadFile": "ganlab.data.published_file",
     "ImageFiles": "ganlab.data.files",
     "ImageSource": "ganlab.data.source",
     "VectorSource": "ganlab.data.source",

@@ -113,7 +113,7 @@ def test_every_piece_of_an_experiment_is_valid(page: Path, index: int, block: st
 
 
 def known_keys() -> dict[str, set[str]]:
-    """Return the keys that each table may have: the core's, and those of all components that it can choose."""
+    """Return the keys that a table may have: the core's, and those of all components that it can choose."""
     known = {section.header: set(section.model.model_fields) for section in sections().values()}
     known |= {kind.header: set(kind.core_keys) for kind in KINDS.values()}
     for offer in load_registry().offers:

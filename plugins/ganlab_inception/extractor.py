@@ -10,7 +10,7 @@ import torch
 from ganlab import ComponentError, FeatureExtractor, ImageSpec
 from ganlab_inception.network import Inception
 from ganlab_inception.protocols import Preprocessing, Protocol
-from ganlab_inception.weights import PUBLISHED_SHA256, Weights
+from ganlab_inception.weights import PUBLISHED, Weights
 
 __all__ = ["InceptionFeatures"]
 
@@ -40,7 +40,7 @@ class InceptionFeatures(FeatureExtractor):
                 "depends on its background; set `image.channels` to 3 (or 1)"
             )
         self.protocol = protocol
-        if weights.sha256 != PUBLISHED_SHA256:
+        if weights.sha256 != PUBLISHED.sha256:
             self.warnings = (
                 f"not on the published Inception network: these weights have the SHA-256 "
                 f"{weights.sha256[:8]}…, and no published number may stand beside this one",

@@ -1,8 +1,7 @@
-"""The published weights: where they are looked for, how they are fetched, what is checked."""
+"""The published weights: where they are, and whether a file holds them."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,19 +9,21 @@ from pathlib import Path
 
 import torch
 
-from ganlab import ComponentError, cache_directory
-from ganlab import download as fetch
+from ganlab import ComponentError, PublishedFile, ReadFile
 from ganlab_inception.network import parameter_shapes
 
-__all__ = ["FILE_NAME", "MIRRORS", "PUBLISHED_SHA256", "Weights", "read_weights"]
+__all__ = ["PUBLISHED", "Weights", "read_weights"]
 
-MIRRORS = (
-    "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
-    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
+_NAME = "pt_inception-2015-12-05-6726825d.pth"
+PUBLISHED = PublishedFile(
+    "FID's Inception network",
+    (
+        f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{_NAME}",
+        "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
+    ),
+    sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+    megabytes=96,
 )
-
-FILE_NAME = "pt_inception-2015-12-05-6726825d.pth"
-PUBLISHED_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
 
 @dataclass(frozen=True)
@@ -50,56 +51,23 @@ def read_weights(path: Path | None, sha256: str | None, *, download: bool) -> We
         ComponentError: there is no such file, it is not the one that was meant, or it is not
             a state dict of this network.
     """
-    if path is not None:
-        return _read(path, sha256 or PUBLISHED_SHA256)
-    if sha256 is not None:
-        raise ComponentError(
-            "says which file `weights` is, and `weights` is not set", option="weights_sha256"
-        )
-    cached = cache_directory() / "weights" / FILE_NAME
-    if download:
-        fetch(MIRRORS, cached, PUBLISHED_SHA256, option="download")
-    if not cached.exists():
-        raise ComponentError(
-            f"the published Inception weights are not on this machine; put {FILE_NAME} (SHA-256 "
-            f"{PUBLISHED_SHA256[:8]}…) at {cached}, or set `weights` to where it is, or `download = true` "
-            f"to have it fetched (96 MB); it is published at {' and '.join(MIRRORS)}",
-            option="weights",
-        )
-    return _read(cached, PUBLISHED_SHA256)
+    file = PUBLISHED.read(path, sha256, download=download)
+    return Weights(_parse(file), file.sha256)
 
 
-def _read(path: Path, expected: str) -> Weights:
-    # Read once: what is checked is what is loaded.
+def _parse(file: ReadFile) -> Mapping[str, torch.Tensor]:
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ComponentError(f"cannot read {path}: {error.strerror or error}", option="weights") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != expected:
-        published = expected == PUBLISHED_SHA256
-        remedy = f'; if it is the file that you mean, say weights_sha256 = "{found}"' if published else ""
-        raise ComponentError(
-            f"{path} is not the {'published file' if published else 'file of `weights_sha256`'}: its SHA-256 "
-            f"is {found}, not {expected}{remedy}",
-            option="weights",
-        )
-    return Weights(_parse(content, path), found)
-
-
-def _parse(content: bytes, path: Path) -> Mapping[str, torch.Tensor]:
-    try:
-        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        state = torch.load(io.BytesIO(file.content), map_location="cpu", weights_only=True)
     except Exception as error:  # The unpickler runs what the file says, and stumbles in any way.
         raise ComponentError(
-            f"{path} is not a file of tensors as torch.save writes it", option="weights"
+            f"{file.path} is not a file of tensors as torch.save writes it", option="weights"
         ) from error
     problems = list(_problems(state)) if isinstance(state, dict) else ["it holds no state dict"]
     if problems:
         more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
         raise ComponentError(
-            f"{path} does not fit FID's Inception (TensorFlow's of 2015-12-05; torchvision's own weights are "
-            f"another network's): {'; '.join(problems[:3])}{more}",
+            f"{file.path} does not fit FID's Inception (TensorFlow's of 2015-12-05; torchvision's own "
+            f"weights are another network's): {'; '.join(problems[:3])}{more}",
             option="weights",
         )
     return {name: state[name] for name in parameter_shapes()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import warnings
 from collections.abc import Callable, Mapping
@@ -12,45 +11,22 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from ganlab import ComponentError, cache_directory
-from ganlab import download as fetch
+from ganlab import ComponentError, PublishedFile, ReadFile
 from ganlab_pretrained_vit.layouts import LayoutError
 from ganlab_pretrained_vit.network import VisionTransformer
 
-__all__ = ["CLIP", "DINOV2", "Published", "Weights", "read_weights"]
+__all__ = ["CLIP", "DINOV2", "Weights", "read_weights"]
 
 
-@dataclass(frozen=True)
-class Published:
-    """A published file of weights.
-
-    Attributes:
-        title: of the network.
-        url: where it is published.
-        sha256: hex digest of the file.
-        megabytes: its size.
-    """
-
-    title: str
-    url: str
-    sha256: str
-    megabytes: int
-
-    @property
-    def file_name(self) -> str:
-        """Name of the file."""
-        return self.url.rpartition("/")[2]
-
-
-def _dinov2(title: str, name: str, sha256: str, megabytes: int) -> Published:
+def _dinov2(title: str, name: str, sha256: str, megabytes: int) -> PublishedFile:
     url = f"https://dl.fbaipublicfiles.com/dinov2/{name}/{name}_pretrain.pth"
-    return Published(title, url, sha256, megabytes)
+    return PublishedFile(title, (url,), sha256, megabytes)
 
 
-def _clip(title: str, file_name: str, sha256: str, megabytes: int) -> Published:
+def _clip(title: str, file_name: str, sha256: str, megabytes: int) -> PublishedFile:
     # OpenAI publishes the digest as a part of the address.
     url = f"https://openaipublic.azureedge.net/clip/models/{sha256}/{file_name}"
-    return Published(title, url, sha256, megabytes)
+    return PublishedFile(title, (url,), sha256, megabytes)
 
 
 DINOV2 = {
@@ -106,7 +82,7 @@ class Weights:
 
 
 def read_weights(
-    wanted: Published,
+    wanted: PublishedFile,
     load: Callable[[Mapping[str, torch.Tensor]], VisionTransformer],
     path: Path | None,
     sha256: str | None,
@@ -126,84 +102,45 @@ def read_weights(
         ComponentError: there is no such file, it is not the one that was meant, or it does not
             hold this network.
     """
-    if path is not None:
-        return _read(path, wanted, sha256 or wanted.sha256, load)
-    if sha256 is not None:
-        raise ComponentError(
-            "says which file `weights` is, and `weights` is not set", option="weights_sha256"
-        )
-    cached = cache_directory() / "weights" / wanted.file_name
-    if download:
-        fetch((wanted.url,), cached, wanted.sha256, option="download")
-    if not cached.exists():
-        raise ComponentError(
-            f"the weights of {wanted.title} are not on this machine; put {wanted.file_name} (SHA-256 "
-            f"{wanted.sha256[:8]}…) at {cached}, or set `weights` to where it is, or `download = true` to "
-            f"have it fetched ({wanted.megabytes:,} MB); it is published at {wanted.url}",
-            option="weights",
-        )
-    return _read(cached, wanted, wanted.sha256, load)
-
-
-def _read(
-    path: Path,
-    wanted: Published,
-    expected: str,
-    load: Callable[[Mapping[str, torch.Tensor]], VisionTransformer],
-) -> Weights:
-    # Read once: what is checked is what is loaded.
+    file = wanted.read(path, sha256, download=download, others=_known())
+    state = _parse(file)
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ComponentError(f"cannot read {path}: {error.strerror or error}", option="weights") from error
-    found = hashlib.sha256(content).hexdigest()
-    published = found == wanted.sha256
-    if found != expected:
-        meant = (
-            f"{wanted.file_name} of {wanted.title}"
-            if expected == wanted.sha256
-            else "that of `weights_sha256`"
-        )
-        raise ComponentError(
-            f"{path} is not {meant}: its SHA-256 is {found}, not {expected}; {_remedy(found)}",
-            option="weights",
-        )
-    state = _parse(content, path, trusted=published)
-    try:
-        return Weights(load(state), found, published)
+        return Weights(load(state), file.sha256, file.published)
     except LayoutError as error:
-        raise ComponentError(f"{path} does not fit {wanted.title}: {error}", option="weights") from error
+        raise ComponentError(f"{file.path} does not fit {wanted.title}: {error}", option="weights") from error
 
 
-def _remedy(found: str) -> str:
-    for features, table in (("dinov2", DINOV2), ("clip", CLIP)):
-        for model, each in table.items():
-            if each.sha256 == found:
-                return f'it is {each.title}, which is model = "{model}" of `{features}`'
-    return f'if it is the file that you mean, say weights_sha256 = "{found}"'
+def _known() -> Mapping[str, str]:
+    """Return what is to be said of a published file where another is meant, by its digest."""
+    return {
+        each.sha256: f'it is {each.title}, which is model = "{model}" of `{features}`'
+        for features, table in (("dinov2", DINOV2), ("clip", CLIP))
+        for model, each in table.items()
+    }
 
 
-def _parse(content: bytes, path: Path, *, trusted: bool) -> Mapping[str, torch.Tensor]:
+def _parse(file: ReadFile) -> Mapping[str, torch.Tensor]:
     try:
-        state = _state(content, path, trusted=trusted)
+        state = _state(file)
     except Exception as error:  # What reads them runs what the file says, and stumbles in any way.
         raise ComponentError(
-            f"{path} is neither safetensors nor a file of tensors as torch.save writes it", option="weights"
+            f"{file.path} is neither safetensors nor a file of tensors as torch.save writes it",
+            option="weights",
         ) from error
     if not isinstance(state, Mapping) or not all(
         isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in state.items()
     ):
-        raise ComponentError(f"{path} holds no state dict of tensors", option="weights")
+        raise ComponentError(f"{file.path} holds no state dict of tensors", option="weights")
     return state
 
 
-def _state(content: bytes, path: Path, *, trusted: bool) -> object:
-    if path.suffix == ".safetensors":
-        return safetensors.torch.load(content)
+def _state(file: ReadFile) -> object:
+    if file.path.suffix == ".safetensors":
+        return safetensors.torch.load(file.content)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if trusted and path.suffix == ".pt":
+        if file.published and file.path.suffix == ".pt":
             # OpenAI's files are TorchScript, which can hold code: they are known by their digests.
-            module: torch.nn.Module = torch.jit.load(io.BytesIO(content), "cpu")  # type: ignore[no-untyped-call]
+            module: torch.nn.Module = torch.jit.load(io.BytesIO(file.content), "cpu")  # type: ignore[no-untyped-call]
             return module.state_dict()
-        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        return torch.load(io.BytesIO(file.content), map_location="cpu", weights_only=True)

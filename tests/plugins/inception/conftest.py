@@ -3,27 +3,13 @@ from __future__ import annotations
 import hashlib
 import io
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from random_network import random_state
-
-
-@dataclass(frozen=True)
-class RandomWeights:
-    """A file of random weights of the right shapes."""
-
-    path: Path
-    sha256: str
-    state: dict[str, torch.Tensor]
-
-    @property
-    def options(self) -> dict[str, object]:
-        return {"weights": self.path, "weights_sha256": self.sha256}
+from random_network import RandomWeights, random_state
 
 
 @pytest.fixture(scope="session")

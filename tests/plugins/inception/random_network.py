@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 import torch
 
 from ganlab_faces.source import FaceSource
 from ganlab_inception.network import parameter_shapes
+
+
+@dataclass(frozen=True)
+class RandomWeights:
+    """A file of random weights of the right shapes."""
+
+    path: Path
+    sha256: str
+    state: dict[str, torch.Tensor]
+
+    @property
+    def options(self) -> dict[str, object]:
+        return {"weights": self.path, "weights_sha256": self.sha256}
 
 
 def random_state() -> dict[str, torch.Tensor]:

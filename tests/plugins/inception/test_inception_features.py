@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import RandomWeights
-from random_network import faces, others
+from random_network import RandomWeights, faces, others
 
 import ganlab_inception
 from ganlab import ComponentError, FeatureBank, FeatureExtractor, ImageSpec

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import RandomWeights
 from fresh_process import ganlab
+from random_network import RandomWeights
 
 import ganlab_inception
 from ganlab import ComponentError, Estimate, Evaluator, FeatureBank, ImageSpec

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import RandomWeights
+from random_network import RandomWeights
 
 from ganlab import ComponentError
 from ganlab_inception.network import parameter_shapes
-from ganlab_inception.weights import FILE_NAME, PUBLISHED_SHA256, read_weights
+from ganlab_inception.weights import PUBLISHED, read_weights
 
 
 def refused(path: Path | None, sha256: str | None = None) -> ComponentError:
@@ -24,7 +24,12 @@ def test_weights_that_are_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("GANLAB_CACHE", str(tmp_path))
     error = refused(None)
     assert error.option == "weights"
-    for part in (f"put {FILE_NAME}", str(tmp_path / "weights" / FILE_NAME), "`download = true`", "6726825d"):
+    for part in (
+        f"put {PUBLISHED.name}",
+        str(tmp_path / "weights" / PUBLISHED.name),
+        "`download = true`",
+        "6726825d",
+    ):
         assert part in str(error)
     assert "cannot read" in str(refused(tmp_path / "nothing.pth"))
     assert refused(None, "0" * 64).option == "weights_sha256"
@@ -32,7 +37,7 @@ def test_weights_that_are_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_another_file_is_taken_only_by_its_digest(random_weights: RandomWeights) -> None:
     error = refused(random_weights.path)
-    assert f'weights_sha256 = "{random_weights.sha256}"' in str(error) and PUBLISHED_SHA256 in str(error)
+    assert f'weights_sha256 = "{random_weights.sha256}"' in str(error) and PUBLISHED.sha256 in str(error)
     assert "file of `weights_sha256`" in str(refused(random_weights.path, "0" * 64))
     weights = read_weights(random_weights.path, random_weights.sha256, download=False)
     assert weights.sha256 == random_weights.sha256
@@ -41,10 +46,10 @@ def test_another_file_is_taken_only_by_its_digest(random_weights: RandomWeights)
 
 def test_a_file_in_the_cache_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANLAB_CACHE", str(tmp_path))
-    cached = tmp_path / "weights" / FILE_NAME
+    cached = tmp_path / "weights" / PUBLISHED.name
     cached.parent.mkdir()
     cached.write_bytes(b"half of it")
-    assert "is not the published file" in str(refused(None))
+    assert f"is not the published {PUBLISHED.name}" in str(refused(None))
 
 
 def test_files_that_hold_another_network(tmp_path: Path) -> None:

@@ -152,6 +152,6 @@ def test_the_published_files() -> None:
     every = [*weights.DINOV2.values(), *weights.CLIP.values()]
     assert len({each.sha256 for each in every}) == 5
     for each in every:
-        assert len(each.sha256) == 64 and int(each.sha256, 16) and each.url.startswith("https://")
+        assert len(each.sha256) == 64 and int(each.sha256, 16) and each.addresses[0].startswith("https://")
     for model, each in weights.CLIP.items():
-        assert each.sha256 in each.url, model
+        assert each.sha256 in each.addresses[0], model
