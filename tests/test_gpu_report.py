@@ -37,6 +37,20 @@ def test_what_needs_a_device_is_skipped_and_says_so(
     assert "- passed: `test_device.py::test_no_optimizer_moves_after_what_is_not_finite[adam]`" in printed
 
 
+@pytest.mark.slow
+def test_all_whose_speed_is_measured_can_play(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(FOLDER)
+    speed = import_module("speed")
+    monkeypatch.setattr(speed, "ROUNDS", 1)
+    monkeypatch.setattr(speed, "ROUND_SECONDS", 0.01)
+    monkeypatch.setattr(sys, "argv", ["speed.py"])
+    speed.main()
+    printed = capsys.readouterr().out
+    assert printed.count("| fp32 |") == 3 and "FAILED" not in printed
+
+
 def test_each_part_fails_alone(
     report: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -104,7 +104,7 @@ def example(store: Store, precision: str) -> Callable[[], None]:
 
     def judge(samples: torch.Tensor) -> torch.Tensor:
         with torch.autocast(DEVICE.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
-            logits: torch.Tensor = discriminator(samples)
+            logits: torch.Tensor = discriminator(samples).logits
         return logits.float()
 
     def step() -> None:
