@@ -28,8 +28,8 @@ from ganlab.registry import load_registry
 from ganlab.runs.reading import Run
 from ganlab.runs.reporting import print_warning
 from ganlab.testing.experiment import warn_of_broken_promises
+from ganlab.training.plan import Plan
 from ganlab.training.session import run_experiment
-from ganlab.training.start import Plan
 
 __all__ = ["FinishedRun", "load", "measure", "run"]
 

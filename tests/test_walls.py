@@ -6,6 +6,7 @@ import ast
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -271,6 +272,24 @@ def test_light_commands_import_no_torch(arguments: str) -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+def test_mistakes_are_told_without_torch(tmp_path: Path) -> None:
+    text = (PROJECT / "docs/experiments/quickstart.toml").read_text()
+    (tmp_path / "x.toml").write_text(text.replace("width = 32", "wdith = 32"))
+    code = textwrap.dedent("""
+        import sys
+        from ganlab.commands.cli import run
+        for line in ("validate x.toml", "run x.toml", "run x.toml --seeds 0..1", "run x.toml --fork",
+                     "resume latest", "evaluate latest"):
+            heavy = {"torch", "numpy", "PIL", "scipy"}
+            assert run(line.split()) == 2 and not heavy & set(sys.modules), (line, heavy & set(sys.modules))
+    """)
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("did you mean `width`?") >= 3
 
 
 def test_hook_modules_import_no_torch() -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ganlab.config import Experiment
     from ganlab.registry import Registry
     from ganlab.runs.reading import Run
-    from ganlab.training.start import Plan
+    from ganlab.training.plan import Plan
 
 __all__ = [
     "FILMS",
@@ -142,7 +142,7 @@ def make_plan(
     Raises:
         UsageError: one is given without the one that it belongs to.
     """
-    from ganlab.training.start import Plan
+    from ganlab.training.plan import Plan
 
     which = parse_checkpoint(checkpoint)
     if which is not None and not fork:

@@ -63,18 +63,21 @@ def command(
     which: Literal["all", "best", "last"] | int | None
     which = "all" if checkpoint == "all" else parse_checkpoint(checkpoint)
 
+    from ganlab.runs.reading import find_run
+
+    found = find_run(run, runs)
+    own, theirs = _divided(overrides)
+    experiment = load(found.resolved, own, plugins, disabled)
+    choices = _choices(experiment, evaluators, theirs)
+
+    # Not before: mistakes are told without waiting for torch.
     from ganlab.after_training.checkpoint_evaluation import CheckpointEvaluation, chosen_steps
     from ganlab.data.preparation import prepare
     from ganlab.engine.precision import choose_device
     from ganlab.progress import Display, Phases
     from ganlab.runs.evaluation_directory import EvaluationDirectory
-    from ganlab.runs.reading import find_run
 
-    found = find_run(run, runs)
     steps = chosen_steps(found, which)
-    own, theirs = _divided(overrides)
-    experiment = load(found.resolved, own, plugins, disabled)
-    choices = _choices(experiment, evaluators, theirs)
     chosen_device = choose_device(device)
     data = prepare(experiment)
     later = CheckpointEvaluation(found, experiment, data, choices, chosen_device)

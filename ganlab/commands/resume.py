@@ -35,9 +35,11 @@ def command(
     """
     from ganlab.commands.common import load, make_plan, tell_result
     from ganlab.runs.reading import find_run
-    from ganlab.training.session import run_experiment
 
     found = find_run(run, runs)
     plan = make_plan(runs, str(found.path), allow_change=allow_change, fork=fork, checkpoint=checkpoint)
     experiment = load(found.resolved, overrides, plugins, disabled)
+
+    from ganlab.training.session import run_experiment  # not before: mistakes are told without torch
+
     tell_result(run_experiment(experiment, plan, quiet=quiet))

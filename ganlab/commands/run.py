@@ -55,8 +55,6 @@ def command(
     """
     from ganlab.commands.common import load, make_plan, tell_result
     from ganlab.commands.seeds import Request, parse_seeds, run_seeds
-    from ganlab.testing.experiment import warn_of_broken_promises
-    from ganlab.training.session import run_experiment
 
     if seeds is not None:
         if resume not in (None, "auto") or allow_change or fork or checkpoint:
@@ -72,5 +70,10 @@ def command(
         raise UsageError("--jobs goes with --seeds: it says how many of them are trained at once")
     plan = make_plan(runs, resume, allow_change=allow_change, fork=fork, checkpoint=checkpoint)
     loaded = load(experiment, overrides, plugins, disabled)
+
+    # Not before: a mistake in the file is told without waiting for torch.
+    from ganlab.testing.experiment import warn_of_broken_promises
+    from ganlab.training.session import run_experiment
+
     tell_result(run_experiment(loaded, plan, quiet=quiet, look_over=warn_of_broken_promises))
     return 0

@@ -163,8 +163,8 @@ def _train_here(request: Request, jobs: Sequence[_Job]) -> list[int]:
     """Train one after the other in this process; return the seeds that diverged."""
     from ganlab.commands.common import tell_result
     from ganlab.testing.experiment import warn_of_broken_promises
+    from ganlab.training.plan import Plan
     from ganlab.training.session import run_experiment
-    from ganlab.training.start import Plan
 
     diverged = []
     for job in jobs:

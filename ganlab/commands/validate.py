@@ -16,7 +16,7 @@ from ganlab.errors import ExperimentError, Problem
 if TYPE_CHECKING:
     from ganlab.components import SampleSpec
     from ganlab.config import Experiment
-    from ganlab.data.preparation import Data
+    from ganlab.data.preparation import Data, Unpacked
     from ganlab.engine.engine import Engine
 
 __all__ = ["command"]
@@ -37,7 +37,16 @@ def command(
     writes no run directory.
     """
     from ganlab.commands.common import load
+
+    validated = load(experiment, overrides, plugins, disabled)
+
     from ganlab.data.preparation import find
+
+    _build(validated, find(validated))  # only this imports torch: mistakes in the file are told at once
+
+
+def _build(validated: Experiment, unpacked: Unpacked) -> None:
+    """Build, check and try all that trains and measures, and print what there is to say of it."""
     from ganlab.engine.assembly import make_networks, require_trainable
     from ganlab.engine.memory_estimate import estimate
     from ganlab.memory import memory_explained
@@ -45,8 +54,6 @@ def command(
     from ganlab.training.build import build_engine, build_evaluation
     from ganlab.training.interrupt import StopRequest
 
-    validated = load(experiment, overrides, plugins, disabled)
-    unpacked = find(validated)
     networks = make_networks(validated, unpacked.spec, Processes())
     require_trainable(validated, networks)
     footprint = estimate(validated, unpacked, networks)

@@ -22,8 +22,9 @@ from ganlab.tracking.hub import TrackerHub
 from ganlab.training.build import build_engine, build_evaluation, require_same_data
 from ganlab.training.ending import outcome_of, with_what_is_kept
 from ganlab.training.interrupt import StopRequest
+from ganlab.training.plan import Plan
 from ganlab.training.recorder import Recorder, RunRecorder
-from ganlab.training.start import Plan, Start, find_start
+from ganlab.training.start import Start, find_start
 from ganlab.training.trackers import open_trackers
 from ganlab.training.trainer import Trainer
 

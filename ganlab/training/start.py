@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -23,28 +23,9 @@ from ganlab.training.changes import (
     changes_of_machine,
     changes_since_earlier_versions,
 )
+from ganlab.training.plan import Plan
 
-__all__ = ["Plan", "Start", "find_start"]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Where a run begins, and where it is kept.
-
-    Attributes:
-        runs: the directory of all runs.
-        resume: what is continued: a run as `find_run` takes it; `auto` for the newest of this
-            title, if there is one; `None` for a new run.
-        fork: leave that run as it is, and continue from it in a new one.
-        checkpoint: which of its checkpoints a fork starts from.
-        allow_change: continue although the experiment has changed, and record how.
-    """
-
-    runs: Path
-    resume: str | None = None
-    fork: bool = False
-    checkpoint: Literal["best", "last"] | int = "last"
-    allow_change: bool = False
+__all__ = ["Start", "find_start"]
 
 
 @dataclass(frozen=True)

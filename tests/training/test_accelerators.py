@@ -27,8 +27,8 @@ from ganlab.processes import Processes
 from ganlab.processes.collectives import _choose_backend
 from ganlab.runs.environment import describe_environment
 from ganlab.training.changes import changes_of_machine
+from ganlab.training.plan import Plan
 from ganlab.training.session import run_experiment
-from ganlab.training.start import Plan
 
 pytestmark = pytest.mark.slow
 

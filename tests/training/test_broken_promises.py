@@ -8,8 +8,8 @@ import pytest
 
 from ganlab.commands.cli import run
 from ganlab.config import load_experiment
+from ganlab.training.plan import Plan
 from ganlab.training.session import run_experiment
-from ganlab.training.start import Plan
 
 EXPERIMENT = """\
 title = "Warned"
