@@ -21,7 +21,8 @@ from ganlab.errors import InterruptedRunError
 if TYPE_CHECKING:
     from ganlab.config import EvaluatorSelection, Experiment
     from ganlab.evaluation.measurement import Measurement
-    from ganlab.runs.evaluation_directory import EvaluationDirectory
+    from ganlab.registry import Registry
+    from ganlab.runs.evaluation_directory import EvaluationDirectory, LaterEvaluation
 
 __all__ = ["command"]
 
@@ -84,7 +85,8 @@ def command(
     if later.other_data:
         click.echo("warning: the data is not what the run was trained on", err=True)
     measured: list[tuple[int | None, Measurement]] = []
-    with EvaluationDirectory.create(found.path) as directory:
+    described = _described(choices, experiment.registry, later.other_data)
+    with EvaluationDirectory.create(found.path, described) as directory:
         try:
             with Display(sys.stderr) as display:
                 progress, show = Phases(display, "measuring"), keep_picture(directory.layout.pictures)
@@ -132,6 +134,28 @@ def _choices(
         raise UsageError("the run has no evaluators of its own; name some with --evaluator")
     samples = experiment.dataset.component.accepts[0]
     return choose_evaluators(tables, samples, experiment.registry, overrides)
+
+
+def _described(
+    choices: Sequence[EvaluatorSelection], registry: Registry, other_data: bool
+) -> LaterEvaluation:
+    """Return what is about to be measured, for whoever compares it with what was measured elsewhere."""
+    from ganlab.config.resolve import evaluator_table
+    from ganlab.runs.evaluation_directory import LaterEvaluation
+
+    files = {id(offer.component): offer.provenance.files for offer in registry.offers}
+    return LaterEvaluation(
+        other_data=other_data,
+        evaluators={each.label: evaluator_table(each) for each in choices},
+        files={
+            each.label: {
+                file.name: file.sha256
+                for component in (each.component, each.features.component)
+                for file in files[id(component)]
+            }
+            for each in choices
+        },
+    )
 
 
 def _track(

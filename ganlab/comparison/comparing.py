@@ -136,10 +136,17 @@ def _metrics(
         for of_group in readers
     ]
     known = list(dict.fromkeys(name for of_group in measured for name in of_group))
+    elsewhere = [
+        f"{group.name}: {text}"
+        for group, of_group in zip(groups, readers, strict=True)
+        for metric, text in _elsewhere(list(of_group.values()), moment).items()
+        if not wanted or any(_is_meant(each, metric) for each in wanted)
+    ]
     for name in wanted:
         if not any(_is_meant(name, metric) for metric in known):
             hint = did_you_mean(name, known) or f"there are {', '.join(known) or 'none'}"
-            raise UsageError(f"--metric is {name!r}, which was not measured; {hint}")
+            raise UsageError(f"--metric is {name!r}, which was not measured; {hint}{_indented(elsewhere)}")
+    notes += elsewhere
     chosen = [name for name in known if not wanted or any(_is_meant(each, name) for each in wanted)]
     common = [name for name in chosen if all(name in of_group for of_group in measured)]
     for name in chosen:
@@ -150,8 +157,35 @@ def _metrics(
             notes.append(f"{name} is left out, since it was not measured of {', '.join(lacking)}")
     if not common:
         where = {"last": "", "best": " at the best checkpoints"}.get(str(moment), f" at step {moment}")
-        raise UsageError(f"no metric was measured of all of the experiments{where}")
+        raise UsageError(f"no metric was measured of all of the experiments{where}{_indented(elsewhere)}")
     return common
+
+
+def _elsewhere(readers: Sequence[Readings], moment: Moment) -> dict[str, str]:
+    """Return the metrics of an experiment that were measured after training, but not so that it counts.
+
+    Each with what is to be said of it.
+    """
+    said = {
+        name: f"{name} was measured after training on other data than the run's, which does not count"
+        for reader in readers
+        for name in reader.of_other_data
+    }
+    if moment != "last":
+        return said
+    for reader in readers:
+        for name, readings in reader.metrics.items():
+            if readings[-1].evaluation is not None and readings[-1].step != reader.run.state.step:
+                said[name] = (
+                    f"{name} was measured after training of step {readings[-1].step:,}, and not of the last, "
+                    f"{reader.run.state.step:,}: `ganlab evaluate RUN --checkpoint last --evaluator "
+                    f"{name.rpartition('.')[0]}`, or compare --at best or that step"
+                )
+    return said
+
+
+def _indented(lines: Sequence[str]) -> str:
+    return "".join(f"\n    {line}" for line in lines)
 
 
 def _is_meant(wanted: str, metric: str) -> bool:
@@ -173,6 +207,14 @@ def _metric(
         if missing:
             notes.append(f"{group.name}: {name} has no finite value of seed {', '.join(missing)}")
         counted.append({seed: reading for seed, reading in found.items() if reading is not None})
+    after = [
+        group.name
+        for group, readings in zip(groups, counted, strict=True)
+        if any(reading.evaluation is not None for reading in readings.values())
+    ]
+    if after:
+        whose = "" if len(after) == len(groups) else f" of {', '.join(after)}"
+        notes.append(f"{name} was measured after training{whose}, by `ganlab evaluate`")
     require_same_protocol(name, groups, [list(readings.values()) for readings in counted])
     measured = [
         _measured(name, readings, of_group) for readings, of_group in zip(counted, readers, strict=True)
@@ -192,8 +234,9 @@ def _measured(name: str, readings: Mapping[int, Reading], readers: Mapping[int, 
         seed: tuple(
             Point(each.step, readers[seed].images(each.step), readers[seed].hours(each.time), each.value)
             for each in readers[seed].metrics[name]
+            if each.protocol == reading.protocol
         )
-        for seed in readings
+        for seed, reading in readings.items()
     }
     return Measured(
         summary=summarise(values),

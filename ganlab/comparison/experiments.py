@@ -10,7 +10,16 @@ from ganlab.config.difference import flatten
 from ganlab.config.toml_writer import toml_value
 from ganlab.runs.reading import Run
 
-__all__ = ["DifferingKey", "Group", "group_runs", "keys_of", "told_apart", "what_differs"]
+__all__ = [
+    "PLUGIN_FILE",
+    "DifferingKey",
+    "Group",
+    "group_runs",
+    "keys_of",
+    "told_apart",
+    "what_differs",
+    "without",
+]
 
 _NOT_COMPARED = {
     "checkpoint",
@@ -24,6 +33,9 @@ _NOT_COMPARED = {
     "training.log_every",
 }
 """What says what to look at and what to keep, but not what is trained; plugins go by their content."""
+
+PLUGIN_FILE = "plugin file"
+"""What the digest of a local plugin file is called by, before the file's name."""
 
 _NAMED = 2
 """Differences that tell experiments of one title apart in their names."""
@@ -39,6 +51,7 @@ class Group:
         runs: its runs by their seed, in the order of the seeds; of one seed, the newest.
         superseded: older runs of the same seeds.
         name: the title, with what tells it apart where several have that.
+        ignored: keys that are no part of it.
     """
 
     title: str
@@ -46,6 +59,7 @@ class Group:
     runs: Mapping[int, Run]
     superseded: tuple[Run, ...] = ()
     name: str = ""
+    ignored: tuple[str, ...] = ()
 
     @property
     def first(self) -> Run:
@@ -74,20 +88,24 @@ def keys_of(run: Run, tables: Mapping[str, Any], ignore: Collection[str] = ()) -
         tables: what `run.experiment()` returned.
         ignore: further keys that are no part of it, or tables with all that is in them.
     """
-    passed_over = {*_NOT_COMPARED, *ignore}
-    keys = {
-        path: value
-        for path, value in flatten(tables)
-        if not any(path == key or path.startswith(f"{key}.") for key in passed_over)
-    }
+    keys = without(dict(flatten(tables)), {*_NOT_COMPARED, *ignore})
     if "training.steps" in keys:
         keys["training.steps"] = run.state.steps  # a run that was made longer keeps its experiment's file
     for file in tables.get("provenance", {}).get("files", ()):
-        keys[f"plugin file {file['name']}"] = str(file["sha256"])[:8]
+        keys[f"{PLUGIN_FILE} {file['name']}"] = str(file["sha256"])[:8]
     # A fork has the past of another experiment, or of this one up to some step.
     if run.state.parent is not None and "start" not in tables:
         keys["forked"] = f"{run.state.parent.id} at step {run.state.parent.step}"
     return keys
+
+
+def without(keys: Mapping[str, Any], ignore: Collection[str]) -> dict[str, Any]:
+    """Return keys by dotted path without those that are ignored, and without what is in ignored tables."""
+    return {
+        path: value
+        for path, value in keys.items()
+        if not any(path == key or path.startswith(f"{key}.") for key in ignore)
+    }
 
 
 def group_runs(runs: Sequence[Run], ignore: Collection[str] = ()) -> list[Group]:
@@ -110,7 +128,8 @@ def group_runs(runs: Sequence[Run], ignore: Collection[str] = ()) -> list[Group]
                 break
         else:
             collected.append((title, keys, [(seed, run)]))
-    return _named([_group(title, keys, members) for title, keys, members in collected])
+    groups = [_group(title, keys, members) for title, keys, members in collected]
+    return _named([dataclasses.replace(group, ignored=tuple(ignore)) for group in groups])
 
 
 def _group(title: str, keys: Mapping[str, Any], members: Sequence[tuple[int, Run]]) -> Group:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ganlab.comparison.experiments import Group, what_differs
+from ganlab.comparison.experiments import PLUGIN_FILE, Group, what_differs, without
 from ganlab.comparison.readings import Moment, Reading, Readings
+from ganlab.config.difference import flatten
+from ganlab.config.toml_writer import toml_value
 from ganlab.errors import UsageError
+from ganlab.runs.evaluation_directory import LaterEvaluation
 
 __all__ = ["Condition", "conditions", "require_same_data", "require_same_protocol"]
 
@@ -87,11 +90,7 @@ def require_same_protocol(
             by = reading.protocol
             way = f"{by.n_fake:,} generated against {by.n_real:,} real samples by {by.features}"
             seen.setdefault((by.features, by.fingerprint, by.n_real, by.n_fake), f"{group.name}: {way}")
-    options = [
-        f"{key.path}: {', '.join(str(value) for value in key.values)}"
-        for key in what_differs(groups)
-        if key.path.startswith(f"evaluators.{label}.") and key.path.rpartition(".")[2] not in _CADENCE
-    ]
+    options = _differing_options(label, groups, readings)
     if len(seen) == 1 and not options:
         return
     ways = list(seen.values()) if len(seen) > 1 else []
@@ -102,6 +101,40 @@ def require_same_protocol(
         + "".join(f"    {line}\n" for line in (*ways, *options))
         + "    `--metric` chooses others"
     )
+
+
+def _differing_options(
+    label: str, groups: Sequence[Group], readings: Sequence[Sequence[Reading]]
+) -> list[str]:
+    """Return an evaluator's options that were not the same in all readings, a line each."""
+    later = [each.evaluation for of_group in readings for each in of_group if each.evaluation is not None]
+    files = {f"{PLUGIN_FILE} {name}" for evaluation in later for name in evaluation.files[label]}
+
+    def asked(group: Group, evaluation: LaterEvaluation | None) -> Mapping[str, object]:
+        if evaluation is None:
+            mine = f"evaluators.{label}."
+            return {key: value for key, value in group.keys.items() if key.startswith(mine) or key in files}
+        digests = {f"{PLUGIN_FILE} {name}": digest[:8] for name, digest in evaluation.files[label].items()}
+        table = dict(flatten(evaluation.evaluators[label], f"evaluators.{label}"))
+        return without(table, group.ignored) | digests
+
+    asked_for = [
+        [
+            asked(group, evaluation)
+            for evaluation in {id(each.evaluation): each.evaluation for each in of_group}.values()
+        ]
+        for group, of_group in zip(groups, readings, strict=True)
+    ]
+    lines = []
+    for path in dict.fromkeys(key for of_group in asked_for for keys in of_group for key in keys):
+        values = [
+            list(dict.fromkeys(toml_value(keys[path]) if path in keys else "not set" for keys in of_group))
+            for of_group in asked_for
+        ]
+        differ = len({text for texts in values for text in texts}) > 1
+        if differ and path.rpartition(".")[2] not in _CADENCE:
+            lines.append(f"{path}: {', '.join(map(_shortened, values))}")
+    return lines
 
 
 def conditions(

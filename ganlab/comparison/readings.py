@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -13,6 +13,7 @@ import numpy as np
 from ganlab import tags
 from ganlab.errors import GanlabError
 from ganlab.metrics import Direction, features_text
+from ganlab.runs.evaluation_directory import LaterEvaluation
 from ganlab.runs.reading import Run
 
 __all__ = ["Moment", "Protocol", "Reading", "Readings"]
@@ -52,6 +53,7 @@ class Reading:
         floor: the same number for held-out real samples, where there are any.
         better: which way is better, where one is.
         protocol: what it was measured by.
+        evaluation: what was measured with it after training; `None` of what was measured while training.
     """
 
     step: int
@@ -61,6 +63,7 @@ class Reading:
     floor: float | None
     better: Direction | None
     protocol: Protocol
+    evaluation: LaterEvaluation | None = None
 
 
 class Readings:
@@ -75,12 +78,24 @@ class Readings:
 
     @cached_property
     def metrics(self) -> Mapping[str, Sequence[Reading]]:
-        """Every metric by `label.metric`, in order of steps; of two measurements of a step the later."""
-        found: dict[str, dict[int, Reading]] = {}
-        for line in self.run.evaluations():
-            reading = _reading(line)
-            found.setdefault(f"{line['evaluator']}.{line['metric']}", {})[reading.step] = reading
-        return {name: [steps[step] for step in sorted(steps)] for name, steps in found.items()}
+        """Every metric by `label.metric`, in order of steps; of two measurements of a step the later.
+
+        What was measured after training counts where the metric was not measured while training.
+        """
+        measured = _by_metric(_named(line) for line in self.run.evaluations())
+        later = _by_metric(
+            self._later(line, evaluation)
+            for evaluation in self.run.later_evaluations()
+            if not evaluation.other_data
+            for line in evaluation.lines
+        )
+        return measured | {name: readings for name, readings in later.items() if name not in measured}
+
+    @cached_property
+    def of_other_data(self) -> Collection[str]:
+        """Metrics, as `label.metric`, that were measured only after training and on other data."""
+        measured = (evaluation.lines for evaluation in self.run.later_evaluations() if evaluation.other_data)
+        return {_name(line) for lines in measured for line in lines} - set(self.metrics)
 
     @cached_property
     def environment(self) -> Mapping[str, Any]:
@@ -101,6 +116,8 @@ class Readings:
         readings = self.metrics.get(metric, ())
         if moment == "last":
             chosen = readings[-1] if readings else None
+            if chosen is not None and chosen.evaluation is not None and chosen.step != self.run.state.step:
+                chosen = None  # somebody chose the checkpoint, and by default it is the best
         else:
             best = self.run.state.best
             step = (None if best is None else best.step) if moment == "best" else moment
@@ -119,6 +136,13 @@ class Readings:
         """Return the hours that the run worked, up to a moment in seconds since the epoch."""
         return self.run.seconds_worked(time) / 3600
 
+    def _later(self, line: Mapping[str, Any], evaluation: LaterEvaluation) -> tuple[str, Reading]:
+        """Return a reading that was made after training, with the time at which training had come so far."""
+        name, reading = _named(line)
+        steps, times = ([float(each[key]) for each in self._scalars] for key in ("step", "time"))
+        time = float(np.interp(reading.step, steps, times)) if steps else reading.time
+        return name, replace(reading, time=time, evaluation=evaluation)
+
     @cached_property
     def _scalars(self) -> Sequence[Mapping[str, Any]]:
         return self.run.metrics()
@@ -132,6 +156,21 @@ class Readings:
         if step > steps[-1]:
             return float(numbers[-1] / steps[-1] * step) if steps[-1] else None
         return float(np.interp(step, steps, numbers))
+
+
+def _by_metric(readings: Iterable[tuple[str, Reading]]) -> dict[str, list[Reading]]:
+    found: dict[str, dict[int, Reading]] = {}
+    for name, reading in readings:
+        found.setdefault(name, {})[reading.step] = reading
+    return {name: [steps[step] for step in sorted(steps)] for name, steps in found.items()}
+
+
+def _named(line: Mapping[str, Any]) -> tuple[str, Reading]:
+    return _name(line), _reading(line)
+
+
+def _name(line: Mapping[str, Any]) -> str:
+    return f"{line['evaluator']}.{line['metric']}"
 
 
 def _reading(line: Mapping[str, Any]) -> Reading:

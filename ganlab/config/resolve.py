@@ -12,12 +12,19 @@ from ganlab.config.checks import best_metric
 from ganlab.config.draft import Draft
 from ganlab.config.experiment import Experiment
 from ganlab.config.options import option_values
-from ganlab.config.selection import Selection
+from ganlab.config.selection import EvaluatorSelection, Selection
 from ganlab.config.settings import ImageSettings, ProvenanceSettings, Settings
 from ganlab.config.toml_writer import toml_document
 from ganlab.paths import parse_path, path_text
 
-__all__ = ["dump_resolved", "image_spec", "provenance_warnings", "relocate_plugins", "resolve"]
+__all__ = [
+    "dump_resolved",
+    "evaluator_table",
+    "image_spec",
+    "provenance_warnings",
+    "relocate_plugins",
+    "resolve",
+]
 
 
 def dump_resolved(experiment: Experiment) -> str:
@@ -72,6 +79,15 @@ def resolve(settings: Settings, draft: Draft, image: ImageSpec | None) -> dict[s
     cleaned: dict[str, Any] = _without_none(resolved)
     order = {name: index for index, name in enumerate(Settings.model_fields)}
     return dict(sorted(cleaned.items(), key=lambda item: order[item[0]]))
+
+
+def evaluator_table(selection: EvaluatorSelection) -> dict[str, Any]:
+    """Return what an entry of a resolved experiment's `[[evaluators]]` says that chose the same."""
+    table, features = _table(selection), selection.features
+    if features.path == f"{selection.path}.features":  # features that it is defined on have no table
+        table["features"] = _table(features)
+    cleaned: dict[str, Any] = _without_none(table)
+    return cleaned
 
 
 def _write(resolved: dict[str, Any], path: str, selection: Selection[Any, Any]) -> None:

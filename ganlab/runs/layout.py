@@ -247,6 +247,11 @@ class EvaluationLayout:
         return self.root / "evaluations.jsonl"
 
     @property
+    def description(self) -> Path:
+        """What was measured, with every option, and on which data."""
+        return self.root / "evaluation.json"
+
+    @property
     def curves(self) -> Path:
         """Every metric over the checkpoints."""
         return self.root / "curves.png"

@@ -18,6 +18,7 @@ from ganlab.errors import GanlabError, UsageError
 from ganlab.files import exists
 from ganlab.registry.suggest import closest
 from ganlab.runs.checkpoints import Checkpoints
+from ganlab.runs.evaluation_directory import LaterEvaluation, later_evaluations
 from ganlab.runs.jsonl import last_line, read_lines
 from ganlab.runs.layout import RunLayout
 from ganlab.runs.lock import is_locked
@@ -95,6 +96,14 @@ class Run:
     def evaluations(self) -> list[dict[str, Any]]:
         """Return every measurement while training, each with `step` and `time`."""
         return read_lines(RunLayout(self.path).evaluations)
+
+    def later_evaluations(self) -> list[LaterEvaluation]:
+        """Return what was measured after training, the earliest first.
+
+        Raises:
+            GanlabError: a file of one is damaged.
+        """
+        return later_evaluations(self.path)
 
     def pictures(self, name: str) -> dict[int, Path]:
         """Return the pictures of a name by their step, the earliest first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,13 @@ def evaluated(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> lis
     return found
 
 
+def described_last(path: Path) -> dict[str, Any]:
+    """Return what the newest measurements say of how they were made."""
+    newest = max((path / "evaluate").iterdir(), key=lambda directory: directory.stat().st_mtime_ns)
+    described: dict[str, Any] = json.loads((newest / "evaluation.json").read_text())
+    return described
+
+
 def while_training(path: Path) -> list[dict[str, Any]]:
     lines = (path / "evaluations.jsonl").read_text().splitlines()
     return [{key: value for key, value in json.loads(line).items() if key != "time"} for line in lines]
@@ -102,6 +110,9 @@ def test_results_are_kept_beside_the_run_and_leave_it_alone(
     (directory,) = (trained / "evaluate").iterdir()
     lines = [json.loads(line) for line in (directory / "evaluations.jsonl").read_text().splitlines()]
     assert [{key: value for key, value in line.items() if key != "time"} for line in lines] == found
+    described = json.loads((directory / "evaluation.json").read_text())
+    resolved = tomllib.loads((trained / "resolved.toml").read_text())["evaluators"]
+    assert list(described["evaluators"].values()) == resolved and not described["other_data"]
     with Image.open(directory / "curves.png") as picture:
         assert picture.size == (1120, 680)
         assert len(picture.convert("RGB").getcolors(1 << 20)) > 20
@@ -125,6 +136,7 @@ def test_other_evaluators_and_other_options(trained: Path, capsys: pytest.Captur
     assert by_metric["precision"]["n_fake"] == by_metric["precision"]["n_real"] == 60
     best = int((trained / "BEST").read_text().strip().removeprefix("step-"))
     assert {each["step"] for each in found} == {best}
+    assert described_last(trained)["evaluators"]["mmd"]["features"] == {"name": "pixels", "size": 8}
 
 
 def test_a_copied_run_is_measured_elsewhere(
@@ -182,4 +194,5 @@ def test_other_data_is_noticed(trained: Path, capsys: pytest.CaptureFixture[str]
     output = capsys.readouterr()
     assert "warning: the data is not what the run was trained on" in output.err
     assert output.out.splitlines()[0].split()[:3] == ["STEP", "EVALUATOR", "METRIC"]
+    assert described_last(trained)["other_data"]
     assert "kept in" in output.out

@@ -20,6 +20,7 @@ from ganlab.evaluation.evaluator import Estimate
 from ganlab.evaluation.measurement import Measurement
 from ganlab.runs.directory import RunDirectory
 from ganlab.runs.environment import describe_environment
+from ganlab.runs.evaluation_directory import EvaluationDirectory, LaterEvaluation
 from ganlab.runs.reading import Run
 from ganlab.runs.state import Best, Status
 
@@ -72,6 +73,27 @@ def measurement(
         **changes,
     }
     return Measurement(label, Metric(name, better), Estimate(value, error), **given).to_json()
+
+
+def measure_later(
+    run: Run,
+    metric: str,
+    step: int,
+    value: float,
+    table: Mapping[str, Any] | None = None,
+    *,
+    files: Mapping[str, str] | None = None,
+    other_data: bool = False,
+    **changes: Any,
+) -> None:
+    """Write what `ganlab evaluate` would have; the evaluator's table is the run's own if `None`."""
+    label = metric.rpartition(".")[0]
+    own = {each["label"]: each for each in run.experiment()["evaluators"]}
+    described = LaterEvaluation(
+        other_data, {label: own[label] if table is None else table}, {label: files or {}}
+    )
+    with EvaluationDirectory.create(run.path, described) as directory:
+        directory.write(step, [measurement(metric, value, None, **changes)])
 
 
 def simulate(

@@ -14,7 +14,7 @@ import pytest
 from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parent))
-from simulated import Values, simulate
+from simulated import Values, measure_later, simulate
 
 from ganlab.commands.cli import run
 
@@ -252,6 +252,77 @@ def test_which_measurement_counts(tmp_path: Path, compare: Compare) -> None:
         "Rings", "--at", "51", status=2
     )
     assert "it takes best, last, or" in compare("Rings", "--at", "x", status=2)
+
+
+FRECHET = {
+    "name": "frechet",
+    "label": "frechet",
+    "every": 1000,
+    "samples": 64,
+    "features": {"name": "pixels"},
+}
+
+
+def test_what_was_forgotten_can_be_measured_later(tmp_path: Path, compare: Compare) -> None:
+    for loss, values in zip(LOSSES, (FIRST, SECOND), strict=True):
+        for seed, value in enumerate(values):
+            measure_later(simulate(tmp_path, seed, 0.5, loss=loss), "frechet.frechet", 100, value, FRECHET)
+    told = record(compare("Rings", "--json", "--metric", "frechet"))
+    (metric,) = told["metrics"]
+    assert metric["verdicts"][0]["p"] == pytest.approx(stats.ttest_rel(FIRST, SECOND).pvalue)
+    assert "frechet.frechet was measured after training, by `ganlab evaluate`" in told["notes"]
+    hours = [point["hours"] for point in metric["measured"]["A"]["curves"]["0"]]
+    assert len(hours) == 1 and hours[0] < 1 / 60  # when the step was trained, however late it was measured
+    assert "mmd.mmd2: A equal to B" in compare("Rings")
+
+
+def test_one_may_have_measured_it_while_training(tmp_path: Path, compare: Compare) -> None:
+    simulate(tmp_path, 0, 0.2)
+    other = simulate(tmp_path, 0, {"precision-recall.recall": [(100, 0.4, None)]}, loss="hinge")
+    measure_later(other, "mmd.mmd2", 100, 0.3)
+    printed = compare("Rings")
+    assert "mmd.mmd2: A below B by 0.1 over one seed each" in printed
+    assert "mmd.mmd2 was measured after training of Rings (losses.hinge), by `ganlab evaluate`" in printed
+
+
+def test_what_was_measured_while_training_goes_first(tmp_path: Path, compare: Compare) -> None:
+    measure_later(simulate(tmp_path, 0, 0.2), "mmd.mmd2", 100, 0.9)
+    told = record(compare("Rings", "--json"))
+    assert told["metrics"][0]["measured"]["A"]["mean"] == 0.2
+    assert not told["notes"]
+
+
+@pytest.mark.parametrize(
+    ("table", "changes", "told"),
+    [
+        ({}, {"n_fake": 32}, "64 generated against 64 real samples by coordinates"),
+        ({}, {"fingerprint": "e" * 64}, "the features have other weights or options"),
+        ({"features": {"name": "pixels", "size": 8}}, {}, "evaluators.frechet.features.size: not set, 8"),
+        ({}, {"files": {"mine.py": "e" * 64}}, "plugin file mine.py: not set, "),
+    ],
+)
+def test_what_was_measured_later_has_to_be_measured_alike(
+    tmp_path: Path, compare: Compare, table: dict[str, Any], changes: dict[str, Any], told: str
+) -> None:
+    measure_later(simulate(tmp_path, 0, 0.5), "frechet.frechet", 100, 0.2, FRECHET)
+    other = simulate(tmp_path, 0, 0.5, loss="hinge")
+    measure_later(other, "frechet.frechet", 100, 0.3, FRECHET | {"every": 5} | table, **changes)
+    refused = compare("Rings", status=2)
+    assert told in refused and "every" not in refused
+
+
+def test_what_does_not_count_of_what_was_measured_later_is_said(tmp_path: Path, compare: Compare) -> None:
+    curve = {"mmd.mmd2": [(50, 0.1, None), (100, 0.3, None)]}
+    for loss in LOSSES:
+        trained = simulate(tmp_path, 0, curve, loss=loss)
+        measure_later(trained, "frechet.frechet", 50, 0.2, FRECHET)
+        measure_later(trained, "other.other", 100, 0.2, FRECHET, other_data=True)
+    printed = compare("Rings")
+    assert "frechet.frechet was measured after training of step 50, and not of the last, 100: " in printed
+    assert "other.other was measured after training on other data than the run's" in printed
+    assert "frechet.frechet: A equal to B" in compare("Rings", "--at", "best")
+    refused = compare("Rings", "--metric", "frechet", status=2)
+    assert "`ganlab evaluate RUN --checkpoint last --evaluator frechet`" in refused
 
 
 class _Page(HTMLParser):
