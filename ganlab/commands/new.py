@@ -84,7 +84,8 @@ def _new_experiment(registry: Registry, data: str, out: Path | None, force: bool
     for line in proposal.seen:
         click.echo(line)
     _say_written([proposal.file])
-    click.echo(f"next:\n  ganlab validate {proposal.file}\n  ganlab run {proposal.file}")
+    click.echo(f"next:\n  ganlab validate {proposal.file}   # and about how long it takes to train here")
+    click.echo(f"  ganlab run {proposal.file}")
 
 
 def _say_written(files: Iterable[Path]) -> None:

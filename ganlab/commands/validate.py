@@ -11,7 +11,7 @@ import click
 
 from ganlab import tags
 from ganlab.commands.common import experiment_options
-from ganlab.errors import ExperimentError, Problem
+from ganlab.errors import DivergedError, ExperimentError, Problem
 
 if TYPE_CHECKING:
     from ganlab.components import SampleSpec
@@ -33,8 +33,8 @@ def command(
 ) -> None:
     """Build all that EXPERIMENT asks for, check every network, loss and optimizer, and try them on one batch.
 
-    Prints sizes, shapes, parameter counts, what was checked and the memory that a step takes;
-    writes no run directory.
+    Prints sizes, shapes, parameter counts, what was checked, and the memory and about the time that a
+    step takes; writes no run directory.
     """
     from ganlab.commands.common import load
 
@@ -64,10 +64,10 @@ def _build(validated: Experiment, unpacked: Unpacked) -> None:
     engine = build_engine(validated, data, networks)
     with StopRequest() as stop:
         build_evaluation(validated, data, engine, lambda what, done, total: stop.check())
-    with memory_explained("on the first batch"):
+    with memory_explained("in the first steps"):
         play = _describe_play(engine)
-    memory = [("memory", str(footprint))]
-    for heading, text in [*_describe_data(data), *_describe_networks(engine), *play, *checked, *memory]:
+        cost = [("memory", str(footprint)), *_describe_time(engine)]
+    for heading, text in [*_describe_data(data), *_describe_networks(engine), *play, *checked, *cost]:
         click.echo(f"{heading:<15}{text}")
     click.echo("valid")
 
@@ -159,3 +159,17 @@ def _describe_play(engine: Engine) -> list[tuple[str, str]]:
         ("training", f"{training.steps:,} steps of {training.batch_size} on {engine.device} in {precision}")
     )
     return lines
+
+
+def _describe_time(engine: Engine) -> list[tuple[str, str]]:
+    from ganlab.comparison.report import duration
+    from ganlab.engine.step_time import time_a_step
+
+    try:
+        seconds = time_a_step(engine)
+    except DivergedError:
+        return []  # nothing is wrong with the file: a run may well end so, and says why
+    each = f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.{0 if seconds >= 0.01 else 1}f} ms"
+    steps = engine.experiment.settings.training.steps
+    whole = duration(steps * seconds / 3600)
+    return [("time", f"about {each} a step here, {whole} for all; evaluations and pictures come on top")]

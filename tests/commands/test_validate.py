@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -168,4 +169,5 @@ def test_built_in_networks_and_losses_are_valid_and_named(
     assert validate(tmp_path, *BUILT_IN[name]) == 0
     output = capsys.readouterr().out
     assert output.endswith("valid\n")
+    assert re.search(r"^time           about [\d.]+ m?s a step here, \d+ s for all; ", output, re.MULTILINE)
     assert "checked        generator dcgan: shapes, finite samples in [-1, 1]" in output
