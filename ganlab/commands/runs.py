@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganlab.commands.common import runs_option
+from ganlab.metrics import with_error
 
 if TYPE_CHECKING:
     from ganlab.comparison.overview import Entry, ExperimentEntry
@@ -109,7 +109,7 @@ def _mean(experiment: ExperimentEntry) -> tuple[str, ...]:
     if experiment.mean is None:
         return ()
     metric, summary = experiment.mean
-    return metric, f"{_with_error(summary.mean, summary.between)} over seeds"
+    return metric, f"{with_error(summary.mean, summary.between)} over seeds"
 
 
 def _step(entry: Entry, *, brief: bool = False) -> str:
@@ -136,18 +136,7 @@ def _best(entry: Entry, *, named: bool = True) -> str:
     error, floor = (entry.best.error, entry.best.floor) if entry.best else (None, None)
     name = f"{best.metric} " if named else ""
     over = "" if floor is None else f" over {floor:.3g}"
-    return f"{name}{_with_error(best.value, error)}{over} at {best.step:,}"
-
-
-def _with_error(value: float, error: float | None) -> str:
-    return _rounded(value, error) + ("" if error is None else f" ± {error:.2g}")
-
-
-def _rounded(value: float, error: float | None) -> str:
-    """Return a value to the second digit of its standard error, where it has one."""
-    if not error or not math.isfinite(error):
-        return f"{value:.4g}"
-    return f"{value:.{max(0, 1 - math.floor(math.log10(error)))}f}"
+    return f"{name}{with_error(best.value, error)}{over} at {best.step:,}"
 
 
 def _age(created: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TextIO
 
 from ganlab import tags
+from ganlab.metrics import rounded, with_error
 from ganlab.progress import Display, Phases
 
 __all__ = ["Console"]
@@ -63,14 +64,22 @@ class Console:
     def evaluation(self, step: int, rows: Iterable[Mapping[str, Any]]) -> None:
         """Show measurements, each as a record of `evaluations.jsonl`.
 
-        A row has `evaluator`, `metric`, `value`, and may have `standard_error`, `floor` and
-        `warnings`, each of which is shown once.
+        Of an evaluator whose metrics say which way is better, those alone are shown: p-values and the
+        like are kept for who looks for them.
+
+        Args:
+            step: completed steps.
+            rows: each has `evaluator`, `metric`, `value`, and may have `better`, `standard_error`, `floor`
+                and `warnings`, each of which is shown once.
         """
         self._measuring.end()
         if self._quiet:
             return
+        rows = list(rows)
+        judged = {row["evaluator"] for row in rows if row.get("better")}
         for row in rows:
-            self._display.say(f"step {step}: {_measurement(row)}")
+            if row.get("better") or row["evaluator"] not in judged:
+                self._display.say(f"step {step}: {_measurement(row)}")
             for warning in row.get("warnings") or ():
                 if warning not in self._noted:
                     self._noted.add(warning)
@@ -93,20 +102,17 @@ class Console:
 def _summary(values: Mapping[str, float]) -> list[str]:
     """Return the few scalars that tell how a run is doing."""
     shown = {
-        tags.total_loss("discriminator"): "D loss {:.4g}",
-        tags.total_loss("generator"): "G loss {:.4g}",
+        tags.total_loss("discriminator"): "D loss {:#.4g}",
+        tags.total_loss("generator"): "G loss {:#.4g}",
         tags.ACCURACY: "D accuracy {:.0%}",
         tags.IMAGES_PER_SECOND: "{:,.0f} images/s",
     }
-    return [pattern.format(values[tag]) for tag, pattern in shown.items() if tag in values]
+    return [pattern.format(values[tag]).rstrip(".") for tag, pattern in shown.items() if tag in values]
 
 
 def _measurement(row: Mapping[str, Any]) -> str:
     evaluator, metric = row["evaluator"], row["metric"]
     name = evaluator if evaluator == metric else f"{evaluator} {metric}"
-    text = f"{name} {row['value']:.4g}"
-    if row.get("standard_error") is not None:
-        text += f" ± {row['standard_error']:.2g}"
-    if row.get("floor") is not None:
-        text += f" (floor {row['floor']:.4g})"
-    return text
+    error, floor = row.get("standard_error"), row.get("floor")
+    text = f"{name} {with_error(row['value'], error)}"
+    return text if floor is None else f"{text} (floor {rounded(floor, error)})"

@@ -50,7 +50,7 @@ def test_a_line_for_each_log_point() -> None:
     console.close()
     assert output.getvalue().splitlines() == [
         "run directory: here",
-        "step 1100/2000  D loss 1.235  G loss 0.5  D accuracy 71%  1,234 images/s  9:00 left",
+        "step 1100/2000  D loss 1.235  G loss 0.5000  D accuracy 71%  1,234 images/s  9:00 left",
         "step 1200/2000  G loss nan  4:26:40 left",
         "step 2000/2000",
     ]
@@ -85,8 +85,22 @@ def test_measurements_with_their_error_and_floor() -> None:
     }
     console.evaluation(5, [row, {"evaluator": "kid", "metric": "value", "value": 2.0, "floor": None}])
     assert output.getvalue().splitlines() == [
-        "step 5: mmd 0.01235 ± 0.001 (floor -0.0001)",
+        "step 5: mmd 0.0123 ± 0.001 (floor -0.0001)",
         "step 5: kid value 2",
+    ]
+
+
+def test_what_has_no_better_direction_is_shown_where_there_is_nothing_else() -> None:
+    output = io.StringIO()
+    p_value = {"evaluator": "mmd", "metric": "p-value", "value": 0.001, "better": None, "warnings": ["few"]}
+    ratio = {"evaluator": "memorisation", "metric": "ratio", "value": 0.98, "better": None}
+    Console(10, output=output).evaluation(
+        5, [{**p_value, "metric": "mmd2", "value": 0.25, "better": "lower", "warnings": []}, p_value, ratio]
+    )
+    assert output.getvalue().splitlines() == [
+        "step 5: mmd mmd2 0.25",
+        "    note: few",
+        "step 5: memorisation ratio 0.98",
     ]
 
 
@@ -118,7 +132,7 @@ def test_a_live_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "tracker 'x' failed: [red]markup[/red] stays as it is" in shown
     last = shown.replace("\r", "\n").strip().splitlines()[-1]
     assert "510/2000" in last
-    assert "D loss 1.235 · G loss 0.5 · D accuracy 71% · 1,234 images/s" in last
+    assert "D loss 1.235 · G loss 0.5000 · D accuracy 71% · 1,234 images/s" in last
 
 
 @pytest.mark.parametrize("columns", [40, 80])
