@@ -25,6 +25,13 @@ __all__ = ["command"]
     help="Write a package that can be published, with tests, into DIR.",
 )
 @click.option(
+    "--from",
+    "given",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Make the package of this plugin file, which offers NAME.",
+)
+@click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE", help="What to call the experiment for DATA."
 )
 @click.option("--force", is_flag=True, help="Write over files that are there.")
@@ -33,6 +40,7 @@ def command(
     what: str,
     name: str,
     package: Path | None,
+    given: Path | None,
     out: Path | None,
     force: bool,
     plugins: tuple[str, ...],
@@ -45,33 +53,48 @@ def command(
     """
     registry = load_registry(plugins=plugins, disabled=disabled)
     if what == "experiment":
-        if package is not None:
-            raise UsageError("--package goes with a kind of component, not with an experiment")
+        if package is not None or given is not None:
+            option = "--from" if package is None else "--package"
+            raise UsageError(f"{option} goes with a kind of component, not with an experiment")
         _new_experiment(registry, name, out, force)
     else:
         if out is not None:
             raise UsageError("--out goes with `ganlab new experiment DATA`")
-        _new_plugin(registry, what, name, package, force)
+        if given is not None and package is None:
+            raise UsageError("--from goes with --package: it says what the package is made of")
+        _new_plugin(registry, what, name, package, given, force)
     tell_failures(registry)
 
 
-def _new_plugin(registry: Registry, kind: str, name: str, package: Path | None, force: bool) -> None:
+def _new_plugin(
+    registry: Registry, kind: str, name: str, package: Path | None, given: Path | None, force: bool
+) -> None:
     from ganlab.scaffold.files import write_all
+    from ganlab.scaffold.given_file import GivenFile
     from ganlab.scaffold.plugin import Plugin
 
     plugin = Plugin.named(kind, name, registry)
-    files = plugin.file(Path()) if package is None else plugin.package(package)
+    source = None if given is None else GivenFile.offering(kind, name, given)
+    files = plugin.file(Path()) if package is None else plugin.package(package, source)
     write_all(files, force=force)
     first, *_ = files
     if package is None:
-        experiment, check = f"{name}.toml", f"./{first}"
+        experiment, check = Path(f"{name}.toml"), f"./{first}"
     else:
-        experiment, check = f"{package / 'experiments' / name}.toml", plugin.distribution
+        experiment, check = package / "experiments" / f"{name}.toml", plugin.distribution
     _say_written(files)
+    if source is not None and not source.can_be_divided:
+        click.echo(
+            f"{given} is the package's one module as it is: its hooks could not be parted from what may "
+            "import torch, for which every ganlab command would wait; `ganlab check` says where"
+        )
+    if experiment not in files:
+        click.echo(f"no experiment was written, since none fits `{name}` as it is; {experiment} is its place")
     click.echo("next:")
     if package is not None:
         click.echo(f"  pip install -e '{package}[test]'")
-    for line in (f"check {check}", f"validate {experiment}", f"run {experiment}"):
+    verbs = [f"validate {experiment}", f"run {experiment}"] if experiment in files else []
+    for line in (f"check {check}", *verbs):
         click.echo(f"  ganlab {line}")
 
 

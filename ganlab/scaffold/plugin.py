@@ -7,7 +7,6 @@ import datetime
 import importlib.util
 import keyword
 import sys
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +15,14 @@ from ganlab.kinds import KINDS
 from ganlab.registry import Registry
 from ganlab.registry.classifier import is_component_name
 from ganlab.registry.suggest import did_you_mean
+from ganlab.scaffold.division import divide
 from ganlab.scaffold.files import filled, template
+from ganlab.scaffold.given_file import GivenFile
 
 __all__ = ["Plugin"]
+
+_DEPENDENCY = '"ganlab>=0.1"'
+_TWO_MODULES = "has the hook and the options, `src/scaffold_module/scaffold_kind.py` what they make."
 
 
 @dataclass(frozen=True)
@@ -71,16 +75,22 @@ class Plugin:
             directory / f"{self.name}.toml": filled(template(f"{self.kind}.toml"), words),
         }
 
-    def package(self, directory: Path) -> dict[Path, str]:
-        """Return the files of a package that can be published, by their paths."""
+    def package(self, directory: Path, given: GivenFile | None = None) -> dict[Path, str]:
+        """Return the files of a package that can be published, by their paths.
+
+        Args:
+            directory: where it goes.
+            given: the file that becomes its code; what `file` writes if `None`.
+        """
         module = self.distribution.replace("-", "_")
+        source = template(f"{self.kind}.py") if given is None else given.source
         words = self._words(module)
-        hooks, code = _split(template(f"{self.kind}.py"), f"scaffold_module.{self.kind}")
-        experiment = template(f"{self.kind}.toml").replace('plugins = ["./scaffold_module.py"]\n', "")
-        experiment = experiment.replace("./scaffold_module.py", self.distribution)
+        if given is None:
+            source = filled(source, words)
+        divided = divide(source, module, f"{module}.{self.kind}")
+        hooks, code = (source, "") if divided is None else divided
+        experiment = self._experiment(given)
         files = {
-            f"src/{module}/__init__.py": hooks,
-            f"src/{module}/{self.kind}.py": code,
             f"experiments/{self.name}.toml": experiment,
             f"tests/test_{module}.py": template("package/test_plugin.py"),
             "pyproject.toml": template("package/pyproject.toml"),
@@ -89,7 +99,23 @@ class Plugin:
             ".gitignore": template("package/gitignore"),
             ".github/workflows/tests.yml": template("package/tests.yml"),
         }
-        return {directory / path: filled(text, words) for path, text in files.items()}
+        if not code:
+            files["README.md"] = files["README.md"].replace(_TWO_MODULES, "has all of it.")
+        if given is not None:
+            more = "".join(f', "{name}"' for name in given.dependencies)
+            files["pyproject.toml"] = files["pyproject.toml"].replace(_DEPENDENCY, _DEPENDENCY + more)
+            if not given.can_be_used_by(filled(experiment, words)):
+                del files[f"experiments/{self.name}.toml"]
+                files = {path: _without_experiment(text) for path, text in files.items()}
+        written = {path: filled(text, words) for path, text in files.items()}
+        modules = {f"src/{module}/__init__.py": hooks, f"src/{module}/{self.kind}.py": code}
+        return {directory / path: text for path, text in {**modules, **written}.items() if text}
+
+    def _experiment(self, given: GivenFile | None) -> str:
+        """Return an experiment that has the component from the package."""
+        text = template(f"{self.kind}.toml").replace('plugins = ["./scaffold_module.py"]\n', "")
+        text = text.replace("./scaffold_module.py", self.distribution)
+        return text if given is None else _without_options(text, template(f"{self.kind}.py"))
 
     def _words(self, module: str) -> dict[str, str]:
         """Return what stands in the places of the templates' own names."""
@@ -119,55 +145,23 @@ def _importable(kind: str, name: str) -> str:
     return f"{kind}_{module}" if taken else module
 
 
-def _split(source: str, module: str) -> tuple[str, str]:
-    """Divide a plugin of one file into its hooks and its code, so that hooks import no torch.
-
-    Options and functions are the first; all other classes are the second, which `build` imports.
-
-    Args:
-        source: a template.
-        module: what the second will be called.
-
-    Returns:
-        The sources of both.
-    """
-    docstring, *body = ast.parse(source).body
-    imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
-    classes = [node for node in body if isinstance(node, ast.ClassDef)]
-    code = [node for node in classes if "Options" not in map(ast.unparse, node.bases)]
-    hooks = [node for node in body if node not in imports and node not in code]
-    names = ", ".join(node.name for node in code)
-    sources = []
-    for nodes in (hooks, code):
-        parts = [_source(source, node) for node in nodes]
-        head = [_source(source, docstring), _used(imports, nodes)]
-        sources.append("\n\n\n".join(["\n\n".join(head), *parts]) + "\n")
-    (build,) = [node for node in hooks if isinstance(node, ast.FunctionDef) and node.name == "build"]
-    said = _source(source, build.body[0])
-    lazily = f"{said}\n    from {module} import {names}\n"
-    return sources[0].replace(said, lazily, 1), sources[1]
+def _without_options(experiment: str, source: str) -> str:
+    """Return a template's experiment without the options that only the template's component has."""
+    options = {
+        field.target.id
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ClassDef) and "Options" in map(ast.unparse, node.bases)
+        for field in node.body
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+    }
+    lines, own = [], False
+    for line in experiment.splitlines(keepends=True):
+        own = line.strip() != "" and (own or line.startswith('name = "scaffold-name"'))
+        if not (own and line.partition("=")[0].strip() in options):
+            lines.append(line)
+    return "".join(lines)
 
 
-def _source(source: str, node: ast.stmt) -> str:
-    """Return the lines of a node, with its decorators."""
-    decorators = getattr(node, "decorator_list", [])
-    first = min(each.lineno for each in (node, *decorators))
-    lines = source.splitlines()[first - 1 : node.end_lineno]
-    return "\n".join(lines).strip(" ") if isinstance(node, ast.Expr) else "\n".join(lines)
-
-
-def _used(imports: Sequence[ast.Import | ast.ImportFrom], nodes: Iterable[ast.stmt]) -> str:
-    """Return the imports that nodes make use of, parted as they were."""
-    used = {each.id for node in nodes for each in ast.walk(node) if isinstance(each, ast.Name)}
-    groups: list[list[str]] = []
-    end = 0
-    for statement in imports:
-        if statement.lineno > end + 1:
-            groups.append([])
-        end = statement.end_lineno or 0
-        names = [alias for alias in statement.names if (alias.asname or alias.name).split(".")[0] in used]
-        if names and isinstance(statement, ast.Import):
-            groups[-1].append(ast.unparse(ast.Import(names)))
-        elif names and isinstance(statement, ast.ImportFrom):
-            groups[-1].append(ast.unparse(ast.ImportFrom(statement.module, names, statement.level)))
-    return "\n\n".join("\n".join(group) for group in groups if group)
+def _without_experiment(text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    return "".join(line for line in lines if "experiments/scaffold-name.toml" not in line)

@@ -135,6 +135,8 @@ def test_nothing_is_written_over(here: Path, capsys: pytest.CaptureFixture[str])
         (("los", "x"), "there is no kind of component `los`; did you mean `loss`?"),
         (("loss", "x", "--out", "y.toml"), "--out goes with"),
         (("experiment", "faces", "--package", "x"), "--package goes with a kind"),
+        (("loss", "x", "--from", "empty/notes.txt"), "--from goes with --package"),
+        (("experiment", "faces", "--from", "empty/notes.txt"), "--from goes with a kind"),
         (("experiment", "mnist"), "the dataset `mnist` needs `root`: give the folder itself"),
         (("experiment", "nowhere/photos"), "nowhere/photos does not exist; it must be a folder"),
         (("experiment", "nowhere"), "there is no folder or file nowhere, and there is no dataset `nowhere`"),
