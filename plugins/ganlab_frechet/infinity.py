@@ -13,7 +13,7 @@ from ganlab import ComponentError, Estimate, Evaluator, FeatureBank
 from ganlab_frechet.distance import sampling_variance
 from ganlab_frechet.evaluator import FrechetEvaluator
 
-__all__ = ["FrechetInfinityEvaluator", "intercept"]
+__all__ = ["FrechetInfinityEvaluator", "intercept_weights"]
 
 SIZES = 15
 FEWEST = 2 * SIZES
@@ -30,9 +30,8 @@ class FrechetInfinityEvaluator(Evaluator):
     finite here, where the paper has a reference large enough to be left whole. Sizes run
     evenly to all samples, from a tenth of them or twice the dimensions.
 
-    The standard error has two parts: that of the regression, and what other samples of the
-    same distributions would change. Subsets of one bank overlap, so it is somewhat too small:
-    twice it covers the truth in about nine cases of ten.
+    The standard error comes from how the subsets vary and what each weighs in the intercept, not from how
+    well they fit the line: the smallest, which varies most, pulls the line to itself.
     """
 
     def evaluate(self, real: FeatureBank, fake: FeatureBank) -> Mapping[str, Estimate]:
@@ -48,13 +47,15 @@ class FrechetInfinityEvaluator(Evaluator):
             )
         generator = torch.Generator().manual_seed(SEED)
         plain = FrechetEvaluator()
+        shares = self._shares(x, y)
         inverse, distances = [], []
-        for share in self._shares(x, y):
+        for share in shares:
             one, other = (_drawn(each, share, generator) for each in (x, y))
             inverse.append((1 / len(one) + 1 / len(other)) / 2)
             distances.append(plain.distance(FeatureBank(one), FeatureBank(other)))
-        value, error = intercept(inverse, distances)
-        error = (error**2 + sampling_variance(x, y)) ** 0.5
+        weights = intercept_weights(inverse)
+        value = float(weights @ torch.tensor(distances, dtype=torch.float64))
+        error = _variance(x, y, shares, weights, generator) ** 0.5
         return {
             "frechet-infinity": Estimate(value, standard_error=error, warnings=tuple(self._warnings(x, y)))
         }
@@ -73,14 +74,44 @@ class FrechetInfinityEvaluator(Evaluator):
             )
 
 
-def intercept(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
-    """Return where the least-squares line through points meets x = 0, and the error by its residuals."""
-    at, values = torch.tensor(x, dtype=torch.float64), torch.tensor(y, dtype=torch.float64)
+def intercept_weights(x: Sequence[float]) -> torch.Tensor:
+    """Return `(k,)` float64: the share of a value at each x in where their least-squares line meets x = 0."""
+    at = torch.tensor(x, dtype=torch.float64)
     design = torch.stack([torch.ones_like(at), at / at.mean()], 1)
-    inverse = torch.linalg.inv(design.T @ design)
-    line = inverse @ design.T @ values
-    variance = (values - design @ line).square().sum() / (len(values) - 2)
-    return float(line[0]), float((variance * inverse[0, 0]).sqrt())
+    lines: torch.Tensor = torch.linalg.inv(design.T @ design) @ design.T
+    return lines[0]
+
+
+def _variance(
+    x: torch.Tensor,
+    y: torch.Tensor,
+    shares: Sequence[float],
+    weights: torch.Tensor,
+    generator: torch.Generator,
+) -> float:
+    """Return the variance of the intercept over samples of the same distributions, and over subsets of them.
+
+    Over samples a distance varies by V + W, where V falls with their number and W with its square: W is
+    all there is where the distributions are equal. Subsets of a share s of given banks vary by
+    V(1/s−1) + W(1/s−1)² more, each on its own; else all move as one, and weights sum to one.
+    """
+    first = sampling_variance(x, y)
+    second = _second_order(x, y, first, generator)
+    beyond = 1 / torch.tensor(shares, dtype=torch.float64) - 1
+    of_subsets = float(weights.square() @ (first * beyond + second * beyond.square()))
+    # Subsets of these banks vary as found; over samples V is less: chance was taken for a difference, as 2W.
+    return max(first - second, second) + of_subsets
+
+
+def _second_order(x: torch.Tensor, y: torch.Tensor, first: float, generator: torch.Generator) -> float:
+    """Return W: `sampling_variance` finds V + 2W of all samples and 2V + 8W of a half of them."""
+    halves = zip(_halves(x, generator), _halves(y, generator), strict=True)
+    of_halves = [sampling_variance(one, other) for one, other in halves]
+    return max(0.0, (sum(of_halves) / 2 - 2 * first) / 4)
+
+
+def _halves(features: torch.Tensor, generator: torch.Generator) -> Sequence[torch.Tensor]:
+    return [features[rows] for rows in torch.randperm(len(features), generator=generator).chunk(2)]
 
 
 def _drawn(features: torch.Tensor, share: float, generator: torch.Generator) -> torch.Tensor:

@@ -7,7 +7,7 @@ import ganlab_frechet
 from ganlab import ComponentError, Estimate, FeatureBank, VectorSpec
 from ganlab_frechet.distance import sampling_variance
 from ganlab_frechet.evaluator import FrechetEvaluator
-from ganlab_frechet.infinity import FrechetInfinityEvaluator, intercept
+from ganlab_frechet.infinity import FrechetInfinityEvaluator, intercept_weights
 
 
 def draw(n: int, d: int, seed: int, shift: float = 0.0) -> torch.Tensor:
@@ -24,11 +24,10 @@ def test_the_component_asks_for_features() -> None:
     assert isinstance(component.build(component.options(), VectorSpec(2)), FrechetInfinityEvaluator)
 
 
-def test_a_straight_line_is_met_exactly_and_a_bent_one_with_an_error() -> None:
-    x = [0.1, 0.2, 0.4, 0.5]
-    assert intercept(x, [3 + 2 * each for each in x]) == pytest.approx((3, 0), abs=1e-12)
-    # By hand: slope 1/2, intercept 1/6, s² = 2/3, and (1/3 + 4/2)·s² = 14/9.
-    assert intercept([1, 2, 3], [1, 0.5, 2]) == pytest.approx((1 / 6, (14 / 9) ** 0.5))
+def test_a_straight_line_is_met_exactly_and_a_bent_one_by_least_squares() -> None:
+    x = torch.tensor([0.1, 0.2, 0.4, 0.5], dtype=torch.float64)
+    assert float(intercept_weights(x.tolist()) @ (3 + 2 * x)) == pytest.approx(3, abs=1e-12)
+    assert intercept_weights([1, 2, 3]).tolist() == pytest.approx([4 / 3, 1 / 3, -2 / 3])
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.5])
@@ -60,6 +59,16 @@ def test_the_sampling_variance_is_that_of_many_draws() -> None:
         variances.append(sampling_variance(x, y))
     spread, predicted = torch.tensor(values).std(), torch.tensor(variances).mean().sqrt()
     assert float(predicted / spread) == pytest.approx(1, abs=0.2)
+
+
+def test_the_error_holds_what_the_luck_of_the_subsets_makes_of_one_bank() -> None:
+    """A bank is 0 apart from itself; shuffled, it gives other subsets, and other samples would vary more."""
+    x = draw(200, 4, 0)
+    orders = [torch.randperm(200, generator=torch.Generator().manual_seed(seed)) for seed in range(25)]
+    found = [extrapolated(x[order], x) for order in orders]
+    spread = torch.tensor([each.value for each in found]).std()
+    error = torch.tensor([each.standard_error for each in found]).square().mean().sqrt()
+    assert 1 < float(error / spread) < 1.6
 
 
 def test_dead_features_change_nothing() -> None:
