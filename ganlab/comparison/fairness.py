@@ -95,7 +95,7 @@ def require_same_protocol(
         return
     ways = list(seen.values()) if len(seen) > 1 else []
     if len(seen) > 1 and len({line.partition(": ")[2] for line in ways}) == 1:
-        ways.append("the features have other weights or options, though their name is the same")
+        ways.append("the features have other weights, options or version, though their name is the same")
     raise UsageError(
         f"{metric} cannot be compared, since it was not measured in the same way:\n"
         + "".join(f"    {line}\n" for line in (*ways, *options))

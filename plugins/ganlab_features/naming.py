@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["cells", "channel_names"]
+__all__ = ["cells", "channel_names", "colour_names"]
 
 CHANNELS = {
     1: ("brightness",),
@@ -17,6 +17,15 @@ CHANNELS = {
 def channel_names(channels: int) -> Sequence[str]:
     """Return what an image's channels are called."""
     return CHANNELS.get(channels) or tuple(f"channel {index}" for index in range(channels))
+
+
+def colour_names(channels: int) -> Sequence[str]:
+    """Return what brightness, opponent colours, their roots and opacity are called, where there are any."""
+    names = channel_names(channels)
+    if channels < 3:
+        return names
+    opponents = ("red against green", "yellow against blue")
+    return ("brightness", *opponents, *(f"root of {each}" for each in opponents), *names[3:])
 
 
 def cells(size: int) -> Sequence[str]:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 
 from ganlab import ComponentError, FeatureExtractor, ImageSpec
 from ganlab_features.identity import digest
-from ganlab_features.naming import cells, channel_names
+from ganlab_features.naming import cells, colour_names
 
 __all__ = ["Wavelet", "morlet_filters"]
 
@@ -35,6 +35,8 @@ PIXELS_AT_ONCE = 1 << 17
 """Pixels filtered together: their responses stay in the processor's cache, which doubles the speed."""
 LUMA = (0.299, 0.587, 0.114)
 """Rec. 601: how bright red, green and blue are."""
+FAINT = 0.01
+"""Difference of colours, of 1 at most, up to which its root is all but straight."""
 
 
 def morlet_filters() -> torch.Tensor:
@@ -59,10 +61,15 @@ def morlet_filters() -> torch.Tensor:
 class Wavelet(FeatureExtractor):
     """Colour on a 4×4 grid, and oriented texture at every scale.
 
-    Each channel's mean in each cell; then, of the luminance at full size, at half, and so on,
-    the modulus of each oriented filter: the root of its mean in each cell, and of its standard
-    deviation over the image. The root lets a quiet cheek weigh as much as busy hair, where noise
-    and blur would otherwise go unseen. 4 scales and 320 features for RGB at 64×64.
+    In each cell the means of brightness and of two opponent colours, red against green and yellow
+    against blue. These vary far less from image to image than red, green and blue, which brightness
+    moves together, so that a shift of colour stands out. Roots of them, with their sign, stand
+    beside, by which a faint tint counts next to a vivid one. Gray images have their brightness alone.
+
+    Then, of the luminance at full size, at half, and so on, the modulus of each oriented filter: the
+    root of its mean in each cell, and of its standard deviation over the image. The root lets a
+    quiet cheek weigh as much as busy hair, where noise and blur would otherwise go unseen.
+    4 scales and 352 features for RGB at 64×64.
 
     Args:
         image: what an image is: at least 8×8, any number of channels.
@@ -92,7 +99,7 @@ class Wavelet(FeatureExtractor):
         return torch.cat([self._describe(piece.float() / 255, filters) for piece in pieces])
 
     def _describe(self, images: torch.Tensor, filters: torch.Tensor) -> torch.Tensor:
-        features = [F.adaptive_avg_pool2d(images, CELLS).flatten(1)]
+        features = [_colours(F.adaptive_avg_pool2d(images, CELLS))]
         level = _luminance(images)
         for scale in range(self._scales):
             level = F.avg_pool2d(level, 2) if scale else level
@@ -102,7 +109,9 @@ class Wavelet(FeatureExtractor):
     def fingerprint(self) -> str:
         """Return a digest of the definition's version and constants, and of the image's shape."""
         constants = (ORIENTATIONS, FREQUENCY, WIDTH, RADIUS, CELLS, QUIET, SMALLEST, LUMA)
-        return digest("wavelet", 1, constants, self._image.shape)
+        if self._image.channels < 3:  # Gray images are described as in the first version.
+            return digest("wavelet", 1, constants, self._image.shape)
+        return digest("wavelet", 2, (*constants, FAINT), self._image.shape)
 
     def names(self) -> Sequence[str]:
         """Return each feature's colour or texture, and where it lies.
@@ -111,7 +120,7 @@ class Wavelet(FeatureExtractor):
         stripes are texture 0°. Scale 0 is full size, each further one half of it.
         """
         names = [
-            f"{channel}, {cell}" for channel in channel_names(self._image.channels) for cell in cells(CELLS)
+            f"{colour}, {cell}" for colour in colour_names(self._image.channels) for cell in cells(CELLS)
         ]
         for scale in range(self._scales):
             textures = [
@@ -120,6 +129,16 @@ class Wavelet(FeatureExtractor):
             names += [f"{texture}, {cell}" for texture in textures for cell in cells(CELLS)]
             names += [f"unevenness of {texture}" for texture in textures]
         return names
+
+
+def _colours(means: torch.Tensor) -> torch.Tensor:
+    """Return brightness, opponent colours, their signed roots and other channels of `(N, C, k, k)`, flat."""
+    if means.shape[1] < 3:
+        return means.flatten(1)
+    red, green, blue = torch.split(means[:, :3], 1, dim=1)
+    opponents = torch.cat([red - green, (red + green) / 2 - blue], 1)
+    roots = opponents.sign() * ((opponents.abs() + FAINT).sqrt() - math.sqrt(FAINT))
+    return torch.cat([_luminance(means), opponents, roots, means[:, 3:]], 1).flatten(1)
 
 
 def _luminance(images: torch.Tensor) -> torch.Tensor:

@@ -195,6 +195,7 @@ def main() -> None:
     parser.add_argument("--reference", type=int, default=600)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--datasets", nargs="+", default=["CelebA", "MNIST", "faces"])
+    parser.add_argument("--features", nargs="+", default=["wavelet", "random-conv"])
     options = parser.parse_args()
     celeba = f'name = "celeba"\nroot = "{options.data / "celeba"}"\nlabel = "Male"'
     mnist = f'name = "mnist"\nroot = "{options.data / "mnist"}"\nlabels = true'
@@ -205,7 +206,7 @@ def main() -> None:
         "faces": lambda: (load(faces, 32, 3), load(celeba, 32, 3).images),
     }
     extractors = {each.name: each for each in ganlab_features.ganlab_features()}
-    chosen = ("wavelet", "random-conv")
+    chosen = options.features
     results = {}
     for dataset in options.datasets:
         own, foreign = sources[dataset]()

@@ -201,7 +201,7 @@ def test_runs_of_earlier_versions_say_what_they_do_not_know(tmp_path: Path, comp
     ("changes", "told"),
     [
         ({"features": "pixels", "fingerprint": "e" * 64}, "64 generated against 64 real samples by pixels"),
-        ({"fingerprint": "e" * 64}, "the features have other weights or options"),
+        ({"fingerprint": "e" * 64}, "the features have other weights, options or version"),
         ({"n_fake": 32}, "32 generated against 64"),
         ({"overrides": ["evaluators.0.permutations=50"]}, "evaluators.mmd.permutations: 1000, 50"),
         ({"data": "e" * 64}, "different data"),

@@ -25,7 +25,7 @@ def faces() -> Samples:
 
 # With so few images only what the extractor sees well; docs/features.md tells the rest.
 DAMAGES = {
-    "wavelet": ["noise", "blur", "rectangles", "salt-and-pepper"],
+    "wavelet": ["noise", "blur", "rectangles", "salt-and-pepper", "colour shift"],
     "random-conv": ["rectangles", "salt-and-pepper"],
 }
 
@@ -42,6 +42,8 @@ def test_distances_rise_with_damage(name: str, faces: Samples) -> None:
         assert outcome.tau >= 0.9, f"{what}: {outcome}"
     # The deviation of four sets is a rough one: ask for the mildest where there is much to spare.
     assert outcomes["rectangles", "MMD²"].z > 3
+    if name == "wavelet":
+        assert outcomes["colour shift", "MMD²"].z > 1.5
 
 
 @pytest.mark.slow

@@ -32,7 +32,8 @@ def test_wavelet_describes_images_of_any_shape(shape: tuple[int, int, int]) -> N
     images = noise(3, *shape)
     features = build("wavelet", ImageSpec(*shape)).extract(images)
     scales = int(torch.tensor(min(shape[1:]) / 8).log2()) + 1
-    assert features.shape == (3, 16 * shape[0] + scales * ORIENTATIONS * 17)
+    colours = shape[0] if shape[0] < 3 else shape[0] + 2
+    assert features.shape == (3, 16 * colours + scales * ORIENTATIONS * 17)
     assert features.dtype == torch.float32 and bool(torch.isfinite(features).all())
     assert features.std(0).min() > 0
 
@@ -63,8 +64,20 @@ def test_morlet_filters_ignore_constants_and_turn_with_the_image() -> None:
 def test_a_flat_image_has_colour_and_no_texture() -> None:
     flat = torch.tensor([255, 0, 51], dtype=torch.uint8).view(1, 3, 1, 1).expand(1, 3, 32, 32)
     features = build("wavelet", ImageSpec(3, 32, 32)).extract(flat)[0]
-    assert features[:48].tolist() == pytest.approx([1.0] * 16 + [0.0] * 16 + [0.2] * 16)
-    assert features[48:].square().max() < 1e-5
+    brightness, opponents = 0.299 + 0.2 * 0.114, (1.0, 0.3)
+    roots = [(each + 0.01) ** 0.5 - 0.1 for each in opponents]
+    colours = torch.tensor([brightness, *opponents, *roots]).repeat_interleave(16)
+    torch.testing.assert_close(features[:80], colours)
+    assert features[80:].square().max() < 1e-5
+
+
+def test_roots_of_opponent_colours_have_their_sign_and_opacity_stands_beside_them() -> None:
+    colours = torch.tensor([[80, 100, 90, 51], [100, 80, 90, 51]], dtype=torch.uint8)
+    images = colours.view(2, 4, 1, 1).expand(2, 4, 32, 32)
+    green, red = build("wavelet", ImageSpec(4, 32, 32)).extract(images)[:, : 6 * 16 : 16]
+    torch.testing.assert_close(green[[1, 3]], -red[[1, 3]])
+    assert red[3] > 2 * red[1] > 0
+    assert red[5] == green[5] == pytest.approx(0.2)
 
 
 def test_stripes_answer_to_their_orientation_and_cell() -> None:
@@ -111,6 +124,12 @@ def test_fingerprints_tell_extractors_apart() -> None:
     ]
     assert len(set(prints)) == len(prints)
     assert build("wavelet", image).fingerprint() == prints[0]
+
+
+def test_fingerprints_of_wavelet_are_those_of_its_definition() -> None:
+    """Numbers are compared where they are equal: they change with the definition, and with it alone."""
+    prints = {channels: build("wavelet", ImageSpec(channels, 32, 32)).fingerprint() for channels in (1, 3)}
+    assert prints[1].startswith("f604a3213a") and prints[3].startswith("b110766dac")
 
 
 def test_only_wavelet_is_standardised() -> None:
