@@ -28,11 +28,12 @@ _NOT_COMPARED = {
     "provenance",
     "samples",
     "seed",
+    "start.pinned.run",
     "title",
     "trackers",
     "training.log_every",
 }
-"""What says what to look at and what to keep, but not what is trained; plugins go by their content."""
+"""What says what to look at and what to keep, but not what is trained; plugins and weights go by content."""
 
 PLUGIN_FILE = "plugin file"
 """What the digest of a local plugin file is called by, before the file's name."""

@@ -3,7 +3,7 @@
 from ganlab.config.experiment import BestMetric, Experiment
 from ganlab.config.loader import load_experiment
 from ganlab.config.origin import Origin
-from ganlab.config.resolve import dump_resolved, relocate_plugins
+from ganlab.config.resolve import dump_resolved, relocate_plugins, with_pinned_start
 from ganlab.config.selection import EvaluatorSelection, Selection
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "dump_resolved",
     "load_experiment",
     "relocate_plugins",
+    "with_pinned_start",
 ]

@@ -48,7 +48,8 @@ def differences(before: Mapping[str, Any], now: Experiment) -> list[Difference]:
 
     Not compared are `training.steps`, options that say where files lie (the data itself is
     known by its content), versions of installed packages, keys that an earlier version did
-    not know, as long as they have their defaults, and how samples are held out where none are.
+    not know, as long as they have their defaults, how samples are held out where none are, and
+    which weights `[start]` turned out to be where the new one leaves that to be found.
 
     Args:
         before: content of a run's `resolved.toml`.
@@ -58,6 +59,8 @@ def differences(before: Mapping[str, Any], now: Experiment) -> list[Difference]:
     old, new = (dict(flatten(tables, "")) for tables in (before, now.resolved))
     if old.get("dataset.holdout") == new.get("dataset.holdout") == 0:
         passed_over.add("dataset.split_seed")
+    if "pinned" not in now.resolved.get("start", {}):
+        passed_over |= {path for path in old if path.startswith("start.pinned.")}
     old = {**{path: value for path, value in _defaults(now, old).items() if path in new}, **old}
     found = []
     for path in dict.fromkeys([*new, *old]):

@@ -17,7 +17,7 @@ from ganlab.files import exists
 from ganlab.paths import parse_path, path_text
 from ganlab.registry.suggest import file_meant
 
-__all__ = ["EXTENDS", "Document", "Place", "document_of", "read_document", "settle_size"]
+__all__ = ["EXTENDS", "Document", "Place", "document_of", "read_document", "settle"]
 
 Place: TypeAlias = tuple[Path | None, int | None]
 
@@ -217,18 +217,32 @@ def _merged(
             result[key] = value
             for place in [place for place in places if place == inner or place.startswith(f"{inner}.")]:
                 del places[place]
-    if path == "image":
-        settle_size(result, over)
+    settle(path, result, over)
     return result
 
 
-def settle_size(image: dict[str, Any], given: Collection[str]) -> None:
-    """Let a size that is given over another one win: `size` is `height` and `width` in one.
+def settle(path: str, table: dict[str, Any], given: Collection[str]) -> None:
+    """Let what is given over another table win over what says the same in other words.
 
     Args:
-        image: the `[image]` table, changed in place.
+        path: of the table.
+        table: changed in place.
         given: its keys that are laid over what was there.
     """
+    if path == "image":
+        _settle_size(table, given)
+    if path == "start":
+        _settle_pin(table, given)
+
+
+def _settle_pin(start: dict[str, Any], given: Collection[str]) -> None:
+    """Drop what `[start]` was, where it is now told to be something else."""
+    if "pinned" not in given and not {"run", "checkpoint"}.isdisjoint(given):
+        start.pop("pinned", None)
+
+
+def _settle_size(image: dict[str, Any], given: Collection[str]) -> None:
+    """Let a size that is given over another one win: `size` is `height` and `width` in one."""
     sides = ("height", "width")
     one_side_given = any(side in given for side in sides)
     if "size" in given and not one_side_given:

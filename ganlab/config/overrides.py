@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ganlab.config.document import Document, settle_size
+from ganlab.config.document import Document, Place, settle
 from ganlab.config.limits import DEEPEST, TOO_LONG, is_too_long, leaves, nesting
 from ganlab.config.positions import join_path
 from ganlab.config.toml import NotTomlError, parse_toml
@@ -57,9 +57,16 @@ def apply_overrides(document: Document, overrides: Sequence[str]) -> Document:
         places |= dict.fromkeys((*made, path), (None, None))
     if problems:
         raise ExperimentError(problems)
-    if isinstance(image := values.get("image"), dict):
-        settle_size(image, [key for key in image if places.get(f"image.{key}") == (None, None)])
+    for name, table in values.items():
+        if isinstance(table, dict):
+            settle(name, table, _keys_set(name, places))
     return Document(document.file, values, places)
+
+
+def _keys_set(table: str, places: Mapping[str, Place]) -> set[str]:
+    """Return the keys of a table that stand in no file, or hold one that does not."""
+    inside = (path.split(".") for path, place in places.items() if place == (None, None))
+    return {keys[1] for keys in inside if keys[0] == table and len(keys) > 1}
 
 
 def _missing_tables(values: dict[str, Any], path: str) -> list[str]:

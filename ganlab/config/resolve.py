@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from ganlab.config.draft import Draft
 from ganlab.config.experiment import Experiment
 from ganlab.config.options import option_values
 from ganlab.config.selection import EvaluatorSelection, Selection
-from ganlab.config.settings import ImageSettings, ProvenanceSettings, Settings
+from ganlab.config.settings import ImageSettings, PinnedStart, ProvenanceSettings, Settings
 from ganlab.config.toml_writer import toml_document
 from ganlab.paths import parse_path, path_text
 
@@ -24,12 +25,22 @@ __all__ = [
     "provenance_warnings",
     "relocate_plugins",
     "resolve",
+    "with_pinned_start",
 ]
 
 
 def dump_resolved(experiment: Experiment) -> str:
     """Return the resolved experiment as TOML; `ganlab run` on it repeats the run."""
     return toml_document(experiment.resolved)
+
+
+def with_pinned_start(experiment: Experiment, pinned: PinnedStart) -> Experiment:
+    """Return an experiment with `[start]` that says what it begins with, wherever that is repeated."""
+    start = experiment.settings.start
+    assert start is not None
+    settings = experiment.settings.model_copy(update={"start": start.model_copy(update={"pinned": pinned})})
+    table = {**experiment.resolved["start"], "pinned": pinned.model_dump(mode="json")}
+    return replace(experiment, settings=settings, resolved={**experiment.resolved, "start": table})
 
 
 def relocate_plugins(resolved: Mapping[str, Any], moved: Mapping[Path, str]) -> dict[str, Any]:

@@ -31,11 +31,13 @@ __all__ = [
     "HealthSettings",
     "ImageSettings",
     "LatentSettings",
+    "PinnedStart",
     "PlayerOptimizers",
     "ProvenanceSettings",
     "RunningStatisticsSettings",
     "SamplesSettings",
     "Settings",
+    "StartSettings",
     "TrainingSettings",
 ]
 
@@ -86,6 +88,17 @@ class ImageSettings(Section):
         return self
 
 
+class PinnedStart(Section):
+    """`[start.pinned]`: what `[start]` was when a run began. Written by ganlab; a difference is refused."""
+
+    run: str = Field(min_length=1)
+    """The directory of the run whose weights they were, absolute."""
+    step: int = Field(ge=0)
+    """Of the checkpoint."""
+    digest: str = Field(min_length=1)
+    """SHA-256 of the weights of all networks in it."""
+
+
 class StartSettings(Section):
     """`[start]`: the weights of another run to begin with, for fine-tuning."""
 
@@ -97,6 +110,8 @@ class StartSettings(Section):
         default=["generator", "discriminator", "encoder"], min_length=1
     )
     """Which networks begin with its weights, of those that both have."""
+    pinned: PinnedStart | None = None
+    """What that was when a run began, and is again where its `resolved.toml` is run; ganlab writes it."""
 
 
 class LatentSettings(Section):

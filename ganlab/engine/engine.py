@@ -23,6 +23,7 @@ from ganlab.engine.networks import Networks, load_weights
 from ganlab.engine.streams import Streams, derive_seed, global_state, restore_global_state
 from ganlab.engine.turn import TurnSetup
 from ganlab.engine.turn_samples import Fakes, TurnSamples
+from ganlab.engine.weights import AVERAGED, weights_in
 from ganlab.errors import GanlabError
 from ganlab.processes import Processes
 
@@ -283,11 +284,7 @@ class Engine:
         Raises:
             GanlabError: none of them is there, or one has other shapes.
         """
-        theirs = {
-            kind: weights
-            for player in state["players"].values()
-            for kind, weights in player["networks"].items()
-        }
+        theirs = weights_in(state)
         taken = tuple(kind for kind, _ in self.networks.items() if kind in networks and kind in theirs)
         if not taken:
             raise GanlabError(f"it has none of these networks: {', '.join(sorted(networks))}")
@@ -295,7 +292,7 @@ class Engine:
             if kind in taken:
                 load_weights(network, theirs[kind], kind)
         if self.average is not None and "generator" in taken:
-            load_weights(self.average.network, state["average"] or theirs["generator"], "averaged generator")
+            load_weights(self.average.network, theirs.get(AVERAGED, theirs["generator"]), AVERAGED)
         return taken
 
     def state_dict(self) -> dict[str, Any]:

@@ -59,10 +59,19 @@ class HealthWarning:
 
 @dataclass(frozen=True)
 class Parent:
-    """The checkpoint that a run was forked from, or began with the weights of: run and step."""
+    """The checkpoint that a run was forked from, or began with the weights of.
+
+    Attributes:
+        id: the run that it is of.
+        step: the step that it was saved after.
+        path: that run's directory, absolute; empty in runs of earlier versions.
+        digest: SHA-256 of the weights of all networks; empty in runs of earlier versions.
+    """
 
     id: str
     step: int
+    path: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True)

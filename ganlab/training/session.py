@@ -70,7 +70,7 @@ def run_experiment(
             if not start.finished:
                 if look_over is not None and processes.leader and start.run is None:
                     look_over(experiment, unpacked.spec)
-                engine = build_engine(experiment, data, networks, processes)
+                engine = build_engine(start.pin(experiment), data, networks, processes)
                 start = start.restore(engine)
                 steps = experiment.settings.training.steps
                 with closing(Console(steps, engine.step, quiet=quiet or not processes.leader)) as console:

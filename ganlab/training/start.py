@@ -10,13 +10,18 @@ from typing import Any
 
 import torch
 
+from ganlab.config import with_pinned_start
 from ganlab.config.experiment import Experiment
+from ganlab.config.settings import PinnedStart, StartSettings
 from ganlab.data.preparation import Data
 from ganlab.engine.engine import Engine
+from ganlab.engine.weights import digest_of_weights
 from ganlab.errors import ExperimentError, GanlabError, UsageError, summarised
+from ganlab.paths import parse_path, path_text
 from ganlab.processes import Processes
+from ganlab.runs.checkpoint_files import Checkpoint
 from ganlab.runs.directory import RunDirectory
-from ganlab.runs.reading import Run, find_run, list_runs
+from ganlab.runs.reading import Run, find_run, list_runs, read_run
 from ganlab.runs.state import Parent
 from ganlab.training.changes import (
     changes_of_experiment,
@@ -27,18 +32,20 @@ from ganlab.training.plan import Plan
 
 __all__ = ["Start", "find_start"]
 
+_HOW_TO_UNPIN = (
+    "bring that checkpoint back; or leave out [start.pinned], to begin with what [start] means now"
+)
+
 
 @dataclass(frozen=True)
 class Weights:
     """Weights that a new run begins with.
 
     Attributes:
-        parent: the run that they are of.
-        engine: what its engine's `state_dict` returned.
+        engine: what the engine's `state_dict` returned whose they are.
         networks: kinds of network to take.
     """
 
-    parent: Parent
     engine: Mapping[str, Any]
     networks: tuple[str, ...]
 
@@ -53,7 +60,9 @@ class Start:
         state: of its checkpoint; `None` where there is none.
         changes: what differs from it.
         finished: whether there is nothing left to do.
-        weights: what a new run begins with; `None` for its own random ones.
+        weights: what a run begins with; `None` for its own random ones.
+        parent: what a new run is forked from, or begins with the weights of.
+        pinned: what `[start]` turned out to be; `None` where there is no such table.
     """
 
     run: tuple[str, Path] | None = None
@@ -62,6 +71,8 @@ class Start:
     changes: tuple[str, ...] = ()
     finished: bool = False
     weights: Weights | None = None
+    parent: Parent | None = None
+    pinned: PinnedStart | None = None
 
     @property
     def step(self) -> int:
@@ -73,12 +84,9 @@ class Start:
         """Whether a run continues in its own directory."""
         return self.run is not None and not self.fork
 
-    @property
-    def parent(self) -> Parent | None:
-        """What a new run is forked from, or begins with the weights of, if there is such a run."""
-        if self.weights is not None:
-            return self.weights.parent
-        return Parent(self.run[0], self.step) if self.run is not None and self.fork else None
+    def pin(self, experiment: Experiment) -> Experiment:
+        """Return the experiment with what its `[start]` turned out to be."""
+        return experiment if self.pinned is None else with_pinned_start(experiment, self.pinned)
 
     def restore(self, engine: Engine) -> Start:
         """Bring an engine to the checkpoint; return the start with what an earlier ganlab did otherwise.
@@ -88,7 +96,7 @@ class Start:
             GanlabError: the checkpoint does not fit the engine's networks.
         """
         if self.weights is not None:
-            with _start_blamed(engine.experiment):
+            with _blamed(engine.experiment, "start.run"):
                 engine.begin_with(self.weights.engine, self.weights.networks)
         if self.state is None:
             return self
@@ -120,10 +128,10 @@ def find_start(
         nonlocal directory
         run = _find_planned_run(experiment, plan)
         if run is None:
-            return Start(weights=_find_weights(experiment, plan))
+            return _find_weights(experiment, plan)
         if not plan.fork:
             directory = RunDirectory.open(run.path, keep=experiment.settings.checkpoint.keep)
-        return _start_from(run, experiment, plan, data, processes, device)
+        return _start_from(run, _pinned_as(experiment, run), plan, data, processes, device)
 
     try:
         yield processes.run_on_leader(find), directory
@@ -138,30 +146,68 @@ def _find_planned_run(experiment: Experiment, plan: Plan) -> Run | None:
     return None if plan.resume is None else find_run(plan.resume, plan.runs)
 
 
-def _find_weights(experiment: Experiment, plan: Plan) -> Weights | None:
-    """Return the weights that `[start]` asks for, if it does.
+def _find_weights(experiment: Experiment, plan: Plan) -> Start:
+    """Return the start of a new run, with the weights that `[start]` asks for, if it does.
 
     Raises:
-        ExperimentError: there is no such run or checkpoint, or it cannot be read.
+        ExperimentError: there is no such run or checkpoint, it cannot be read, or its weights are
+            not those that were pinned.
     """
     asked = experiment.settings.start
     if asked is None:
-        return None
-    with _start_blamed(experiment):
-        run = find_run(asked.run, plan.runs)
-        best = asked.checkpoint == "best" and run.checkpoints.best is None
-        checkpoint = run.checkpoints.load("last" if best else asked.checkpoint)
-        parent = Parent(run.state.id, checkpoint.step)
-        return Weights(parent, checkpoint.state()["engine"], tuple(asked.networks))
+        return Start()
+    with _blamed(experiment, *(("start.pinned", _HOW_TO_UNPIN) if asked.pinned else ("start.run",))):
+        run, checkpoint = _find_pinned(asked.pinned, plan) if asked.pinned else _find_asked(asked, plan)
+        engine = checkpoint.state()["engine"]
+        parent = _parent(run, checkpoint.step, engine)
+        if asked.pinned and asked.pinned.digest != parent.digest:
+            raise GanlabError(
+                f"the weights in {checkpoint.path} are not those that this began with: their digest is "
+                f"{parent.digest[:8]}…, and was {asked.pinned.digest[:8]}…"
+            )
+    return Start(
+        weights=Weights(engine, tuple(asked.networks)),
+        parent=parent,
+        pinned=PinnedStart(run=parent.path, step=parent.step, digest=parent.digest),
+    )
+
+
+def _find_asked(asked: StartSettings, plan: Plan) -> tuple[Run, Checkpoint]:
+    run = find_run(asked.run, plan.runs)
+    best = asked.checkpoint == "best" and run.checkpoints.best is None
+    return run, run.checkpoints.load("last" if best else asked.checkpoint)
+
+
+def _find_pinned(pinned: PinnedStart, plan: Plan) -> tuple[Run, Checkpoint]:
+    """Return the very checkpoint; where its run has been moved, it is known by its id."""
+    try:
+        path = parse_path(pinned.run)
+    except ValueError as error:
+        raise UsageError(f"its `run` {error}") from error
+    run = read_run(path) if path.is_dir() else find_run(path.name, plan.runs)
+    return run, run.checkpoints.load(pinned.step)
+
+
+def _pinned_as(experiment: Experiment, run: Run) -> Experiment:
+    """Return the experiment that continues with what its `[start]` was to the run, if it is the same."""
+    start, before = (tables.get("start", {}) for tables in (experiment.resolved, run.experiment()))
+    known = {key: value for key, value in before.items() if key != "pinned"}
+    if "pinned" not in before or start != known:
+        return experiment
+    return with_pinned_start(experiment, PinnedStart(**before["pinned"]))
+
+
+def _parent(run: Run, step: int, engine: Mapping[str, Any]) -> Parent:
+    return Parent(run.state.id, step, path_text(run.path), digest_of_weights(engine))
 
 
 @contextmanager
-def _start_blamed(experiment: Experiment) -> Iterator[None]:
-    """Name the file and line of `[start]` in what is wrong with it."""
+def _blamed(experiment: Experiment, key: str, hint: str = "") -> Iterator[None]:
+    """Name the file and line of a key of `[start]` in what is wrong with it."""
     try:
         yield
     except GanlabError as error:
-        raise ExperimentError([experiment.origin.problem("start.run", str(error))]) from error
+        raise ExperimentError([experiment.origin.problem(key, str(error), hint)]) from error
 
 
 def _start_from(
@@ -179,7 +225,12 @@ def _start_from(
             "as it is and continues in a new one; a key set to its old value is not a change"
         )
     steps = experiment.settings.training.steps
-    start = Start((run.state.id, run.path), plan.fork, state)
+    parent = _parent(run, int(state["engine"]["step"]), state["engine"]) if plan.fork and state else None
+    # Before its first checkpoint, a run begins again.
+    begun = _find_weights(experiment, plan) if state is None else Start(state=state, parent=parent)
+    start = replace(begun, run=(run.state.id, run.path), fork=plan.fork)
+    if start.pinned is None and experiment.settings.start is not None:
+        start = replace(start, pinned=experiment.settings.start.pinned)
     if start.step > steps:
         raise UsageError(f"{run.path} has completed {start.step} steps, and training.steps is {steps}")
     if steps != run.state.steps:

@@ -103,3 +103,18 @@ def test_differences_read_as_sentences() -> None:
     assert str(Difference("a.b", "1", "2")) == "a.b: 1 -> 2"
     assert str(Difference("a.b", None, "2")) == "a.b: added (2)"
     assert str(Difference("a.b", "1", None)) == "a.b: removed (1)"
+
+
+def test_weights_that_a_start_turned_out_to_be_are_a_difference_only_from_others(
+    load: World, base: str
+) -> None:
+    asked = ("start.run=parent", "start.checkpoint=4")
+    pins = [
+        (*asked, f'start.pinned={{run="/runs/parent/1", step=4, digest="{digest}"}}')
+        for digest in ("aa", "bb")
+    ]
+    assert changes(load(base, *pins[0]), load(base, *asked)) == []
+    assert changes(load(base, *pins[0]), load(base, *pins[0])) == []
+    assert changes(load(base, *pins[0]), load(base, *pins[1])) == ['start.pinned.digest: "aa" -> "bb"']
+    other = ("start.run=other", "start.checkpoint=4")
+    assert changes(load(base, *pins[0]), load(base, *other)) == ['start.run: "parent" -> "other"']

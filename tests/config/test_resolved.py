@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ganlab import __version__
 from ganlab.config import Experiment, dump_resolved, load_experiment, relocate_plugins
-from ganlab.config.toml_writer import toml_document
+from ganlab.config.toml_writer import toml_document, toml_value
 
 World = Callable[..., Experiment]
 
@@ -58,6 +58,37 @@ def test_every_default_and_option_is_written_out(load: World, base: str, world: 
     assert resolved["plugins"] == [str(world / "world.py")]
     assert resolved["optimizer"]["generator"]["betas"] == [0.5, 0.999]
     assert not has_none(dict(resolved))
+
+
+@pytest.mark.parametrize(
+    ("said", "pinned"),
+    [
+        ("", True),
+        ('networks = ["generator"]', True),
+        ("checkpoint = 2", False),
+        ('run = "other"', False),
+        ('run = "other"\npinned = { run = "/runs/other/2", step = 2, digest = "bb" }', True),
+    ],
+)
+def test_another_start_is_not_what_was_pinned(
+    load: World, base: str, tmp_path: Path, said: str, pinned: bool
+) -> None:
+    pin = {"run": "/runs/parent/1", "step": 4, "digest": "aa"}
+    before = load(base, "start.run=parent", f"start.pinned={toml_inline(pin)}")
+    assert before.resolved["start"]["pinned"] == pin
+    (tmp_path / "resolved.toml").write_text(dump_resolved(before))
+    (tmp_path / "other.toml").write_text(f'extends = "resolved.toml"\n[start]\n{said}\n')
+    changes = [f"start.{line.replace(' = ', '=', 1)}" for line in said.splitlines()]
+    extended = load_experiment(tmp_path / "other.toml").resolved["start"]
+    overridden = load_experiment(tmp_path / "resolved.toml", overrides=changes).resolved["start"]
+    assert extended == overridden
+    assert ("pinned" in extended) == pinned
+    if pinned and "other" not in said:
+        assert extended["pinned"] == pin
+
+
+def toml_inline(table: dict[str, Any]) -> str:
+    return "{" + ", ".join(f"{key} = {toml_value(value)}" for key, value in table.items()) + "}"
 
 
 def test_what_it_was_made_of_is_recorded(load: World, base: str, world: Path) -> None:

@@ -38,7 +38,7 @@ def test_a_new_run_has_everything(run: RunDirectory, experiment: Experiment, tmp
     state = json.loads((run.path / "run.json").read_text())
     assert state["title"] == "Größe & 64×64: tiny!"
     assert (state["status"], state["step"], state["steps"]) == ("running", 0, 200)
-    assert state["parent"] == {"id": "20250101-000000-abcd", "step": 7}
+    assert state["parent"] == {"id": "20250101-000000-abcd", "step": 7, "path": "", "digest": ""}
     assert state["sessions"][0]["pid"] == os.getpid()
     environment = run.environment()
     assert environment["python"] == sys.version.split()[0]

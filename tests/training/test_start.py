@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -89,7 +92,8 @@ def test_it_begins_with_its_weights_averaged_ones_too(
     )
     assert f"with the weights of {parent.name} at step 4" in capsys.readouterr().out
     kept = json.loads((path / "run.json").read_text())["parent"]
-    assert kept == {"id": parent.name, "step": 4}
+    assert kept == {"id": parent.name, "step": 4, "path": str(parent), "digest": kept["digest"]}
+    assert pinned(path) == {"run": str(parent), "step": 4, "digest": kept["digest"]}
     theirs, own = (
         load_file(checkpoint(each, step) / "generator.safetensors") for each, step in ((parent, 4), (path, 2))
     )
@@ -132,6 +136,88 @@ def test_it_is_resumed_without_its_parent(directory: Path, tmp_path: Path) -> No
         (tmp_path / "elsewhere").rename(gone)
     files = [checkpoint(each, 4) / "generator.safetensors" for each in (whole, short)]
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def pinned(path: Path) -> dict[str, Any]:
+    table: dict[str, Any] = tomllib.loads((path / "resolved.toml").read_text())["start"]["pinned"]
+    return table
+
+
+def generator(path: Path, step: int) -> bytes:
+    return (checkpoint(path, step) / "generator.safetensors").read_bytes()
+
+
+def newest(directory: Path, title: str) -> Path:
+    return max((directory / "runs" / title).iterdir(), key=lambda path: path.stat().st_ctime_ns)
+
+
+def test_its_resolved_file_begins_with_the_same_weights_though_there_are_newer_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parent = train(tmp_path, "growing", steps=2)
+    child = train(tmp_path, "child", more=start("growing"), steps=2)
+    assert run(["resume", str(parent), "--set", "training.steps=4"]) == 0
+    runs = ["--runs", str(tmp_path / "runs")]
+
+    assert run(["run", str(child / "resolved.toml"), *runs]) == 0
+    again = newest(tmp_path, "child")
+    assert again != child and pinned(again) == pinned(child)
+    assert generator(again, 2) == generator(child, 2)
+
+    assert run(["run", str(child / "resolved.toml"), "--set", "start.checkpoint=last", *runs]) == 0
+    changed = newest(tmp_path, "child")
+    assert pinned(changed)["step"] == 4 and generator(changed, 2) != generator(child, 2)
+
+    # The file itself says no more than it did: what it begins with once is no change of the run.
+    shutil.rmtree(changed)
+    shutil.rmtree(again)
+    capsys.readouterr()
+    longer = ["--resume", "auto", "--set", "training.steps=4"]
+    assert run(["run", str(tmp_path / "child.toml"), *longer, *runs]) == 0
+    assert f"{child}, continuing from step 2" in capsys.readouterr().out
+    assert pinned(child)["step"] == 2
+
+    # Where all runs have been moved, the parent is known by its id.
+    (tmp_path / "runs").rename(tmp_path / "moved")
+    moved = tmp_path / "moved" / "child" / child.name
+    only = ["--set", "training.steps=2", "--runs", str(tmp_path / "moved")]
+    assert run(["run", str(moved / "resolved.toml"), *only]) == 0
+
+
+def test_weights_that_are_no_longer_there_are_missed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parent = train(tmp_path, "parent")
+    child = train(tmp_path, "child", more=start("parent", "checkpoint = 2"), steps=2)
+    other = train(tmp_path, "other", seed=2, steps=2)
+    resolved = child / "resolved.toml"
+    line = resolved.read_text().splitlines().index("[start.pinned]") + 1
+
+    def refuse(message: str) -> None:
+        capsys.readouterr()
+        assert run(["run", str(resolved), "--runs", str(tmp_path / "runs")]) == 2
+        error = capsys.readouterr().err
+        assert f"resolved.toml:{line}: start.pinned: " in error and message in error
+        assert "leave out [start.pinned]" in error
+        assert len(list((tmp_path / "runs" / "child").iterdir())) == 1
+
+    shutil.rmtree(checkpoint(parent, 2))
+    refuse("has no checkpoint of step 2; there is step 4")
+    shutil.copytree(checkpoint(other, 2), checkpoint(parent, 2))
+    refuse(f"the weights in {checkpoint(parent, 2)} are not those that this began with")
+    shutil.rmtree(parent)
+    refuse(f"there is no run '{parent.name}' in")
+
+
+def test_a_run_that_ended_before_its_first_checkpoint_begins_with_them_again(
+    directory: Path, parent: Path
+) -> None:
+    path = train(directory, "early", more=start("parent"), steps=2)
+    whole = generator(path, 2)
+    shutil.rmtree(checkpoint(path, 2))
+    (path / "LAST").unlink()
+    assert run(["resume", str(path)]) == 0
+    assert generator(path, 2) == whole
 
 
 @pytest.mark.parametrize(
