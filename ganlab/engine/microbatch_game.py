@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import Literal
 
@@ -105,28 +105,39 @@ class MicrobatchGame(Game):
             self._joint_verdicts[1] if self._joint_batch else self.discriminate(self.fake, self.fake_labels)
         )
 
-    def discriminate(self, samples: torch.Tensor, labels: torch.Tensor | None = None) -> Verdict:
+    def discriminate(
+        self, samples: torch.Tensor, labels: torch.Tensor | None = None, draws: Draws | None = None
+    ) -> Verdict:
         """Return the discriminator's verdict on any samples, seen through the experiment's augmentations.
+
+        Args:
+            samples: `(N, …)`.
+            labels: theirs.
+            draws: random numbers for the augmentations; the microbatch's if left out.
 
         Raises:
             ComponentError: the experiment has no discriminator.
         """
         if self._augmentations:
-            samples = self._augmentations.shown(samples, self._augmentation_draws(len(samples)))
+            samples = self._augmentations.shown(samples, draws or self._augmentation_draws(len(samples)))
         return self._networks.discriminate(samples, labels)
 
-    def augment(self, samples: torch.Tensor) -> torch.Tensor:
+    def augment(self, samples: torch.Tensor, draws: Draws | None = None) -> torch.Tensor:
         """Return samples changed at random by all of the experiment's augmentations.
 
         For losses that compare a sample with its augmented self; `discriminate` applies those that
         are shown `always` by itself.
+
+        Args:
+            samples: `(N, …)`.
+            draws: random numbers; the microbatch's if left out.
 
         Raises:
             ComponentError: the experiment has no augmentations.
         """
         if not self._augmentations:
             raise ComponentError("it augments samples, and the experiment has no [[augmentations]]")
-        return self._augmentations.augmented(samples, self._augmentation_draws(len(samples)))
+        return self._augmentations.augmented(samples, draws or self._augmentation_draws(len(samples)))
 
     def generate(self, latents: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Return the generator's samples for any latents `(N, dim)`."""
@@ -174,22 +185,30 @@ class MicrobatchGame(Game):
         self._requests += 1
         return noise
 
+    def draws_for_all(self, count: int, rows: slice) -> Draws:
+        """Return random numbers for rows of `count` samples, which may be several times the whole batch."""
+        return self._draws(lambda noise: noise, count, rows)
+
     def _draw(self, draw: Draw, shape: tuple[int, ...]) -> torch.Tensor:
         return self._samples.own(self.draw_for_all(draw, shape))[self._rows]
 
     def _augmentation_draws(self, count: int) -> Draws:
         """Return random numbers for samples that may be several times the turn's rows."""
+        return self._draws(lambda noise: self._samples.own(noise)[self._rows], count, slice(count))
+
+    def _draws(self, cut: Callable[[torch.Tensor], torch.Tensor], count: int, rows: slice) -> Draws:
+        """Return random numbers for rows of `count` samples, cut from as many whole batches as it takes."""
 
         def draw(kind: Draw, shape: tuple[int, ...]) -> torch.Tensor:
             noise = self._samples.augmentation_noise(self._augmentation_requests, kind, shape)
             self._augmentation_requests += 1
-            return self._samples.own(noise)[self._rows]
+            return cut(noise)
 
         def enough(kind: Draw, shape: tuple[int, ...]) -> torch.Tensor:
             parts = [draw(kind, shape)]
             while len(parts) * len(parts[0]) < count:
                 parts.append(draw(kind, shape))
-            return torch.cat(parts)[:count] if len(parts) > 1 else parts[0][:count]
+            return torch.cat(parts)[rows] if len(parts) > 1 else parts[0][rows]
 
         return Draws(enough)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
-from typing import NoReturn
 
 import torch
 
+from ganlab.engine.augmentation import Draws
 from ganlab.engine.game import Game
 from ganlab.engine.loss import Verdict
 from ganlab.engine.microbatch_game import MicrobatchGame
+from ganlab.engine.shared_rows import cut, gather
 from ganlab.engine.turn_samples import Draw
 from ganlab.errors import ComponentError
 from ganlab.processes import Processes
@@ -18,25 +18,12 @@ from ganlab.processes import Processes
 __all__ = ["WholeGame"]
 
 
-def _refused(name: str) -> Callable[..., NoReturn]:
-    """Return a method that says why it cannot be called here."""
-
-    def refuse(game: WholeGame, *arguments: object, **named: object) -> NoReturn:
-        raise ComponentError(
-            f"it compares whole batches and calls `game.{name}`, which {game._processes.world} processes "
-            "cannot share; run it in one process"
-        )
-
-    return refuse
-
-
 class WholeGame(Game):
     """All samples of a batch that several processes share, N over all of them.
 
     It is for losses that compare samples with one another. Each process sees the whole batch, and gradients
-    flow to its own rows: summed over the processes, they are those of the whole batch. Samples,
-    labels and verdicts can be looked at; networks cannot be called, since each process would
-    do the work of all.
+    flow to its own rows: summed over the processes, they are those of the whole batch. Networks take
+    and return what is whole, too, of which each process does its share.
 
     Args:
         own: the turn with this process's rows.
@@ -48,6 +35,7 @@ class WholeGame(Game):
         super().__init__(own.player, step=own.step, latent=own.latent)
         self._processes = processes
         self._own, self._count = own, count
+        self._gathered: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     @cached_property
     def real(self) -> torch.Tensor:
@@ -84,15 +72,76 @@ class WholeGame(Game):
         """The discriminator's verdict on all fakes."""
         return self._own.fake_verdict.map(self._whole)
 
-    discriminate = _refused("discriminate")
-    augment = _refused("augment")
-    generate = _refused("generate")
-    generate_with_styles = _refused("generate_with_styles")
-    encode = _refused("encode")
-    input_gradient = _refused("input_gradient")
+    def discriminate(self, samples: torch.Tensor, labels: torch.Tensor | None = None) -> Verdict:
+        """Return the discriminator's verdict on any samples, seen through the experiment's augmentations.
+
+        Raises:
+            ComponentError: the experiment has no discriminator.
+        """
+        own, own_labels, draws = self._cut(samples), self._cut_labels(labels), self._draws(samples)
+        verdict = self._own.discriminate(own, own_labels, draws)
+        return verdict.map(lambda part: self._whole(part, len(samples)))
+
+    def augment(self, samples: torch.Tensor) -> torch.Tensor:
+        """Return samples changed at random by all of the experiment's augmentations.
+
+        Raises:
+            ComponentError: the experiment has no augmentations.
+        """
+        return self._whole(self._own.augment(self._cut(samples), self._draws(samples)), len(samples))
+
+    def generate(self, latents: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the generator's samples for any latents `(N, dim)`."""
+        samples = self._own.generate(self._cut(latents), self._cut_labels(labels))
+        return self._whole(samples, len(latents))
+
+    def generate_with_styles(
+        self, latents: torch.Tensor, labels: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return samples, and what the generator made them of, which gradients can be taken by."""
+        samples, styles = self._own.generate_with_styles(self._cut(latents), self._cut_labels(labels))
+        return self._whole(samples, len(latents)), self._whole(styles, len(latents))
+
+    def encode(self, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the encoder's mean and log-variance, each `(N, dim)`.
+
+        Raises:
+            ComponentError: the experiment has no encoder.
+        """
+        mean, log_variance = self._own.encode(self._cut(samples))
+        return self._whole(mean, len(samples)), self._whole(log_variance, len(samples))
+
+    def input_gradient(self, logits: torch.Tensor, samples: torch.Tensor) -> torch.Tensor:
+        """Return ∂(Σ logits)/∂ samples, shaped as the samples, itself differentiable."""
+        # What was gathered is no part of the graph that it was gathered from: the own rows are.
+        own = next((own for whole, own in self._gathered if whole is samples), None)
+        if own is None:
+            return self._own.input_gradient(logits, samples)
+        return self._whole(self._own.input_gradient(logits, own), len(samples))
 
     def _draw(self, draw: Draw, shape: tuple[int, ...]) -> torch.Tensor:
         return self._own.draw_for_all(draw, shape)
 
-    def _whole(self, own: torch.Tensor) -> torch.Tensor:
-        return self._processes.all_gather(own, self._count)
+    def _draws(self, samples: torch.Tensor) -> Draws:
+        """Return the augmentations' random numbers for this process's rows of samples."""
+        return self._own.draws_for_all(len(samples), self._processes.rows(len(samples)))
+
+    def _cut(self, whole: torch.Tensor) -> torch.Tensor:
+        """Return this process's rows of what a network is given.
+
+        Raises:
+            ComponentError: there are fewer than processes.
+        """
+        count, world = len(whole), self._processes.world
+        if count < world:
+            raise ComponentError(f"it gives a network {count} samples, which {world} processes cannot share")
+        return cut(whole, self._processes)
+
+    def _cut_labels(self, labels: torch.Tensor | None) -> torch.Tensor | None:
+        return None if labels is None else self._cut(labels)
+
+    def _whole(self, own: torch.Tensor, count: int | None = None) -> torch.Tensor:
+        """Return all rows, of which `own` are this process's."""
+        whole = gather(own, self._processes, self._count if count is None else count)
+        self._gathered.append((whole, own))
+        return whole

@@ -32,7 +32,7 @@ class DraganOptions(Options):
     """Largest perturbation of an element, in standard deviations."""
     deviation: Literal["batch"] | Annotated[float, Field(gt=0)] = "batch"
     """Standard deviation of the samples' elements: measured on each batch as in the paper, which microbatches
-    and several processes cannot share; or a number, with which they can."""
+    cannot share; or a number, with which they can."""
 
 
 class LecamOptions(Options):

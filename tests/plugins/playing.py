@@ -131,38 +131,66 @@ def require_right_gradient(make: Callable[[], Loss]) -> None:
     assert torch.autograd.gradcheck(penalty, weights)
 
 
-class Rehearsal(Processes):
-    """A process that knows nothing of the others, and notes down what it would tell them."""
+class Hearsay(Processes):
+    """A process that knows of the others what they told when the same was played before.
 
-    def __init__(self, rank: int, world: int) -> None:
-        super().__init__(rank, world)
+    Args:
+        rank: which one.
+        heard: what each told, in order; what is missing is taken to be as here.
+    """
+
+    def __init__(self, rank: int, heard: list[list[torch.Tensor]]) -> None:
+        super().__init__(rank, len(heard))
+        self._heard = heard
         self.told: list[torch.Tensor] = []
 
     def all_gather(self, own: torch.Tensor, count: int) -> torch.Tensor:
+        assert len(own) == len(range(count)[self.rows(count)])
+        parts = [
+            said[len(self.told)]
+            if len(said) > len(self.told)
+            else own.detach().repeat(2, *[1] * (own.dim() - 1))[
+                : len(range(count)[self._rows_of(rank, count)])
+            ]
+            for rank, said in enumerate(self._heard)
+        ]
         self.told.append(own.detach())
-        return torch.cat([own] * count)[:count]
-
-
-class Performance(Processes):
-    """A process that hears what all have told in their rehearsals."""
-
-    def __init__(self, rank: int, told: list[list[torch.Tensor]]) -> None:
-        super().__init__(rank, len(told))
-        self._told = zip(*told, strict=True)
-
-    def all_gather(self, own: torch.Tensor, count: int) -> torch.Tensor:
-        parts = list(next(self._told))
         parts[self.rank] = own
         return torch.cat(parts)
 
 
+def shared(play_as: Callable[[Processes], Any], world: int = 2) -> list[Any]:
+    """Return what each of several processes that share a batch makes of it.
+
+    They play in turns, again and again, until each has heard what the others tell in the end: the first
+    that is told is right at once, and so the second in the next round.
+    """
+    heard: list[list[torch.Tensor]] = [[] for _ in range(world)]
+    for _ in range(50):
+        processes = [Hearsay(rank, heard) for rank in range(world)]
+        found = [play_as(each) for each in processes]
+        told = [each.told for each in processes]
+        if all(
+            len(now) == len(before) and all(map(torch.equal, now, before))
+            for now, before in zip(told, heard, strict=True)
+        ):
+            return found
+        heard = told
+    raise AssertionError("what the processes tell one another never comes to rest")
+
+
 @float64()
-def require_shared_equally(make: Callable[[], Loss], player: PlayerName) -> None:
+def require_shared_equally(
+    make: Callable[[], Loss],
+    player: PlayerName,
+    networks: Callable[[torch.Tensor], dict[str, Any]] = lambda weight: {},
+) -> None:
     """Hold a loss that compares samples, in two processes that share a batch, against itself alone.
 
     Args:
         make: returns the loss, once for each process.
         player: whose turn it is.
+        networks: returns those of `make_game` that are others, from a weight `(2, 2)`.
     """
     draw = torch.Generator().manual_seed(0)
     weight = torch.randn(2, 2, generator=draw, requires_grad=True)
@@ -171,27 +199,21 @@ def require_shared_equally(make: Callable[[], Loss], player: PlayerName) -> None
     def table() -> dict[str, Any]:
         moved = fake if player == "discriminator" else fake @ weight
         judge = with_features if player == "generator" else lambda x: with_features(torch.tanh(x @ weight))
-        return {"real": real, "fake": moved, "judge": judge, "step": 1}
+        return {"real": real, "fake": moved, "judge": judge, "step": 1, **networks(weight)}
 
-    def play_as(processes: Processes, loss: Loss) -> tuple[torch.Tensor, torch.Tensor]:
+    def play_as(processes: Processes) -> tuple[torch.Tensor, torch.Tensor, Any]:
+        loss = make()
         own = make_game(player, loss, rows=processes.rows(len(real)), **table())
         game = WholeGame(own, processes, len(real)) if processes.world > 1 else own
         value = getattr(loss, player)(game)
         total = sum(value.values()) if isinstance(value, dict) else value
-        return total.detach(), torch.autograd.grad(total, weight)[0]
+        return total.detach(), torch.autograd.grad(total, weight)[0], loss.state_dict()
 
-    alone, *shared = (make() for _ in range(3))
-    assert alone.couples_samples
-    value, gradient = play_as(Processes(), alone)
+    assert make().couples_samples
+    value, gradient, state = play_as(Processes())
     assert gradient.abs().max() > 0
-    rehearsals = [Rehearsal(rank, 2) for rank in range(2)]
-    for rehearsal in rehearsals:
-        play_as(rehearsal, make())
-    told = [rehearsal.told for rehearsal in rehearsals]
-    values, gradients = zip(
-        *(play_as(Performance(rank, told), loss) for rank, loss in enumerate(shared)), strict=True
-    )
+    values, gradients, states = zip(*shared(play_as), strict=True)
     torch.testing.assert_close(torch.stack(values), value.expand(2))
     torch.testing.assert_close(sum(gradients), gradient)
-    for loss in shared:
-        torch.testing.assert_close(loss.state_dict(), alone.state_dict())
+    for own in states:
+        torch.testing.assert_close(own, state)

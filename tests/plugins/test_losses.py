@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 sys.path.insert(0, str(Path(__file__).parent))
-from playing import play
+from playing import play, require_shared_equally
 
 from ganlab_adversarial.losses import LOSSES
 from ganlab_penalties.losses import R1, GradientPenalty
@@ -139,3 +139,13 @@ def test_optimal_sigma_is_the_least_of_all_sigmas() -> None:
 
     assert reconstruction(None) == pytest.approx(reconstruction(0.5), rel=1e-6)
     assert all(reconstruction(None) < reconstruction(sigma) for sigma in (0.3, 0.4, 0.6, 1.0))
+
+
+def test_processes_share_an_open_sigma() -> None:
+    def networks(weight: torch.Tensor) -> dict[str, Any]:
+        return {
+            "encode": lambda samples: (torch.tanh(samples @ weight), samples @ weight / 10),
+            "generate": lambda latents: torch.tanh(latents @ weight),
+        }
+
+    require_shared_equally(Elbo, "generator", networks)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
-from playing import float64, play
+from playing import float64, play, require_shared_equally
 
 from ganlab_path_length.losses import PathLength
 
@@ -104,3 +104,11 @@ def test_the_gradient_is_that_of_finite_differences() -> None:
         return result
 
     assert torch.autograd.gradcheck(value, weights)
+
+
+@pytest.mark.parametrize("shrink", [1, 2])
+def test_processes_share_it(shrink: int) -> None:
+    def networks(weight: torch.Tensor) -> dict[str, Any]:
+        return {"generate": lambda latents: torch.tanh(latents / 7 @ weight) @ weight}
+
+    require_shared_equally(lambda: PathLength(shrink=shrink), "generator", networks)

@@ -79,6 +79,10 @@ def test_dragan_looks_near_real_samples(deviation: float | None) -> None:
     )
 
 
+def test_processes_share_dragan() -> None:
+    require_shared_equally(Dragan, "discriminator")
+
+
 def lecam(loss: Lecam, real: torch.Tensor, fake: torch.Tensor) -> float:
     value: float = on_logits("discriminator", loss, real, fake).item()
     return value

@@ -79,6 +79,12 @@ CASES = {
         "discriminator_steps = 5",
     ),
     "r1 every 4th step": (NON_SATURATING + '[[losses]]\nname = "r1"\nweight = 1.0\nevery = 4\n', ""),
+    "dragan and path length (call networks on whole batches)": (
+        NON_SATURATING
+        + '[[losses]]\nname = "dragan"\nweight = 10.0\n'
+        + '[[losses]]\nname = "path-length"\nweight = 2.0\nevery = 2\n',
+        "",
+    ),
     "mmd (compares whole batches)": ('[[losses]]\nname = "mmd"\n', ""),
 }
 

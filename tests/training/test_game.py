@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 import torch
 from torch import nn
 
-from ganlab import ComponentError, LatentSpec
+from ganlab import ComponentError, Game, LatentSpec, Loss, VectorSpec
 from ganlab.data.feed import Batch
+from ganlab.engine.augmentation import Augmentations, Draws
 from ganlab.engine.microbatch_game import MicrobatchGame
 from ganlab.engine.networks import Networks
 from ganlab.engine.turn_samples import Fakes, TurnSamples
 from ganlab.engine.whole_game import WholeGame
 from ganlab.processes import Processes
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "plugins"))
+from playing import PlayerName, require_shared_equally
 
 
 class Counting(nn.Module):
@@ -148,22 +154,61 @@ def test_judged_only_tells_what_was_computed_anyway() -> None:
     assert not game.logits_seen["real"].requires_grad
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda game: game.discriminate(torch.ones(6, 3)),
-        lambda game: game.augment(torch.ones(6, 3)),
-        lambda game: game.generate(torch.ones(6, 4)),
-        lambda game: game.generate_with_styles(torch.ones(6, 4), labels=None),
-        lambda game: game.encode(torch.ones(6, 3)),
-        lambda game: game.input_gradient(torch.ones(6), torch.ones(6, 3)),
-    ],
-)
-def test_networks_cannot_be_called_on_a_batch_that_processes_share(call: Any) -> None:
-    game, _, fetched = make_game(make_networks(), "discriminator")
-    with pytest.raises(ComponentError, match="which 2 processes cannot share"):
-        call(WholeGame(game, Processes(0, 2), 6))
-    assert fetched == []
+class Everything(Loss):
+    """Calls every network on larger batches and smaller ones, mixes their rows, and takes gradients."""
+
+    couples_samples = True
+    differentiates = frozenset({"real"})
+
+    def discriminator(self, game: Game) -> torch.Tensor:
+        between = game.leaf(torch.lerp(game.real, game.fake, game.rand(1)))
+        both = torch.cat([game.augment(game.real), game.fake])
+        return torch.stack(
+            [
+                game.input_gradient(game.discriminate(between).logits, between).std(),
+                game.input_gradient(game.real_logits, game.real).std(),
+                game.discriminate(both).logits.std(),
+            ]
+        ).sum()
+
+    def generator(self, game: Game) -> torch.Tensor:
+        some = game.latents[:5] / 7
+        samples, styles = game.generate_with_styles(some)
+        mean, log_variance = game.encode(
+            torch.cat([game.generate(some).flip(0), game.fake - game.fake.mean(dim=0)])
+        )
+        gradient = game.input_gradient(samples.square() * samples.flip(0) * game.randn(2)[:5], styles)
+        return gradient.square().sum(dim=1).std() + (mean * log_variance).std()
+
+
+class Fading(Augmentations):
+    """Fades each sample by a share of its own."""
+
+    def shown(self, samples: torch.Tensor, draws: Draws) -> torch.Tensor:
+        return samples * draws.rand(1)
+
+    augmented = shown
+
+    def __bool__(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("player", ["discriminator", "generator"])
+def test_processes_share_what_networks_make_of_a_whole_batch(player: PlayerName) -> None:
+    def networks(weight: torch.Tensor) -> dict[str, Any]:
+        return {
+            "generate": lambda latents: torch.tanh(latents @ weight) @ weight,
+            "encode": lambda samples: (torch.tanh(samples @ weight), samples @ weight),
+            "augmentations": Fading((), VectorSpec(2)),
+        }
+
+    require_shared_equally(Everything, player, networks)
+
+
+def test_fewer_samples_than_processes_cannot_be_shared() -> None:
+    game, _, _ = make_game(make_networks(), "discriminator")
+    with pytest.raises(ComponentError, match="gives a network 1 samples, which 2 processes cannot share"):
+        WholeGame(game, Processes(0, 2), 6).generate(torch.ones(1, 4))
 
 
 def test_losses_on_a_whole_batch_and_on_a_microbatch_take_turns_at_the_random_numbers() -> None:
