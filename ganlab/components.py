@@ -73,11 +73,19 @@ class LatentSpec:
     Attributes:
         dim: elements of one latent vector.
         distribution: `normal` N(0, 1), `uniform` on [-1, 1], or `sphere`, uniform
-            on the sphere of radius √dim.
+            on the sphere of radius √dim. It is that of the elements after the codes, and the dim
+            theirs alone.
+        categories: the vector begins with a one-hot code for each, of so many elements.
     """
 
     dim: int
     distribution: Literal["normal", "uniform", "sphere"] = "normal"
+    categories: tuple[int, ...] = ()
+
+    @property
+    def continuous(self) -> int:
+        """Elements that are no one-hot code."""
+        return self.dim - sum(self.categories)
 
 
 @dataclass(frozen=True)

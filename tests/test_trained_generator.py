@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import ganlab
-from ganlab import GanlabError, TrainedGenerator
+from ganlab import GanlabError, LatentSpec, TrainedGenerator
 from ganlab.after_training import export
 from ganlab.commands.cli import run
 
@@ -354,3 +355,35 @@ def test_a_program_that_does_something_else_is_not_kept(
     assert "away from the network's" in left_out["torch.export"]
     assert left_out["ONNX"] == "it needs onnxscript, onnxruntime: pip install 'ganlab[onnx]'"
     assert not (tmp_path / "generator.pt2").exists()
+
+
+def test_codes_of_categories_go_wherever_the_generator_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    coded = {
+        "title": "Coded",
+        "dataset": {"name": "gaussians", "count": 50},
+        "latent": {"dim": 7, "distribution": "sphere", "categories": [3]},
+        "generator": {"name": "mlp", "width": 4},
+        "losses": [{"name": "mmd"}],
+        "training": {"steps": 1, "batch_size": 4, "precision": "fp32"},
+        "trackers": [],
+    }
+    ganlab.run(coded, quiet=True)
+    trained = ganlab.load("latest")
+    assert run(["export", "latest", "--out", "out"]) == 0
+    exported = ganlab.load("out")
+    assert exported.latent == trained.latent == LatentSpec(7, "sphere", (3,))
+    assert torch.equal(exported.sample(5), trained.sample(5))
+    card = Path("out", "README.md").read_text()
+    assert "| latents | `(N, 7)` float32, one-hot codes of 3 elements, then 4 uniform on the sphere" in card
+    drawn = re.findall(r"^latents = .*?(?=^with|^session)", card, flags=re.MULTILINE | re.DOTALL)
+    assert len(drawn) == 2
+    for code in drawn:
+        names: dict[str, Any] = {"torch": torch, "np": np}
+        exec(code, names)
+        latents = torch.as_tensor(names["latents"], dtype=torch.float32)
+        assert latents.shape == (16, 7)
+        assert torch.equal(latents[:, :3].sort(dim=1).values, torch.tensor([[0.0, 0, 1]]).expand(16, 3))
+        torch.testing.assert_close(latents[:, 3:].norm(dim=1), torch.full((16,), 2.0))

@@ -203,7 +203,11 @@ def write_exported(trained: TrainedGenerator, layout: ExportLayout) -> dict[str,
 
 
 def _latent(latent: LatentSpec) -> dict[str, Any]:
-    return {"dim": latent.dim, "distribution": latent.distribution}
+    return {
+        "dim": latent.dim,
+        "distribution": latent.distribution,
+        "categories": list(latent.categories),
+    }
 
 
 _KEYS = (

@@ -47,14 +47,22 @@ def model_card(described: Mapping[str, Any], layout: ExportLayout, place: str) -
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    noise, *drawn = _NOISE[described["latent"]["distribution"]]
-    torch_latents, numpy_latents = (each.format(dim=described["latent"]["dim"]) for each in drawn)
+    latent = described["latent"]
+    categories = latent.get("categories", [])
+    continuous = latent["dim"] - sum(categories)
+    noise, *drawn = _NOISE[latent["distribution"]]
+    torch_latents, numpy_latents = (each.format(dim=continuous) for each in drawn)
+    if categories:
+        listed = ", ".join(map(str, categories))
+        noise = f"one-hot codes of {listed} elements, then {continuous} {noise}"
     return templates.get_template("card.md").render(
         described=described,
         layout=layout,
         place=place,
         spec=SampleSpec.from_json(described["spec"]),
-        latent=described["latent"],
+        latent=latent,
+        continuous=continuous,
+        categories=categories,
         noise=noise,
         torch_latents=torch_latents,
         numpy_latents=numpy_latents,

@@ -104,7 +104,7 @@ def _latent(values: Mapping[str, Any], file: Path) -> LatentSpec:
         settings = LatentSettings.model_validate_json(json.dumps(values.get("latent", {})))
     except (ValidationError, TypeError) as error:
         raise GanlabError(f"{file} is damaged: [latent] does not say what the noise is") from error
-    return LatentSpec(settings.dim, settings.distribution)
+    return LatentSpec(settings.dim, settings.distribution, tuple(settings.categories))
 
 
 def _remedy(values: Mapping[str, Any], file: Path, hint: str) -> str:

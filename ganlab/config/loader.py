@@ -126,7 +126,7 @@ def _experiment(document: Document, settings: Settings, draft: Draft) -> Experim
         settings=final,
         selections=draft.selections,
         image=image,
-        latent=LatentSpec(final.latent.dim, final.latent.distribution),
+        latent=LatentSpec(final.latent.dim, final.latent.distribution, tuple(final.latent.categories)),
         best=best_metric(final.checkpoint.best, draft),
         resolved=resolved,
         origin=draft.origin,

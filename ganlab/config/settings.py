@@ -121,6 +121,14 @@ class LatentSettings(Section):
     """Elements of a latent vector."""
     distribution: Literal["normal", "uniform", "sphere"] = "normal"
     """N(0, 1), uniform on [-1, 1], or uniform on the sphere of radius √dim."""
+    categories: list[Annotated[int, Field(ge=2, le=MOST_ELEMENTS)]] = Field(default_factory=list)
+    """Choices among so many, each uniform and written as a one-hot code: the first elements of the vector."""
+
+    @model_validator(mode="after")
+    def _codes_fit(self) -> LatentSettings:
+        if sum(self.categories) > self.dim:
+            raise ValueError(f"`categories` take {sum(self.categories)} elements, and `dim` is {self.dim}")
+        return self
 
 
 class PlayerOptimizers(Section):

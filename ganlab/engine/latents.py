@@ -6,6 +6,7 @@ import itertools
 import math
 
 import torch
+from torch.nn.functional import one_hot
 
 from ganlab.components import LatentSpec
 
@@ -14,9 +15,18 @@ __all__ = ["draw_latents", "interpolate", "to_device", "walk_around"]
 
 def draw_latents(latent: LatentSpec, count: int, generator: torch.Generator) -> torch.Tensor:
     """Return float32 latents `(count, latent.dim)` on the CPU."""
+    continuous = _draw_continuous(latent, count, generator)
+    codes = [
+        one_hot(torch.randint(choices, (count,), generator=generator), choices).float()
+        for choices in latent.categories
+    ]
+    return torch.cat([*codes, continuous], dim=1) if codes else continuous
+
+
+def _draw_continuous(latent: LatentSpec, count: int, generator: torch.Generator) -> torch.Tensor:
     if latent.distribution == "uniform":
-        return torch.rand(count, latent.dim, generator=generator) * 2 - 1
-    normal = torch.randn(count, latent.dim, generator=generator)
+        return torch.rand(count, latent.continuous, generator=generator) * 2 - 1
+    normal = torch.randn(count, latent.continuous, generator=generator)
     return _onto_sphere(normal) if latent.distribution == "sphere" else normal
 
 
@@ -24,7 +34,7 @@ def interpolate(latent: LatentSpec, starts: torch.Tensor, ends: torch.Tensor, st
     """Walk from each start to its end inside the latents' own distribution.
 
     Straight lines for uniform latents; great circles for the others, whose mass lies
-    near a sphere that a straight line would leave (White, 2016).
+    near a sphere that a straight line would leave (White, 2016). One-hot codes change half way.
 
     Args:
         latent: the noise.
@@ -36,13 +46,21 @@ def interpolate(latent: LatentSpec, starts: torch.Tensor, ends: torch.Tensor, st
         `(N * steps, dim)`, walk by walk.
     """
     share = torch.linspace(0, 1, steps).view(1, steps, 1)
+    sizes = [sum(latent.categories), latent.continuous]
+    (first, starts), (last, ends) = starts.split(sizes, dim=1), ends.split(sizes, dim=1)
+    codes = torch.where(share < 0.5, first[:, None], last[:, None])
+    return torch.cat([codes, _walk(latent, starts, ends, share)], dim=2).flatten(0, 1)
+
+
+def _walk(latent: LatentSpec, starts: torch.Tensor, ends: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    """Return continuous latents on the way, `(N, steps, elements)`."""
     if latent.distribution == "uniform":
-        return torch.lerp(starts[:, None], ends[:, None], share).flatten(0, 1)
+        return torch.lerp(starts[:, None], ends[:, None], share)
     cosine = torch.nn.functional.cosine_similarity(starts, ends, dim=1).clamp(-0.9995, 0.9995)
     angle = torch.acos(cosine).view(-1, 1, 1)
     from_start, to_end = torch.sin((1 - share) * angle), torch.sin(share * angle)
     walks: torch.Tensor = (from_start * starts[:, None] + to_end * ends[:, None]) / torch.sin(angle)
-    return walks.flatten(0, 1)
+    return walks
 
 
 def walk_around(latent: LatentSpec, keys: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:

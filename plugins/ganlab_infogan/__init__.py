@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 class InfoGanOptions(Options):
     """Options of InfoGAN's mutual information."""
 
-    codes: int = Field(2, ge=1)
-    """How many of the latents, from the first on, are codes; the rest is noise."""
+    codes: int = Field(2, ge=0)
+    """How many of the latents are continuous codes: the first behind the [latent] `categories`, which are
+    codes, too; the rest is noise."""
+    continuous_weight: float = Field(1.0, ge=0)
+    """Weight of the continuous codes; the categories' is 1. The authors' code has 0.1 on MNIST."""
     learned_variance: bool = False
     """Let the encoder tell how sure it is; the authors' code has a variance of 1."""
 
@@ -26,7 +29,7 @@ def build_infogan(options: InfoGanOptions) -> Loss:
     """Return the loss."""
     from ganlab_infogan.losses import InfoGan
 
-    return InfoGan(options.codes, learned_variance=options.learned_variance)
+    return InfoGan(options.codes, options.continuous_weight, learned_variance=options.learned_variance)
 
 
 @hookimpl

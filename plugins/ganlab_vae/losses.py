@@ -35,6 +35,8 @@ class Elbo(Loss):
         Raises:
             ComponentError: the experiment's latents are not normal, as the prior is.
         """
+        if game.latent.categories:
+            raise ComponentError("the prior of a VAE is N(0, I): leave out `categories` in [latent]")
         if game.latent.distribution != "normal":
             raise ComponentError(
                 f'the prior of a VAE is N(0, I): set `distribution = "normal"` in [latent], '

@@ -64,6 +64,7 @@ def changed(base: str, old: str, new: str) -> str:
         ("[training]", "[optimizer.generator]\nbetas = [0.5, 1.5]\n[training]", 12, "optimizer.generator.betas.1", "must be a number ≥ 0 and < 1, not 1.5", ""),
         ("[training]", "[optimizer.generator]\nname = 'sgd'\nbeta = 1\n[training]", 13, "optimizer.generator.beta", "there is no such key", "allowed: clip_gradient_norm, clip_weights, final_fraction"),
         ("[training]", "[optimizer.generator]\nname = 'sgd'\nnesterov = true\n[training]", 11, "optimizer.generator", "`nesterov` needs a `momentum` above 0", ""),
+        ("[training]", "[latent]\ndim = 9\ncategories = [7, 3]\n[training]", 11, "latent", "`categories` take 10 elements, and `dim` is 9", ""),
         ("[training]", "[image]\nsize = 8\nwidth = 8\n[training]", 11, "image", "give either `size` or `height` and `width`, not both", ""),
         ('["./world.py"]', '["./world.py", "./gone.py"]', 2, "plugins.1", "there is no file", ""),
         ('["./world.py"]', f'["./world.py", "{"a" * 300}.py"]', 2, "plugins.1", "there is no file", ""),

@@ -54,11 +54,13 @@ def make_game(
     encode: Any = None,
     generate: Any = None,
     labels: torch.Tensor | None = None,
+    latents: torch.Tensor | None = None,
+    latent: LatentSpec | None = None,
     step: int = 0,
     rows: slice | None = None,
     augmentations: Augmentations | None = None,
 ) -> MicrobatchGame:
-    """Return a turn of `player`; the generator's latents are the numbers of the fakes."""
+    """Return a turn of `player`; latents that are not given are the numbers of the fakes."""
     networks = Networks(
         generator=(
             generate
@@ -73,11 +75,11 @@ def make_game(
         dtype=torch.float32,
     )
     own = rows or slice(0, len(real))
-    latents = torch.arange(0.0, len(fake))[:, None].expand(-1, 2)
+    drawn = torch.arange(0.0, len(fake))[:, None].expand(-1, 2) if latents is None else latents
     cut = None if labels is None else labels[own]
     samples = TurnSamples(
         lambda: Batch(real[own], cut),
-        Fakes(lambda: latents[own], lambda: cut),
+        Fakes(lambda: drawn[own], lambda: cut),
         batch_size=len(real),
         rows=own,
         rng=torch.Generator().manual_seed(0),
@@ -89,7 +91,7 @@ def make_game(
         samples,
         rows=slice(0, own.stop - own.start),
         step=step,
-        latent=LatentSpec(2),
+        latent=latent or LatentSpec(2),
         leaves=loss.differentiates,
         augmentations=augmentations,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -66,6 +67,28 @@ def test_latents_follow_their_distribution() -> None:
     assert abs(uniform.var() - 1 / 3) < 0.01
     sphere = draw_latents(LatentSpec(32, "sphere"), 100, generator)
     torch.testing.assert_close(sphere.norm(dim=1), torch.full((100,), math.sqrt(32)))
+
+
+@pytest.mark.parametrize("distribution", ["normal", "uniform", "sphere"])
+def test_categories_are_one_hot_codes_before_the_rest(distribution: Any) -> None:
+    latent = LatentSpec(12, distribution, (3, 5))
+    latents = draw_latents(latent, 6000, torch.Generator().manual_seed(0))
+    first, second, rest = latents.split([3, 5, 4], dim=1)
+    for code in (first, second):
+        assert torch.equal(code.sort(dim=1).values[:, -1], torch.ones(6000))
+        assert torch.equal(code.sum(dim=1), torch.ones(6000))
+        # Six standard deviations of a share.
+        assert (code.mean(dim=0) - 1 / code.shape[1]).abs().max() < 6 * 0.5 / 6000**0.5
+    assert (first.T @ second / 6000 - 1 / 15).abs().max() < 6 * 0.5 / 6000**0.5
+    alone = draw_latents(LatentSpec(4, distribution), 6000, torch.Generator().manual_seed(0))
+    assert torch.equal(rest, alone)
+    walks = interpolate(latent, latents[:3], latents[3:6], 4).view(3, 4, 12)
+    assert torch.equal(walks[:, :2, :8], latents[:3, None, :8].expand(-1, 2, -1))
+    assert torch.equal(walks[:, 2:, :8], latents[3:6, None, :8].expand(-1, 2, -1))
+    plain = LatentSpec(4, distribution)
+    torch.testing.assert_close(walks[..., 8:].flatten(0, 1), interpolate(plain, rest[:3], rest[3:6], 4))
+    only = draw_latents(LatentSpec(8, distribution, (3, 5)), 2, torch.Generator().manual_seed(0))
+    assert only.shape == (2, 8) and only.sum() == 4
 
 
 @pytest.mark.parametrize("distribution", ["normal", "uniform", "sphere"])
