@@ -47,7 +47,7 @@ def interpolate(latent: LatentSpec, starts: torch.Tensor, ends: torch.Tensor, st
     """
     share = torch.linspace(0, 1, steps).view(1, steps, 1)
     sizes = [sum(latent.categories), latent.continuous]
-    (first, starts), (last, ends) = starts.split(sizes, dim=1), ends.split(sizes, dim=1)
+    (first, starts), (last, ends) = (torch.split(each, sizes, dim=1) for each in (starts, ends))
     codes = torch.where(share < 0.5, first[:, None], last[:, None])
     return torch.cat([codes, _walk(latent, starts, ends, share)], dim=2).flatten(0, 1)
 

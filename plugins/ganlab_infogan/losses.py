@@ -52,8 +52,8 @@ class InfoGan(Loss):
                 "there are no codes: give [latent] `categories`, or this loss continuous ones", option="codes"
             )
         sizes = [*latent.categories, self._codes, latent.continuous - self._codes]
-        mean, log_variance = (each.split(sizes, dim=1) for each in game.encode(game.fake))
-        *categories, codes, _ = game.latents.split(sizes, dim=1)
+        mean, log_variance = (torch.split(each, sizes, dim=1) for each in game.encode(game.fake))
+        *categories, codes, _ = torch.split(game.latents, sizes, dim=1)
         found = {}
         if categories:
             found["categorical"] = torch.stack(list(map(cross_entropy, mean, categories))).sum()

@@ -35,6 +35,9 @@ class GeneratorOptions(Options):
     """Layers of the mapping network; later work makes do with 2 (Karras et al., 2020b)."""
     noise: bool = True
     """Add noise after every convolution, fresh for each image, with a learned strength that starts at 0."""
+    mixing: float = Field(0.0, ge=0, le=1)
+    """Share of samples in training that are made of two latents' styles, the second's from a random layer on
+    (Karras et al., 2019, §3.1, where it is 0.9)."""
 
 
 class DiscriminatorOptions(Options):
@@ -61,6 +64,9 @@ def build_generator(options: GeneratorOptions, image: ImageSpec, latent: LatentS
         style=options.style,
         mapping=options.mapping,
         noise=options.noise,
+        mixing=options.mixing,
+        uniform=latent.distribution == "uniform",
+        codes=sum(latent.categories),
     )
 
 

@@ -44,12 +44,32 @@ class Mapping(nn.Module):
         classes: number of labels; 0 where there are none.
         style: elements of a style, units of a layer, and elements of a label's embedding.
         layers: how many.
+        mixing: share of samples that are given two styles in training mode (Karras et al., 2019, §3.1).
+        places: where a style is used in the network that it is for.
+        uniform: whether latents are uniform on [-1, 1].
+        codes: how many of their elements, from the first on, are one-hot codes; both styles have the same.
 
-    Shapes: latents `(N, latent_dim)` [and labels `(N,)`] -> `(N, style)`.
+    Shapes: latents `(N, latent_dim)` [and labels `(N,)`] -> `(N, style)`, or `(N, places, style)`
+    where styles are mixed.
     """
 
-    def __init__(self, latent_dim: int, classes: int, style: int, layers: int) -> None:
+    def __init__(
+        self,
+        latent_dim: int,
+        classes: int,
+        style: int,
+        layers: int,
+        *,
+        mixing: float = 0.0,
+        places: int = 2,
+        uniform: bool = False,
+        codes: int = 0,
+    ) -> None:
         super().__init__()
+        self.mixing = mixing
+        self.places = places
+        self.uniform = uniform
+        self.codes = codes
         self.embedding = nn.Embedding(classes, style) if classes else None
         sizes = [latent_dim + style if classes else latent_dim, *[style] * layers]
         self.layers = nn.ModuleList(
@@ -58,12 +78,31 @@ class Mapping(nn.Module):
 
     def forward(self, latents: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Return styles."""
+        styles = self._styles(latents, labels)
+        if not self.training or not self.mixing:
+            return styles
+        return self._mixed(styles, self._styles(self._drawn_like(latents), labels))
+
+    def _styles(self, latents: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
         styles = standardised(latents)
         if self.embedding is not None and labels is not None:
             styles = torch.cat([styles, standardised(self.embedding(labels))], dim=1)
         for layer in self.layers:
             styles = activate(layer(styles))
         return styles
+
+    def _drawn_like(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return other latents; normal ones are as good as those on a sphere, onto which they are scaled."""
+        drawn = torch.rand_like(latents) * 2 - 1 if self.uniform else torch.randn_like(latents)
+        return torch.cat([latents[:, : self.codes], drawn[:, self.codes :]], dim=1)
+
+    def _mixed(self, styles: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        """Return a style for each place: for some samples the other one, from a random place on."""
+        shape, device = (styles.shape[0], 1), styles.device
+        crossover = torch.randint(1, self.places, shape, device=device)
+        crossover[torch.rand(shape, device=device) >= self.mixing] = self.places
+        before = torch.arange(self.places, device=device) < crossover
+        return torch.where(before[:, :, None], styles[:, None], others[:, None])
 
 
 class StyledLayer(nn.Module):
@@ -119,6 +158,9 @@ class Generator(nn.Module):
         style: elements of a style.
         mapping: layers of the mapping network.
         noise: add noise after every convolution.
+        mixing: share of samples whose styles are mixed in training mode.
+        uniform: whether latents are uniform on [-1, 1].
+        codes: elements of a latent, from the first on, that are one-hot codes.
 
     Attributes:
         truncation: share that a style keeps of its distance from the mean one; 1 as built.
@@ -138,13 +180,25 @@ class Generator(nn.Module):
         style: int,
         mapping: int,
         noise: bool,
+        mixing: float = 0.0,
+        uniform: bool = False,
+        codes: int = 0,
     ) -> None:
         super().__init__()
         self.image = image
         self.truncation = 1.0
-        self.mapping = Mapping(latent_dim, image.classes, style, mapping)
-        self.register_buffer("mean_style", torch.zeros(style))
         widths = _widths(image, width, widest)[::-1]
+        self.mapping = Mapping(
+            latent_dim,
+            image.classes,
+            style,
+            mapping,
+            mixing=mixing,
+            places=2 * len(widths),
+            uniform=uniform,
+            codes=codes,
+        )
+        self.register_buffer("mean_style", torch.zeros(style))
         base = tuple(math.ceil(side / 2 ** (len(widths) - 1)) for side in (image.height, image.width))
         self.constant = nn.Parameter(torch.randn(widths[0], *base))
         self.first = StyledLayer(widths[0], widths[0], style, double=False, noise=noise)
@@ -160,15 +214,20 @@ class Generator(nn.Module):
         """Return images in [-1, 1]; where a side is not a multiple of the stride, the middle of them."""
         styles: torch.Tensor = self.mapping(latents, labels)
         if self.training:
-            self._follow(styles)
+            self._follow(styles if styles.dim() == 2 else styles[:, 0])
         if self.truncation != 1:
             styles = self.mean_style.lerp(styles.float(), self.truncation)
-        features = self.first(self.constant.expand(latents.shape[0], -1, -1, -1), styles)
+        at = [styles] * self.mapping.places if styles.dim() == 2 else styles.unbind(dim=1)
+        features = self.first(self.constant.expand(latents.shape[0], -1, -1, -1), at[0])
         first, *others = self.to_image
-        images: torch.Tensor = first(features, styles)
-        for double, follow, to_image in zip(self.doubling, self.following, others, strict=True):
-            features = follow(double(features, styles), styles)
-            images = F.interpolate(images, scale_factor=2, mode="bilinear") + to_image(features, styles)
+        # What adds to the image shares its style with the convolution that comes next.
+        images: torch.Tensor = first(features, at[1])
+        stages = zip(self.doubling, self.following, others, strict=True)
+        for place, (double, follow, to_image) in zip(range(1, self.mapping.places, 2), stages, strict=False):
+            features = follow(double(features, at[place]), at[place + 1])
+            images = F.interpolate(images, scale_factor=2, mode="bilinear") + to_image(
+                features, at[place + 2]
+            )
         top, left = (images.shape[2] - self.image.height) // 2, (images.shape[3] - self.image.width) // 2
         return images[:, :, top : top + self.image.height, left : left + self.image.width].tanh()
 

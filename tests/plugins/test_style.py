@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch import nn
 from torch.nn.functional import conv2d
 
 from ganlab import ImageSpec, LatentSpec
+from ganlab.commands.cli import run
 from ganlab.testing import check_component
 from ganlab_style import (
     DiscriminatorOptions,
@@ -62,7 +64,7 @@ def test_the_authors_parameters_at_1024() -> None:
 def test_every_option_keeps_the_promises() -> None:
     (generator,), (discriminator,) = ganlab_generators(), ganlab_discriminators()
     for image in (ImageSpec(3, 32, 32), ImageSpec(1, 36, 44, classes=4)):
-        check_component(generator, options={**SMALL, "noise": False}, spec=image)
+        check_component(generator, options={**SMALL, "noise": False, "mixing": 0.9}, spec=image)
         check_component(discriminator, options={"width": 2, "group": 0}, spec=image)
 
 
@@ -130,6 +132,77 @@ def test_truncation_draws_styles_towards_the_mean() -> None:
     assert "mean_style" in network.state_dict()
 
 
+def mixed(image: ImageSpec, latent: LatentSpec, mixing: float = 1.0) -> Generator:
+    """Return a generator with the same weights at every call."""
+    torch.manual_seed(0)
+    network = build_generator(GeneratorOptions(**SMALL, mixing=mixing), image, latent)
+    assert isinstance(network, Generator)
+    return network
+
+
+def test_styles_are_mixed_from_a_random_layer_on_in_training_alone() -> None:
+    network = mixed(ImageSpec(1, 32, 32), LatentSpec(5), 0.75)
+    latents = torch.randn(4000, 5)
+    network.eval()
+    own = network.mapping(latents)
+    assert own.shape == (4000, 6)
+    network.train()
+    styles = network.mapping(latents)
+    assert styles.shape == (4000, 8, 6)  # eight layers: two of each size and an image
+    kept = torch.isclose(styles, own[:, None]).all(dim=2)
+    assert kept[:, 0].all()
+    assert torch.equal(kept, kept.cummin(dim=1).values)  # once another, always another
+    others = styles[:, -1][~kept[:, -1]]
+    torch.testing.assert_close(styles[:, -2][~kept[:, -2]], others[~kept[:, -2][~kept[:, -1]]])
+    # Every crossover is as likely, and so is none for a quarter.
+    counts = kept.sum(dim=1).bincount(minlength=9)[1:] / 4000
+    expected = torch.tensor([*[0.75 / 7] * 7, 0.25])
+    assert (counts - expected).abs().max() < 5 * (0.25 * 0.75 / 4000) ** 0.5
+
+
+def test_layers_before_the_crossover_have_the_first_style_and_those_behind_the_second() -> None:
+    network = mixed(ImageSpec(1, 16, 16), LatentSpec(5))
+    network.eval()
+    styles = network.mapping(torch.randn(1, 5)), network.mapping(torch.randn(1, 5))
+    seen: list[torch.Tensor] = []
+    for layer in network.modules():
+        if isinstance(layer, ModulatedConvolution):
+            layer.register_forward_hook(lambda layer, inputs, output: seen.append(inputs[1]))
+    network.mapping.forward = lambda *_: torch.stack([*styles[:1] * 3, *styles[1:] * 3], dim=1)  # type: ignore[method-assign]
+    network(torch.zeros(1, 5))
+    # 4×4: a convolution and an image; 8×8 and 16×16: two and an image each, which has the next one's style.
+    places = [0, 1, 1, 2, 3, 3, 4, 5]
+    assert [torch.equal(each, styles[0]) for each in seen] == [place < 3 for place in places]
+    assert [torch.equal(each, styles[1]) for each in seen] == [place >= 3 for place in places]
+
+
+def test_without_mixing_no_number_is_drawn_and_every_layer_has_the_same_style() -> None:
+    image, latents = ImageSpec(1, 16, 16), torch.randn(4, 5)
+    never, always = mixed(image, LatentSpec(5), 0.0), mixed(image, LatentSpec(5))
+    before = torch.get_rng_state()
+    styles = never.mapping(latents)
+    assert styles.shape == (4, 6)
+    assert torch.equal(torch.get_rng_state(), before)
+    always.eval()
+    assert torch.equal(always.mapping(latents), styles)
+    assert torch.equal(always(latents), never.eval()(latents))
+    # What is mixed of two equal styles is as if none were.
+    always.train()
+    always.mapping._drawn_like = lambda latents: latents  # type: ignore[method-assign]
+    torch.testing.assert_close(always(latents), never(latents))
+
+
+def test_the_second_latents_are_of_the_experiments_kind() -> None:
+    uniform = mixed(ImageSpec(1, 16, 16), LatentSpec(9, "uniform", (3,))).mapping
+    latents = torch.cat([torch.eye(3), torch.zeros(3, 6)], dim=1).repeat(500, 1)
+    drawn = uniform._drawn_like(latents)
+    assert torch.equal(drawn[:, :3], latents[:, :3])
+    assert drawn[:, 3:].abs().max() <= 1
+    assert drawn[:, 3:].var().item() == pytest.approx(1 / 3, rel=0.05)
+    normal = mixed(ImageSpec(1, 16, 16), LatentSpec(9)).mapping._drawn_like(latents)
+    assert normal.std().item() == pytest.approx(1, rel=0.05)
+
+
 def test_noise_is_fresh_for_each_image_and_learned() -> None:
     network = small_generator(ImageSpec(1, 16, 16)).eval()
     latents = torch.randn(1, 5).expand(2, 5)
@@ -144,3 +217,52 @@ def test_labels_change_what_is_made_and_judged() -> None:
     assert not torch.allclose(images[0], images[1])
     discriminator = build_discriminator(DiscriminatorOptions(width=2), image)
     assert discriminator(images[:1].expand(3, 1, 16, 16), torch.arange(3)).unique().numel() == 3
+
+
+RUN = """
+title = "mixed"
+[image]
+size = 16
+[dataset]
+name = "faces"
+count = 40
+[latent]
+dim = 4
+[generator]
+name = "style"
+width = 2
+style = 4
+mapping = 1
+mixing = 0.9
+[discriminator]
+name = "style"
+width = 2
+[[losses]]
+name = "non-saturating"
+[[losses]]
+name = "path-length"
+[training]
+steps = 4
+batch_size = 8
+precision = "fp32"
+[samples]
+count = 4
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_mixes_is_resumed_to_the_byte(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text(RUN)
+    weights = []
+    for name, steps in (("whole", 4), ("short", 2)):
+        runs = tmp_path / name
+        assert (
+            run(["run", str(tmp_path / "x.toml"), "--set", f"training.steps={steps}", "--runs", str(runs)])
+            == 0
+        )
+        (path,) = runs.glob("mixed/*/")
+        if steps == 2:
+            torch.manual_seed(12345)  # whatever the process drew meanwhile
+            assert run(["resume", str(path), "--set", "training.steps=4"]) == 0
+        weights.append((path / "checkpoints" / "step-00000004" / "generator.safetensors").read_bytes())
+    assert weights[0] == weights[1]
