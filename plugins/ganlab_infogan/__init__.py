@@ -21,6 +21,9 @@ class InfoGanOptions(Options):
     codes, too; the rest is noise."""
     continuous_weight: float = Field(1.0, ge=0)
     """Weight of the continuous codes; the categories' is 1. The authors' code has 0.1 on MNIST."""
+    noise: float = Field(0.0, ge=0)
+    """Standard deviation of what is added to fakes before they are read, so that codes cannot hide in
+    patterns that nobody sees: the encoder is a network of its own, where the paper's is the discriminator's."""
     learned_variance: bool = False
     """Let the encoder tell how sure it is; the authors' code has a variance of 1."""
 
@@ -29,7 +32,12 @@ def build_infogan(options: InfoGanOptions) -> Loss:
     """Return the loss."""
     from ganlab_infogan.losses import InfoGan
 
-    return InfoGan(options.codes, options.continuous_weight, learned_variance=options.learned_variance)
+    return InfoGan(
+        options.codes,
+        options.continuous_weight,
+        noise=options.noise,
+        learned_variance=options.learned_variance,
+    )
 
 
 @hookimpl

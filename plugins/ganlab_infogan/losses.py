@@ -27,12 +27,22 @@ class InfoGan(Loss):
     Args:
         codes: how many latents are continuous codes.
         continuous_weight: of those; the categories' is 1.
+        noise: standard deviation of what is added to fakes before Q reads them, which sees patterns otherwise
+            that nobody else does.
         learned_variance: whether Q's variance of them is the encoder's too, and not 1.
     """
 
-    def __init__(self, codes: int, continuous_weight: float = 1.0, *, learned_variance: bool = False) -> None:
+    def __init__(
+        self,
+        codes: int,
+        continuous_weight: float = 1.0,
+        *,
+        noise: float = 0.0,
+        learned_variance: bool = False,
+    ) -> None:
         self._codes = codes
         self._continuous_weight = continuous_weight
+        self._noise = noise
         self._learned_variance = learned_variance
 
     def generator(self, game: Game) -> torch.Tensor | dict[str, torch.Tensor]:
@@ -52,7 +62,7 @@ class InfoGan(Loss):
                 "there are no codes: give [latent] `categories`, or this loss continuous ones", option="codes"
             )
         sizes = [*latent.categories, self._codes, latent.continuous - self._codes]
-        mean, log_variance = (torch.split(each, sizes, dim=1) for each in game.encode(game.fake))
+        mean, log_variance = (torch.split(each, sizes, dim=1) for each in game.encode(self._read(game)))
         *categories, codes, _ = torch.split(game.latents, sizes, dim=1)
         found = {}
         if categories:
@@ -60,6 +70,10 @@ class InfoGan(Loss):
         if self._codes:
             found["continuous"] = self._continuous_weight * self._surprise(codes, mean[-2], log_variance[-2])
         return found if len(found) > 1 else next(iter(found.values()))
+
+    def _read(self, game: Game) -> torch.Tensor:
+        """Return fakes as the encoder is to read them."""
+        return game.fake + self._noise * game.randn(*game.fake.shape[1:]) if self._noise else game.fake
 
     def _surprise(self, codes: torch.Tensor, mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
         """Return the negative log-likelihood of continuous codes under normal distributions."""

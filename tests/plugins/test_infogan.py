@@ -66,6 +66,20 @@ def test_categories_are_codes_too() -> None:
     assert value["continuous"].item() == pytest.approx(0.1 * continuous.item())
 
 
+def test_fakes_are_read_through_noise() -> None:
+    seen = []
+
+    def encode(samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        seen.append(samples)
+        return samples, LOG_VARIANCE
+
+    for noise in (0.0, 0.5):
+        play("generator", InfoGan(2, noise=noise), real=FAKE, fake=FAKE, encode=encode)
+    drawn = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(seen[0], FAKE)
+    torch.testing.assert_close(seen[1], FAKE + 0.5 * drawn)
+
+
 def test_categories_can_be_all_codes_there_are() -> None:
     value, latents, answer = played_with_categories(InfoGan(0))
     assert value.item() == pytest.approx(categorical(latents, answer).item())
