@@ -23,7 +23,7 @@ class InfoGanOptions(Options):
     """Weight of the continuous codes; the categories' is 1. The authors' code has 0.1 on MNIST."""
     noise: float = Field(0.0, ge=0)
     """Standard deviation of what is added to fakes before they are read, so that codes cannot hide in
-    patterns that nobody sees: the encoder is a network of its own, where the paper's is the discriminator's."""
+    patterns that nobody sees: the encoder is its own network, a head of the discriminator in the paper."""
     learned_variance: bool = False
     """Let the encoder tell how sure it is; the authors' code has a variance of 1."""
 
