@@ -2,7 +2,8 @@
 
 An entry is a directory named by its key. It is written under another name, by the
 one process that holds the key's lock, and renamed when it is whole; so a directory
-with a key's name is complete, and a partial one whose key nobody holds is a leftover.
+with a key's name is complete, and a partial one whose key nobody holds is a leftover:
+of no use, but to a writer of the same key that goes on from there.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ def statistics_directory() -> Path:
 
 
 @contextmanager
-def locked(cache: Path, key: str, on_wait: Callable[[], None] = lambda: None) -> Iterator[Path]:
+def locked(
+    cache: Path, key: str, on_wait: Callable[[], None] = lambda: None, *, resumable: bool = False
+) -> Iterator[Path]:
     """Hold a key's lock, and yield the directory to write its entry in.
 
     That directory does not exist yet, and is removed at the end unless `publish` has
@@ -64,6 +67,8 @@ def locked(cache: Path, key: str, on_wait: Callable[[], None] = lambda: None) ->
         cache: an existing cache directory.
         key: the entry's name.
         on_wait: called once if another process holds the lock.
+        resumable: the directory is there already if an earlier writer was killed or interrupted, with
+            what that has left, and is left in turn if this one is.
     """
     from filelock import Timeout
 
@@ -76,11 +81,27 @@ def locked(cache: Path, key: str, on_wait: Callable[[], None] = lambda: None) ->
         lock.acquire()
     except OSError:
         pass  # The file system has no locks; then whoever is first publishes.
+    if resumable and lock.is_locked:
+        _take_over(cache, key, partial)
+    kept = False
     try:
         yield partial
+    except KeyboardInterrupt:
+        kept = resumable
+        raise
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        if not kept:
+            shutil.rmtree(partial, ignore_errors=True)
         lock.release()
+
+
+def _take_over(cache: Path, key: str, partial: Path) -> None:
+    """Let what a dead writer of the key has left be this one's."""
+    for leftover in {*cache.glob(f"{key}.*{_PARTIAL}")} - {partial}:
+        if partial.exists():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.rename(partial)
 
 
 def publish(partial: Path, entry: Path) -> None:
@@ -101,10 +122,17 @@ def publish(partial: Path, entry: Path) -> None:
     fsync_path(entry.parent)
 
 
-def remove_leftovers(cache: Path) -> None:
-    """Remove partial directories whose writers are dead: those of keys that nobody holds."""
+def remove_leftovers(cache: Path, but: str = "") -> None:
+    """Remove partial directories whose writers are dead: those of keys that nobody holds.
+
+    Args:
+        cache: an existing cache directory.
+        but: the key whose leftovers stay.
+    """
     for partial in cache.glob(f"*{_PARTIAL}"):
         key = partial.name.partition(".")[0]
+        if key == but:
+            continue
         with suppress(OSError), _lock_of(cache, key).acquire(blocking=False):
             shutil.rmtree(partial, ignore_errors=True)
 

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass
 from errno import ENOSPC
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from ganlab.components import ImageSpec, SampleSpec
 from ganlab.data.cache_directory import cache_directory, locked, publish, remove_leftovers
 from ganlab.data.encoding import ArrayEncoder, ImageEncoder
+from ganlab.data.packing_journal import PackingJournal, missing_spans
 from ganlab.data.source import ArraySource, ImageSource, Source
 from ganlab.data.store import (
     LABELS,
@@ -33,7 +35,7 @@ from ganlab.data.store import (
     Store,
     describe,
 )
-from ganlab.data.workers import Bad, RowWriter, available_cores, finished_chunks
+from ganlab.data.workers import Bad, Chunk, RowWriter, available_cores, finished_chunks
 from ganlab.errors import ComponentError, GanlabError
 from ganlab.files import explained, fsync_path
 from ganlab.progress import counting, say
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["BadImagesError", "pack", "packed_spec"]
 
 _FORMAT = 1
+_JOURNAL = "packing.jsonl"
 _SAMPLES_WORTH_A_WORKER = 512
 """With fewer for each, starting other processes costs more than they save."""
 _COPY_BLOCK = 1 << 20
@@ -68,7 +71,8 @@ def pack(
     """Return the packed store of a source, from the cache where it is there already.
 
     The store is keyed by the source's fingerprint and by all that is done to its samples.
-    Processes that pack the same thing wait for the first. Nothing that is not whole ever
+    Processes that pack the same thing wait for the first; one that is killed or interrupted
+    leaves what it has packed to the next. Nothing that is not whole ever
     has a store's name, and a store that was damaged since is packed again.
 
     Args:
@@ -105,8 +109,9 @@ def pack(
         with ExitStack() as holding:
             with keeping():
                 cache.mkdir(parents=True, exist_ok=True)
-                remove_leftovers(cache)
-                directory = holding.enter_context(locked(cache, plan.key, lambda: say(wait, progress)))
+                remove_leftovers(cache, but=plan.key)
+                lock = locked(cache, plan.key, lambda: say(wait, progress), resumable=True)
+                directory = holding.enter_context(lock)
             store = _reusable(entry)
             if store is None:
                 key = _write(
@@ -218,17 +223,14 @@ def _write(
     That is the plan's, unless images are left out for a reason that may pass: such a store is
     none that anybody finds again.
     """
-    path, needed = directory / SAMPLES, plan.count * plan.spec.row_bytes
+    path, journal = directory / SAMPLES, PackingJournal(directory / _JOURNAL)
     header = _header(plan.spec, plan.count)
+    size = len(header) + plan.count * plan.spec.row_bytes
     with keeping():
-        directory.mkdir()
-        if shutil.disk_usage(directory).free < needed:
-            raise OSError(ENOSPC, os.strerror(ENOSPC))
-        with path.open("wb") as file:
-            file.write(header)
-            file.truncate(len(header) + needed)
+        if not path.is_file() or path.stat().st_size != size:
+            _begin(directory, path, header, size)
     write = RowWriter(plan.encode, path, len(header), plan.spec.row_bytes, keeping)
-    bad, enlarged = _write_rows(write, plan, on_bad_image, workers, progress)
+    bad, enlarged = _write_rows(write, plan, journal, on_bad_image, workers, progress)
     count, labels = plan.count - len(bad), plan.labels
     if count == 0:
         raise GanlabError(f"none of the {plan.count:,} images can be used; the first: {bad[0].reason}")
@@ -240,6 +242,7 @@ def _write(
     reasons = [row.reason for row in bad]
     note = describe(plan.spec, count, plan.class_names, labels is not None, key, reasons, enlarged, origin)
     with keeping():
+        journal.close()
         if bad:
             _close_gaps(write, plan.count, dropped, _header(plan.spec, count))
         if labels is not None:
@@ -248,25 +251,51 @@ def _write(
     return key
 
 
+def _begin(directory: Path, path: Path, header: bytes, size: int) -> None:
+    """Make room for all rows, in place of what may have been left there."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    if shutil.disk_usage(directory).free < size:
+        raise OSError(ENOSPC, os.strerror(ENOSPC))
+    with path.open("wb") as file:
+        file.write(header)
+        file.truncate(size)
+
+
 def _write_rows(
-    write: RowWriter, plan: _Plan, on_bad_image: str, workers: int | None, progress: bool
+    write: RowWriter,
+    plan: _Plan,
+    journal: PackingJournal,
+    on_bad_image: str,
+    workers: int | None,
+    progress: bool,
 ) -> tuple[list[Bad], Enlarged | None]:
-    """Write all rows; return the bad ones in order, and what was smaller than asked for."""
+    """Write the rows that are not there yet; return the bad ones in order, and what was too small."""
     if workers is None:
         workers = max(1, min(available_cores(), plan.count // _SAMPLES_WORTH_A_WORKER))
     what = f"packing {plan.spec}"
     bad: list[Bad] = []
     enlarged: Counter[tuple[int, int]] = Counter()
     done = 0
+    there = journal.read()
+    if there:
+        rows = sum(chunk.rows for chunk in there)
+        say(f"packing was interrupted, and goes on after {rows:,} of {plan.count:,} samples", progress)
+    spans = list(missing_spans(there, plan.count))
+
+    def kept(chunk: Chunk) -> Chunk:
+        # This process has nothing else to do, and the disk is busy before the end comes.
+        with write.keeping():
+            fsync_path(write.path)
+            journal.add(chunk)
+        return chunk
+
     # The bar draws from a thread of its own, which must not run yet when workers are forked.
     with (
-        finished_chunks(write, plan.count, workers, progress) as chunks,
+        finished_chunks(write, spans, workers, progress) as chunks,
         counting(what, plan.count, progress) as advance,
     ):
-        for chunk in chunks:
-            # This process has nothing else to do, and the disk is busy before the end comes.
-            with write.keeping():
-                fsync_path(write.path)
+        for chunk in chain(there, map(kept, chunks)):
             bad += chunk.bad
             enlarged += chunk.enlarged
             done += chunk.rows

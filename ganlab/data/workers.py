@@ -49,11 +49,13 @@ class Chunk:
     """What became of some consecutive rows.
 
     Attributes:
+        start: the first of them.
         rows: how many they were.
         bad: the index of each bad one, and what is wrong with it.
         enlarged: how many images of each width and height had to be enlarged.
     """
 
+    start: int
     rows: int
     bad: tuple[Bad, ...]
     enlarged: Counter[tuple[int, int]]
@@ -93,7 +95,7 @@ class RowWriter:
                 file.write(row.content)
                 if row.enlarged is not None:
                     enlarged[row.enlarged] += 1
-        return Chunk(stop - start, tuple(bad), enlarged)
+        return Chunk(start, stop - start, tuple(bad), enlarged)
 
 
 def available_cores() -> int:
@@ -105,16 +107,17 @@ def available_cores() -> int:
 
 @contextmanager
 def finished_chunks(
-    write: RowWriter, count: int, workers: int, progress: bool = True
+    write: RowWriter, spans: Sequence[tuple[int, int]], workers: int, progress: bool = True
 ) -> Iterator[Iterator[Chunk]]:
-    """Write rows 0 to `count` in `workers` processes; yields the chunks as they are done.
+    """Write the rows of all spans in `workers` processes; yields the chunks as they are done.
 
-    Leaving early ends the workers at once, whatever they wait for. With one worker there is no
-    other process, and neither where the system refuses to start any, which is said
-    (`progress` as in `ganlab.progress.say`).
+    A span is its first row and the one behind its last. Leaving early ends the workers at once,
+    whatever they wait for. With one worker there is no other process, and neither where the
+    system refuses to start any, which is said (`progress` as in `ganlab.progress.say`).
     """
+    count = sum(end - begin for begin, end in spans)
     size = max(_SMALLEST_CHUNK, min(_LARGEST_CHUNK, -(-count // (workers * _CHUNKS_PER_WORKER))))
-    bounds = [(start, min(start + size, count)) for start in range(0, count, size)]
+    bounds = [(start, min(start + size, end)) for begin, end in spans for start in range(begin, end, size)]
     with ExitStack() as cleanup:
         others = multiprocessing.active_children()
         futures = None

@@ -6,14 +6,18 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -379,8 +383,90 @@ def test_threads_of_one_process_share_too(tmp_path: Path) -> None:
     assert all(values(store.samples) == list(range(60)) for store in stores)
 
 
+class Interrupted(Drawn):
+    """Ctrl-C comes as image `at` is read."""
+
+    at = -1
+
+    def read(self, index: int) -> Image.Image:
+        if index == self.at:
+            raise KeyboardInterrupt
+        return super().read(index)
+
+
+def entry_in(cache: Path) -> dict[str, bytes]:
+    (entry,) = (path for path in cache.iterdir() if path.is_dir())
+    return {path.name: path.read_bytes() for path in entry.iterdir()}
+
+
+@settings(max_examples=20)
+@given(ats=st.lists(st.integers(0, 199), max_size=4), bad=st.sets(st.integers(0, 199), max_size=3))
+def test_packing_goes_on_where_it_was_interrupted(ats: list[int], bad: set[int]) -> None:
+    source = Interrupted(200, bad, labels=True)
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Path(folder)
+        options: Any = {"workers": 1, "on_bad_image": "skip", "progress": False}
+        pack(Drawn(200, bad, labels=True), SPEC, cache=cache / "undisturbed", **options)
+        for source.at in sorted(ats):
+            with suppress(KeyboardInterrupt):
+                pack(source, SPEC, cache=cache / "cache", **options)
+        source.at = -1
+        pack(source, SPEC, cache=cache / "cache", **options)
+        assert entry_in(cache / "cache") == entry_in(cache / "undisturbed")
+    # Chunks of one worker are 16 images: none is read in vain but those of the chunk that was cut off.
+    assert source.reads <= 200 + 16 * len(ats)
+
+
+def test_where_packing_goes_on_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = Interrupted(200)
+    source.at = 150
+    with pytest.raises(KeyboardInterrupt):
+        pack(source, SPEC, cache=tmp_path, workers=1)
+    source.at = -1
+    pack(source, SPEC, cache=tmp_path, workers=1)
+    assert "packing was interrupted, and goes on after 144 of 200 samples" in capsys.readouterr().err
+
+
+def test_what_may_pass_is_tried_again_when_packing_goes_on(tmp_path: Path) -> None:
+    class Away(Interrupted):
+        away = True
+
+        def read(self, index: int) -> Image.Image:
+            if index == 20 and self.away:
+                raise BadImageError("/faces/20.jpg", "the disk is away", passing=True)
+            return super().read(index)
+
+    source = Away(200)
+    source.at = 150
+    options: Any = {"workers": 1, "on_bad_image": "skip", "progress": False}
+    with pytest.raises(KeyboardInterrupt):
+        pack(source, SPEC, cache=tmp_path, **options)
+    source.at, source.away = -1, False
+    assert values(pack(source, SPEC, cache=tmp_path, **options).samples) == list(range(200))
+
+
+def test_a_failure_keeps_nothing(tmp_path: Path) -> None:
+    with pytest.raises(GanlabError, match="150"):
+        pack(Drawn(200, [150]), SPEC, cache=tmp_path, workers=1, progress=False)
+    assert not [path for path in tmp_path.iterdir() if path.is_dir()]
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b'{"start": 0}\n', b"\xff\n"])
+def test_a_damaged_journal_costs_work_and_no_bytes(tmp_path: Path, damage: bytes) -> None:
+    source = Interrupted(200)
+    source.at = 150
+    with pytest.raises(KeyboardInterrupt):
+        pack(source, SPEC, cache=tmp_path, workers=1, progress=False)
+    (journal,) = tmp_path.glob("*.partial/packing.jsonl")
+    journal.write_bytes(journal.read_bytes()[:200] + damage)
+    source.at = -1
+    store = pack(source, SPEC, cache=tmp_path, workers=1, progress=False)
+    assert values(store.samples) == list(range(200))
+
+
 @pytest.mark.slow
-def test_a_killed_packer_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:
+@pytest.mark.parametrize("other_first", [False, True])
+def test_a_killed_packer_leaves_nothing_that_looks_whole(tmp_path: Path, other_first: bool) -> None:
     script = (
         "import sys, time; sys.path.insert(0, sys.argv[2])\n"
         "from pathlib import Path; from test_packing import *\n"
@@ -393,20 +479,31 @@ def test_a_killed_packer_leaves_nothing_that_looks_whole(tmp_path: Path) -> None
     command = [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parent)]
     process = subprocess.Popen(command)
     deadline = time.monotonic() + 30
-    while not list(tmp_path.glob("*.partial/samples.npy")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob("*.partial/packing.jsonl")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
     (leftover,) = tmp_path.glob("*.partial")
+    journal = leftover / "packing.jsonl"
     assert not [path for path in tmp_path.iterdir() if path.suffix == ""]
-    # Its lock went with it; orphaned workers, which end by themselves, have none.
-    while leftover.exists() and time.monotonic() < deadline:
-        pack(Drawn(5), SPEC, cache=tmp_path, progress=False)  # Another key cleans up as well.
-        for entry in tmp_path.glob("*/store.json"):
-            entry.unlink()
-        time.sleep(0.02)
-    assert not leftover.exists()
-    assert values(pack(Drawn(5000), SPEC, cache=tmp_path, progress=False).samples) == list(range(5000))
+    if other_first:
+        # Its lock went with it; orphaned workers, which end by themselves, have none.
+        while leftover.exists() and time.monotonic() < deadline:
+            pack(Drawn(5), SPEC, cache=tmp_path, progress=False)  # Another key cleans up as well.
+            for entry in tmp_path.glob("*/store.json"):
+                entry.unlink()
+            time.sleep(0.02)
+        assert not leftover.exists()
+    written = (
+        sum(line["rows"] for line in map(json.loads, journal.read_text().splitlines()))
+        if journal.exists()
+        else 0
+    )
+    source = Drawn(5000)
+    store = pack(source, SPEC, cache=tmp_path, workers=1, progress=False)
+    assert values(store.samples) == list(range(5000))
+    assert source.reads == 5000 - written
+    assert (written > 0) is not other_first
 
 
 @pytest.mark.slow
