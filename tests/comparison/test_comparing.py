@@ -296,7 +296,7 @@ def test_what_was_measured_while_training_goes_first(tmp_path: Path, compare: Co
     ("table", "changes", "told"),
     [
         ({}, {"n_fake": 32}, "64 generated against 64 real samples by coordinates"),
-        ({}, {"fingerprint": "e" * 64}, "the features have other weights or options"),
+        ({}, {"fingerprint": "e" * 64}, "the features have other weights, options or version"),
         ({"features": {"name": "pixels", "size": 8}}, {}, "evaluators.frechet.features.size: not set, 8"),
         ({}, {"files": {"mine.py": "e" * 64}}, "plugin file mine.py: not set, "),
     ],
