@@ -14,6 +14,7 @@ import math
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
@@ -196,11 +197,46 @@ class Encoder(nn.Module):
         return mean, log_variance
 
 
+class UpsampledConv2d(nn.Conv2d):
+    """A 3×3 convolution of features whose sides were doubled by nearest neighbours.
+
+    A pixel of the doubled features lies beside its own copies, so that one multiplication by the sum of
+    their weights does for all: a transposed 4×4 convolution, with 4/9 of the work. Sums of weights round
+    differently, so that is how bf16 is computed alone, which rounds more coarsely anyway; in float32 the
+    bytes are those of the two layers one after the other.
+
+    Args:
+        inputs: channels.
+        outputs: channels.
+        bias: whether there is one.
+
+    Shapes: `(N, inputs, H, W)` -> `(N, outputs, 2H, 2W)`.
+    """
+
+    sums: torch.Tensor
+
+    def __init__(self, inputs: int, outputs: int, *, bias: bool) -> None:
+        super().__init__(inputs, outputs, 3, padding=1, bias=bias)
+        # Which of the three weights along a side are summed for each of the transposed convolution's four.
+        along_a_side = torch.tensor([[0.0, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 0]])
+        self.register_buffer("sums", torch.kron(along_a_side, along_a_side), persistent=False)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Return the doubled features, convolved."""
+        device = features.device.type
+        if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
+            return super().forward(F.interpolate(features, scale_factor=2.0))
+        weights = self.weight.transpose(0, 1).flatten(2) @ self.sums
+        weights = weights.reshape(self.in_channels, self.out_channels, 4, 4)
+        return F.conv_transpose2d(features, weights, self.bias, stride=2, padding=1)
+
+
 def _upsample(inputs: int, outputs: int, kind: str, *, bias: bool) -> list[nn.Module]:
     """Return layers that double the sides."""
     if kind == "transposed":
         return [nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=bias)]
-    return [nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias)]
+    # Weights are known by their layer's number, and were those of a second one, behind an upsampling layer.
+    return [nn.Identity(), UpsampledConv2d(inputs, outputs, bias=bias)]
 
 
 def _finish(channels: int, normalisation: str, activation: nn.Module) -> list[nn.Module]:
