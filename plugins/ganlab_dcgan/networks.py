@@ -201,9 +201,7 @@ class UpsampledConv2d(nn.Conv2d):
     """A 3×3 convolution of features whose sides were doubled by nearest neighbours.
 
     A pixel of the doubled features lies beside its own copies, so that one multiplication by the sum of
-    their weights does for all: a transposed 4×4 convolution, with 4/9 of the work. Sums of weights round
-    differently, so that is how bf16 is computed alone, which rounds more coarsely anyway; in float32 the
-    bytes are those of the two layers one after the other.
+    their weights does for all: a transposed 4×4 convolution, with 4/9 of the work.
 
     Args:
         inputs: channels.
@@ -223,9 +221,6 @@ class UpsampledConv2d(nn.Conv2d):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return the doubled features, convolved."""
-        device = features.device.type
-        if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
-            return super().forward(F.interpolate(features, scale_factor=2.0))
         weights = self.weight.transpose(0, 1).flatten(2) @ self.sums
         weights = weights.reshape(self.in_channels, self.out_channels, 4, 4)
         return F.conv_transpose2d(features, weights, self.bias, stride=2, padding=1)
