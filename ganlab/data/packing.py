@@ -273,28 +273,30 @@ def _write_rows(
     """Write the rows that are not there yet; return the bad ones in order, and what was too small."""
     if workers is None:
         workers = max(1, min(available_cores(), plan.count // _SAMPLES_WORTH_A_WORKER))
-    what = f"packing {plan.spec}"
     bad: list[Bad] = []
     enlarged: Counter[tuple[int, int]] = Counter()
     done = 0
     there = journal.read()
-    if there:
-        rows = sum(chunk.rows for chunk in there)
-        say(f"packing was interrupted, and goes on after {rows:,} of {plan.count:,} samples", progress)
     spans = list(missing_spans(there, plan.count))
-
-    def kept(chunk: Chunk) -> Chunk:
-        # This process has nothing else to do, and the disk is busy before the end comes.
-        with write.keeping():
-            fsync_path(write.path)
-            journal.add(chunk)
-        return chunk
+    missing = sum(end - begin for begin, end in spans)
+    if there:
+        rows = plan.count - missing
+        say(f"packing was interrupted, and goes on after {rows:,} of {plan.count:,} samples", progress)
 
     # The bar draws from a thread of its own, which must not run yet when workers are forked.
     with (
         finished_chunks(write, spans, workers, progress) as chunks,
-        counting(what, plan.count, progress) as advance,
+        counting(f"packing {plan.spec}", missing, progress) as advance,
     ):
+
+        def kept(chunk: Chunk) -> Chunk:
+            # This process has nothing else to do, and the disk is busy before the end comes.
+            with write.keeping():
+                fsync_path(write.path)
+                journal.add(chunk)
+            advance(chunk.rows)
+            return chunk
+
         for chunk in chain(there, map(kept, chunks)):
             bad += chunk.bad
             enlarged += chunk.enlarged
@@ -302,7 +304,6 @@ def _write_rows(
             if bad and on_bad_image == "fail":
                 scope = "" if done == plan.count else f" among the first {done:,} that were looked at"
                 raise _bad_images([row.reason for row in sorted(bad)], scope)
-            advance(chunk.rows)
     if not enlarged:
         return sorted(bad), None
     smallest = min(enlarged, key=lambda size: (size[0] * size[1], size))

@@ -424,7 +424,9 @@ def test_where_packing_goes_on_is_said(tmp_path: Path, capsys: pytest.CaptureFix
         pack(source, SPEC, cache=tmp_path, workers=1)
     source.at = -1
     pack(source, SPEC, cache=tmp_path, workers=1)
-    assert "packing was interrupted, and goes on after 144 of 200 samples" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "packing was interrupted, and goes on after 144 of 200 samples" in told
+    assert "images: 56 in " in told
 
 
 def test_what_may_pass_is_tried_again_when_packing_goes_on(tmp_path: Path) -> None:
