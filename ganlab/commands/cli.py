@@ -201,7 +201,7 @@ def _tell(error: Exception, options: CallOptions) -> int:
     if options.traceback and not isinstance(error, click.Abort):
         traceback.print_exception(error)
     if isinstance(error, click.Abort):
-        click.echo("interrupted; nothing was left behind, and it can be started again", err=True)
+        click.echo("interrupted; it can be started again", err=True)
         return _INTERRUPTED
     if is_out_of_memory(error):
         error = out_of_memory(error, "", "ask for less at once, or end other programs that use memory")

@@ -151,8 +151,8 @@ class RunState:
 
 
 def utc_now() -> str:
-    """Return the time as ISO 8601 in UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    """Return the time as ISO 8601 in UTC, to the millisecond: two runs may begin in one second."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def write_state(path: Path, state: RunState, *, durable: bool = True) -> None:
