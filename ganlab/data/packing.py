@@ -227,7 +227,7 @@ def _write(
     header = _header(plan.spec, plan.count)
     size = len(header) + plan.count * plan.spec.row_bytes
     with keeping():
-        if not path.is_file() or path.stat().st_size != size:
+        if not journal.read() or not path.is_file() or path.stat().st_size != size:
             _begin(directory, path, header, size)
     write = RowWriter(plan.encode, path, len(header), plan.spec.row_bytes, keeping)
     bad, enlarged = _write_rows(write, plan, journal, on_bad_image, workers, progress)

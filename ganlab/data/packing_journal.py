@@ -30,8 +30,9 @@ class PackingJournal:
     def read(self) -> list[Chunk]:
         """Return the chunks that are written; what was cut off while it was noted is none."""
         chunks = []
-        with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
-            for line in self._path.read_text(encoding="ascii").splitlines():
+        lines = self._path.read_bytes().splitlines() if self._path.is_file() else []
+        for line in lines:
+            with suppress(ValueError, KeyError, TypeError):
                 chunks.append(_chunk(json.loads(line)))
         return chunks
 
@@ -40,7 +41,7 @@ class PackingJournal:
         if any(row.passing for row in chunk.bad):
             return
         with self._path.open("a", encoding="ascii") as file:
-            file.write(json.dumps(_line(chunk)) + "\n")
+            file.write(f"\n{json.dumps(_line(chunk))}\n")  # apart from what may have been cut off before it
 
     def close(self) -> None:
         """Be gone for good: from here on, rows are not where they were noted to be."""

@@ -152,7 +152,8 @@ class _Definition:
         assert isinstance(self.node, ast.FunctionDef)
         first, *others = self.node.body
         docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and bool(others)
-        at = (first.end_lineno or 0) + 1 if docstring else first.lineno
+        begin = min([first.lineno, *(each.lineno for each in getattr(first, "decorator_list", ()))])
+        at = (first.end_lineno or 0) + 1 if docstring else begin
         lines = self.source.split("\n")
         lines[at - self.first_line : at - self.first_line] = [
             *(" " * first.col_offset + line.strip() for line in imports),

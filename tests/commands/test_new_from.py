@@ -159,6 +159,17 @@ def test_what_has_annotations_that_nobody_reads_can_be_parted() -> None:
     assert "torch" not in hooks
 
 
+def test_a_function_with_a_decorator_may_come_first() -> None:
+    decorated = HEAVY.replace(
+        '    """Return the network."""\n', "    @torch.no_grad()\n    def inner() -> None: ...\n\n"
+    )
+    divided = divide(decorated, "m", "m.code")
+    assert decorated != HEAVY and divided is not None
+    for source in divided:
+        compile(source, "module", "exec")
+    assert "import torch\n" in divided[0][: divided[0].index("@torch.no_grad()")]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_ganlab_writes_can_be_parted(kind: str) -> None:
     hooks, code = divide(template(f"{kind}.py"), "scaffold_module", "scaffold_module.code") or ("", "")

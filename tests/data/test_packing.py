@@ -461,8 +461,22 @@ def test_a_damaged_journal_costs_work_and_no_bytes(tmp_path: Path, damage: bytes
         pack(source, SPEC, cache=tmp_path, workers=1, progress=False)
     (journal,) = tmp_path.glob("*.partial/packing.jsonl")
     journal.write_bytes(journal.read_bytes()[:200] + damage)
-    source.at = -1
+    source.at = 190
+    with pytest.raises(KeyboardInterrupt):
+        pack(source, SPEC, cache=tmp_path, workers=1, progress=False)
+    source.at, source.reads = -1, 0
     store = pack(source, SPEC, cache=tmp_path, workers=1, progress=False)
+    assert values(store.samples) == list(range(200))
+    assert source.reads <= 2 * 16  # what the second of them noted counts, behind the damage
+
+
+def test_what_is_left_without_a_journal_is_not_trusted(tmp_path: Path) -> None:
+    pack(Drawn(200), SPEC, cache=tmp_path, workers=1, progress=False)
+    (entry,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    with (entry / "samples.npy").open("r+b") as file:
+        file.write(b"spoilt")
+    entry.rename(entry.with_name(f"{entry.name}.1.damaged.partial"))
+    store = pack(Drawn(200), SPEC, cache=tmp_path, workers=1, progress=False)
     assert values(store.samples) == list(range(200))
 
 
@@ -497,7 +511,7 @@ def test_a_killed_packer_leaves_nothing_that_looks_whole(tmp_path: Path, other_f
             time.sleep(0.02)
         assert not leftover.exists()
     written = (
-        sum(line["rows"] for line in map(json.loads, journal.read_text().splitlines()))
+        sum(line["rows"] for line in map(json.loads, filter(None, journal.read_text().splitlines())))
         if journal.exists()
         else 0
     )
