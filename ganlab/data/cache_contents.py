@@ -12,7 +12,7 @@ from typing import Literal
 
 from ganlab.components import SampleSpec
 from ganlab.config.toml_writer import toml_value
-from ganlab.data.cache_directory import STATISTICS, locked
+from ganlab.data.cache_directory import STATISTICS, is_partial, key_of, locked
 from ganlab.data.store import NOTE, PackedFrom
 from ganlab.errors import UsageError
 from ganlab.files import explained, reason
@@ -96,8 +96,9 @@ def remove(cache: Path, entries: Iterable[CacheEntry]) -> None:
         for each in entries:
             path = cache / each.name
             if each.kind == "data":
-                with locked(cache, each.name):
-                    shutil.rmtree(path)
+                with locked(cache, key_of(path)):
+                    if path.exists():  # what is unfinished is gone once its writer is done
+                        shutil.rmtree(path)
             elif path.is_dir():
                 shutil.rmtree(path)
             else:
@@ -109,12 +110,15 @@ def _found(cache: Path) -> Iterator[CacheEntry]:
         if entry.is_dir() and _KEY.fullmatch(entry.name):
             content, paths = _packed(entry)
             yield CacheEntry("data", entry.name, _size(entry), content, paths)
+        elif is_partial(entry):
+            text = "unfinished: being packed, or left by an interruption, after which packing goes on"
+            yield CacheEntry("data", entry.name, _size(entry), text)
         elif entry.name == STATISTICS:
             files = [file for file in entry.iterdir() if file.is_file()]
             sets = "set" if len(files) == 1 else "sets"
             text = f"features and moments of {len(files):,} {sets} of real samples"
             yield CacheEntry("statistics", entry.name, _size(entry), text)
-        elif entry.suffix not in (".lock", ".partial"):
+        elif entry.suffix != ".lock":
             count = sum(1 for file in entry.rglob("*") if file.is_file()) if entry.is_dir() else 1
             yield CacheEntry(
                 "other", entry.name, _size(entry), f"{count:,} {'file' if count == 1 else 'files'}"

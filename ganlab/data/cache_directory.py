@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +24,16 @@ from ganlab.paths import parse_path
 if TYPE_CHECKING:
     from filelock import FileLock
 
-__all__ = ["STATISTICS", "cache_directory", "locked", "publish", "remove_leftovers", "statistics_directory"]
+__all__ = [
+    "STATISTICS",
+    "cache_directory",
+    "is_partial",
+    "key_of",
+    "locked",
+    "publish",
+    "remove_leftovers",
+    "statistics_directory",
+]
 
 STATISTICS = "statistics"
 """Directory in the cache where statistics of real samples are kept."""
@@ -54,9 +63,23 @@ def statistics_directory() -> Path:
     return cache_directory() / STATISTICS
 
 
+def is_partial(directory: Path) -> bool:
+    """Return whether a directory in a cache is an entry that is not finished."""
+    return directory.suffix == _PARTIAL
+
+
+def key_of(directory: Path) -> str:
+    """Return the key of an entry, finished or not."""
+    return directory.name.partition(".")[0]
+
+
 @contextmanager
 def locked(
-    cache: Path, key: str, on_wait: Callable[[], None] = lambda: None, *, resumable: bool = False
+    cache: Path,
+    key: str,
+    on_wait: Callable[[], None] = lambda: None,
+    *,
+    resumable: Collection[type[BaseException]] = (),
 ) -> Iterator[Path]:
     """Hold a key's lock, and yield the directory to write its entry in.
 
@@ -67,8 +90,8 @@ def locked(
         cache: an existing cache directory.
         key: the entry's name.
         on_wait: called once if another process holds the lock.
-        resumable: the directory is there already if an earlier writer was killed or interrupted, with
-            what that has left, and is left in turn if this one is.
+        resumable: by what a writer may end so that the next one goes on from there: the directory is left
+            then, and is there already if an earlier writer of the key ended so, or was killed.
     """
     from filelock import Timeout
 
@@ -86,8 +109,8 @@ def locked(
     kept = False
     try:
         yield partial
-    except KeyboardInterrupt:
-        kept = resumable
+    except tuple(resumable):
+        kept = True
         raise
     finally:
         if not kept:
@@ -130,7 +153,7 @@ def remove_leftovers(cache: Path, but: str = "") -> None:
         but: the key whose leftovers stay.
     """
     for partial in cache.glob(f"*{_PARTIAL}"):
-        key = partial.name.partition(".")[0]
+        key = key_of(partial)
         if key == but:
             continue
         with suppress(OSError), _lock_of(cache, key).acquire(blocking=False):

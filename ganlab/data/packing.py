@@ -35,7 +35,7 @@ from ganlab.data.store import (
     Store,
     describe,
 )
-from ganlab.data.workers import Bad, Chunk, RowWriter, available_cores, finished_chunks
+from ganlab.data.workers import Bad, Chunk, LostWorkerError, RowWriter, available_cores, finished_chunks
 from ganlab.errors import ComponentError, GanlabError
 from ganlab.files import explained, fsync_path
 from ganlab.progress import counting, say
@@ -110,7 +110,8 @@ def pack(
             with keeping():
                 cache.mkdir(parents=True, exist_ok=True)
                 remove_leftovers(cache, but=plan.key)
-                lock = locked(cache, plan.key, lambda: say(wait, progress), resumable=True)
+                resumable = (KeyboardInterrupt, LostWorkerError)
+                lock = locked(cache, plan.key, lambda: say(wait, progress), resumable=resumable)
                 directory = holding.enter_context(lock)
             store = _reusable(entry)
             if store is None:

@@ -27,12 +27,16 @@ from ganlab.data.source import BadImageError
 from ganlab.errors import GanlabError
 from ganlab.progress import say
 
-__all__ = ["Bad", "Chunk", "RowWriter", "available_cores", "finished_chunks"]
+__all__ = ["Bad", "Chunk", "LostWorkerError", "RowWriter", "available_cores", "finished_chunks"]
 
 _LARGEST_CHUNK, _SMALLEST_CHUNK, _CHUNKS_PER_WORKER = 1024, 16, 32
 _WRITE_BUFFER = 1 << 20
 # Forked workers start in milliseconds with everything imported; spawned ones must be told.
 _START: Literal["fork", "spawn"] = "fork" if sys.platform == "linux" else "spawn"
+
+
+class LostWorkerError(GanlabError):
+    """A process that was packing is gone."""
 
 
 @dataclass(frozen=True, order=True)
@@ -135,7 +139,7 @@ def finished_chunks(
             yield (future.result() for future in as_completed(futures))
         except BrokenProcessPool as error:
             message = "a packing process was killed, perhaps for lack of memory; fewer cores need less"
-            raise GanlabError(message) from error
+            raise LostWorkerError(message) from error
         except BaseException:
             _kill_all_but(others)
             raise

@@ -121,3 +121,15 @@ def test_an_entry_of_an_earlier_version_is_listed(cache: Path, capsys: pytest.Ca
     del note["origin"]
     (cache / name / "store.json").write_text(json.dumps(note))
     assert held(capsys)["3 3×16×16 images"] == name
+
+
+def test_what_an_interrupted_packing_left_is_listed_and_cleared(
+    cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (entry, *_) = (path for path in cache.iterdir() if len(path.name) == 64)
+    partial = entry.rename(cache / f"{entry.name}.123.partial")
+    assert held(capsys)[
+        "unfinished: being packed, or left by an interruption, after which packing goes on"
+    ] == (partial.name)
+    assert run(["cache", "--clear", "data"]) == 0
+    assert not partial.exists() and held(capsys) == {}

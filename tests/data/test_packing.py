@@ -6,19 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import packed_sources
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
+from packed_sources import SPEC, Drawn, values
 from PIL import Image
 
 from ganlab import (
@@ -34,35 +30,6 @@ from ganlab.data.packing import pack
 from ganlab.data.store import Enlarged, Store
 from ganlab.errors import GanlabError
 
-SPEC = ImageSpec(3, 4, 5)
-
-
-class Drawn(ImageSource):
-    """Image i is all `i`; some are bad."""
-
-    def __init__(self, count: int, bad: Iterable[int] = (), labels: bool = False, seed: int = 0) -> None:
-        self.count, self.bad, self.labeled, self.seed = count, set(bad), labels, seed
-        self.reads = 0
-
-    def __len__(self) -> int:
-        return self.count
-
-    def fingerprint(self) -> str:
-        return f"drawn {self.count} {sorted(self.bad)} {self.labeled} {self.seed}"
-
-    def labels(self) -> NDArray[np.int64] | None:
-        return np.arange(self.count) % 3 if self.labeled else None
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        return ("a", "b", "c") if self.labeled else ()
-
-    def read(self, index: int) -> Image.Image:
-        self.reads += 1
-        if index in self.bad:
-            raise BadImageError(f"/faces/{index}.jpg", "cut off")
-        return Image.new("RGB", (10, 8), (index % 256, index // 256, self.seed))
-
 
 class Line(VectorSource):
     """Vector i is (i, -i / 2, 0.1)."""
@@ -77,12 +44,6 @@ class Line(VectorSource):
 
     def read(self, index: int) -> NDArray[np.float32]:
         return np.array([index, -index / 2, 0.1], np.float32)
-
-
-def values(samples: NDArray[np.uint8]) -> list[int]:
-    assert (samples == samples[:, :1, :1]).all()
-    pixels = samples[:, 0, 0].astype(int)
-    return (pixels[:, 0] + 256 * pixels[:, 1]).tolist()
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
@@ -367,11 +328,11 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
 def test_many_at_once_pack_it_together(tmp_path: Path) -> None:
     script = (
         "import sys; sys.path.insert(0, sys.argv[2])\n"
-        "from pathlib import Path; from test_packing import *\n"
+        "from pathlib import Path; from packed_sources import *; from ganlab.data.packing import pack\n"
         "store = pack(Drawn(3000), SPEC, cache=Path(sys.argv[1]), progress=False)\n"
         "assert values(store.samples) == list(range(3000))\n"
     )
-    command = [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parent)]
+    command = [sys.executable, "-c", script, str(tmp_path), str(Path(packed_sources.__file__).parent)]
     processes = [subprocess.Popen(command) for _ in range(3)]
     assert [process.wait(60) for process in processes] == [0, 0, 0]
     assert sorted(path.suffix for path in tmp_path.iterdir()) == ["", ".lock"]
@@ -383,150 +344,15 @@ def test_threads_of_one_process_share_too(tmp_path: Path) -> None:
     assert all(values(store.samples) == list(range(60)) for store in stores)
 
 
-class Interrupted(Drawn):
-    """Ctrl-C comes as image `at` is read."""
-
-    at = -1
-
-    def read(self, index: int) -> Image.Image:
-        if index == self.at:
-            raise KeyboardInterrupt
-        return super().read(index)
-
-
-def entry_in(cache: Path) -> dict[str, bytes]:
-    (entry,) = (path for path in cache.iterdir() if path.is_dir())
-    return {path.name: path.read_bytes() for path in entry.iterdir()}
-
-
-@settings(max_examples=20)
-@given(ats=st.lists(st.integers(0, 199), max_size=4), bad=st.sets(st.integers(0, 199), max_size=3))
-def test_packing_goes_on_where_it_was_interrupted(ats: list[int], bad: set[int]) -> None:
-    source = Interrupted(200, bad, labels=True)
-    with tempfile.TemporaryDirectory() as folder:
-        cache = Path(folder)
-        options: Any = {"workers": 1, "on_bad_image": "skip", "progress": False}
-        pack(Drawn(200, bad, labels=True), SPEC, cache=cache / "undisturbed", **options)
-        for source.at in sorted(ats):
-            with suppress(KeyboardInterrupt):
-                pack(source, SPEC, cache=cache / "cache", **options)
-        source.at = -1
-        pack(source, SPEC, cache=cache / "cache", **options)
-        assert entry_in(cache / "cache") == entry_in(cache / "undisturbed")
-    # Chunks of one worker are 16 images: none is read in vain but those of the chunk that was cut off.
-    assert source.reads <= 200 + 16 * len(ats)
-
-
-def test_where_packing_goes_on_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    source = Interrupted(200)
-    source.at = 150
-    with pytest.raises(KeyboardInterrupt):
-        pack(source, SPEC, cache=tmp_path, workers=1)
-    source.at = -1
-    pack(source, SPEC, cache=tmp_path, workers=1)
-    told = capsys.readouterr().err
-    assert "packing was interrupted, and goes on after 144 of 200 samples" in told
-    assert "images: 56 in " in told
-
-
-def test_what_may_pass_is_tried_again_when_packing_goes_on(tmp_path: Path) -> None:
-    class Away(Interrupted):
-        away = True
-
-        def read(self, index: int) -> Image.Image:
-            if index == 20 and self.away:
-                raise BadImageError("/faces/20.jpg", "the disk is away", passing=True)
-            return super().read(index)
-
-    source = Away(200)
-    source.at = 150
-    options: Any = {"workers": 1, "on_bad_image": "skip", "progress": False}
-    with pytest.raises(KeyboardInterrupt):
-        pack(source, SPEC, cache=tmp_path, **options)
-    source.at, source.away = -1, False
-    assert values(pack(source, SPEC, cache=tmp_path, **options).samples) == list(range(200))
-
-
-def test_a_failure_keeps_nothing(tmp_path: Path) -> None:
-    with pytest.raises(GanlabError, match="150"):
-        pack(Drawn(200, [150]), SPEC, cache=tmp_path, workers=1, progress=False)
-    assert not [path for path in tmp_path.iterdir() if path.is_dir()]
-
-
-@pytest.mark.parametrize("damage", [b"", b"{", b'{"start": 0}\n', b"\xff\n"])
-def test_a_damaged_journal_costs_work_and_no_bytes(tmp_path: Path, damage: bytes) -> None:
-    source = Interrupted(200)
-    source.at = 150
-    with pytest.raises(KeyboardInterrupt):
-        pack(source, SPEC, cache=tmp_path, workers=1, progress=False)
-    (journal,) = tmp_path.glob("*.partial/packing.jsonl")
-    journal.write_bytes(journal.read_bytes()[:200] + damage)
-    source.at = 190
-    with pytest.raises(KeyboardInterrupt):
-        pack(source, SPEC, cache=tmp_path, workers=1, progress=False)
-    source.at, source.reads = -1, 0
-    store = pack(source, SPEC, cache=tmp_path, workers=1, progress=False)
-    assert values(store.samples) == list(range(200))
-    assert source.reads <= 2 * 16  # what the second of them noted counts, behind the damage
-
-
-def test_what_is_left_without_a_journal_is_not_trusted(tmp_path: Path) -> None:
-    pack(Drawn(200), SPEC, cache=tmp_path, workers=1, progress=False)
-    (entry,) = (path for path in tmp_path.iterdir() if path.is_dir())
-    with (entry / "samples.npy").open("r+b") as file:
-        file.write(b"spoilt")
-    entry.rename(entry.with_name(f"{entry.name}.1.damaged.partial"))
-    store = pack(Drawn(200), SPEC, cache=tmp_path, workers=1, progress=False)
-    assert values(store.samples) == list(range(200))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("other_first", [False, True])
-def test_a_killed_packer_leaves_nothing_that_looks_whole(tmp_path: Path, other_first: bool) -> None:
-    script = (
-        "import sys, time; sys.path.insert(0, sys.argv[2])\n"
-        "from pathlib import Path; from test_packing import *\n"
-        "class Slow(Drawn):\n"
-        "    def read(self, index):\n"
-        "        time.sleep(0.02)\n"
-        "        return super().read(index)\n"
-        "pack(Slow(5000), SPEC, cache=Path(sys.argv[1]), workers=2, progress=False)\n"
-    )
-    command = [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parent)]
-    process = subprocess.Popen(command)
-    deadline = time.monotonic() + 30
-    while not list(tmp_path.glob("*.partial/packing.jsonl")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    (leftover,) = tmp_path.glob("*.partial")
-    journal = leftover / "packing.jsonl"
-    assert not [path for path in tmp_path.iterdir() if path.suffix == ""]
-    if other_first:
-        # Its lock went with it; orphaned workers, which end by themselves, have none.
-        while leftover.exists() and time.monotonic() < deadline:
-            pack(Drawn(5), SPEC, cache=tmp_path, progress=False)  # Another key cleans up as well.
-            for entry in tmp_path.glob("*/store.json"):
-                entry.unlink()
-            time.sleep(0.02)
-        assert not leftover.exists()
-    written = (
-        sum(line["rows"] for line in map(json.loads, filter(None, journal.read_text().splitlines())))
-        if journal.exists()
-        else 0
-    )
-    source = Drawn(5000)
-    store = pack(source, SPEC, cache=tmp_path, workers=1, progress=False)
-    assert values(store.samples) == list(range(5000))
-    assert source.reads == 5000 - written
-    assert (written > 0) is not other_first
+class Local(Drawn):
+    """Of this module, which is on no path."""
 
 
 @pytest.mark.slow
 def test_spawned_workers_find_sources_of_local_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # What other systems than Linux do; this module, too, is on no path that a worker would search.
     monkeypatch.setattr("ganlab.data.workers._START", "spawn")
-    store = pack(Drawn(70), SPEC, cache=tmp_path, workers=2, progress=False)
+    store = pack(Local(70), SPEC, cache=tmp_path, workers=2, progress=False)
     assert values(store.samples) == list(range(70))
 
 
