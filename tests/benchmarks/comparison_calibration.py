@@ -52,8 +52,8 @@ def share_told_apart(
                 of_seed = common + own * math.sqrt(0.5) if paired else own
                 remeasure(run, of_seed + rng.normal() * error, error)
         (metric,) = compare(groups).metrics
-        (verdict,) = metric.verdicts
-        found += verdict.test.p is not None and verdict.test.p < 0.05
+        (pair,) = metric.pairs
+        found += pair.test.p is not None and pair.test.p < 0.05
     return found / draws
 
 
