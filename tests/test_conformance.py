@@ -301,6 +301,16 @@ DISCRIMINATORS: dict[str, Case] = {
         discriminator(lambda x: x.sigmoid().view(-1, 1).squeeze(1)),
         "come out of a sigmoid",
     ),
+    "averaged sigmoids": (
+        discriminator(lambda x: x.view(-1, 1, 1, 1).expand(-1, 1, 4, 4).sigmoid().mean((1, 2, 3))),
+        "come out of a sigmoid",
+    ),
+    "pooled sigmoids": (
+        discriminator(
+            lambda x: nn.functional.avg_pool2d(x.view(-1, 1, 1, 1).expand(-1, 1, 4, 4).sigmoid(), 4).flatten()
+        ),
+        "come out of a sigmoid",
+    ),
     "mean": (discriminator(lambda x: x.mean()), r"1 samples gave logits of shape \(\); it must be"),
     "tuple": (discriminator(lambda x: (x, x)), "must return logits or a ganlab.Verdict, not a tuple"),
     "classes": (

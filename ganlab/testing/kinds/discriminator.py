@@ -30,7 +30,7 @@ PROMISES = (
 )
 """What is checked, in words."""
 
-RESHAPING = (
+KEEPING_PROBABILITIES = (
     "View",
     "UnsafeView",
     "Reshape",
@@ -40,8 +40,11 @@ RESHAPING = (
     "Permute",
     "Transpose",
     "Slice",
+    "Mean",
+    "AvgPool",
+    "AdaptiveAvgPool",
 )
-"""Names of what may stand between a sigmoid and the logits in autograd's graph."""
+"""What may stand between a sigmoid and the logits, as autograd's graph names it: new shapes, averages."""
 
 SQUASHING = {
     "Sigmoid": "a sigmoid",
@@ -163,7 +166,7 @@ def _check_input_gradient(
 def _squashed_by(logits: torch.Tensor) -> str:
     """Return what makes probabilities, or their logarithms, of logits at the very end; empty for nothing."""
     node = logits.grad_fn
-    while node is not None and node.name().startswith(RESHAPING):
+    while node is not None and node.name().startswith(KEEPING_PROBABILITIES):
         node = node.next_functions[0][0]
     name = "" if node is None else node.name()
     return next((words for start, words in SQUASHING.items() if name.startswith(start)), "")
