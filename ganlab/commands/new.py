@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +13,10 @@ from ganlab.commands.common import plugin_options, tell_failures
 from ganlab.errors import UsageError
 from ganlab.kinds import KINDS
 from ganlab.registry import Registry, load_registry
+
+if TYPE_CHECKING:
+    from ganlab.scaffold.given_file import GivenFile
+    from ganlab.scaffold.plugin import Plugin
 
 __all__ = ["command"]
 
@@ -75,7 +81,9 @@ def _new_plugin(
 
     plugin = Plugin.named(kind, name, registry)
     source = None if given is None else GivenFile.offering(kind, name, given)
-    files = plugin.file(Path()) if package is None else plugin.package(package, source)
+    heavy = source is not None and _imports_torch(source)
+    whole = source is not None and not (heavy and _can_be_parted(plugin, source))
+    files = plugin.file(Path()) if package is None else plugin.package(package, source, whole=whole)
     write_all(files, force=force)
     first, *_ = files
     if package is None:
@@ -83,10 +91,17 @@ def _new_plugin(
     else:
         experiment, check = package / "experiments" / f"{name}.toml", plugin.distribution
     _say_written(files)
-    if source is not None and not source.can_be_divided:
+    if heavy and whole:
         click.echo(
-            f"{given} is the package's one module as it is: its hooks could not be parted from what may "
-            "import torch, for which every ganlab command would wait; `ganlab check` says where"
+            f"{given} is the package's one module as it is: its hooks could not be parted from what "
+            "imports torch, for which every ganlab command would wait; `ganlab check` says where"
+        )
+    if source is not None and len(source.offers) > 1:
+        click.echo(f"it offers {' and '.join(f'{each} `{called}`' for each, called in source.offers)}")
+    if source is not None and source.asks_where_it_lies:
+        click.echo(
+            f"{given} asks where it lies (`__file__`): what it reads beside itself has to be copied into "
+            f"{first.parent}"
         )
     if experiment not in files:
         click.echo(f"no experiment was written, since none fits `{name}` as it is; {experiment} is its place")
@@ -96,6 +111,39 @@ def _new_plugin(
     verbs = [f"validate {experiment}", f"run {experiment}"] if experiment in files else []
     for line in (f"check {check}", *verbs):
         click.echo(f"  ganlab {line}")
+
+
+def _imports_torch(given: GivenFile) -> bool:
+    """Return whether torch is imported, or something as heavy, where a file is."""
+    from ganlab.testing.hook_modules import heavy_imports
+
+    return bool(heavy_imports([given.path.stem]))
+
+
+def _can_be_parted(plugin: Plugin, given: GivenFile) -> bool:
+    """Return whether a file keeps its promises with its hooks in a module of their own: it is tried."""
+    from ganlab.scaffold.files import write_all
+
+    modules = plugin.modules(given.source)
+    if modules is None or given.asks_where_it_lies:  # what it reads beside itself is elsewhere as yet
+        return modules is not None
+    with TemporaryDirectory() as directory:
+        write_all({Path(directory, path): text for path, text in modules.items()}, force=False)
+        return _kept(given.path) <= _kept(Path(directory, plugin.module))
+
+
+def _kept(path: Path) -> set[tuple[str, str, str]]:
+    """Return kind and name of each component of a local plugin, with every promise that it keeps."""
+    from ganlab.testing import examine
+
+    offers = load_registry(plugins=[str(path)]).offers
+    own = [offer.component for offer in offers if offer.provenance.plugin == path.name]
+    return {
+        (each.kind, each.name, finding.promise)
+        for each in own
+        for finding in examine(each)
+        if finding.broken is None
+    }
 
 
 def _new_experiment(registry: Registry, data: str, out: Path | None, force: bool) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import symtable
 import sys
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 __all__ = ["divide"]
@@ -14,10 +17,8 @@ _LIGHT = {*sys.stdlib_module_names, "annotated_types", "ganlab", "pydantic", "ty
 _LIGHT_OF_GANLAB = {"ComponentError", "GanlabError", "Metric", "Options", "hookimpl", "tags"}
 """What `ganlab` has without torch and NumPy, beside the records and specs."""
 
-_FUTURE = ("annotations",)
-"""What every module imports again that the file imports from `__future__`."""
-
-_Import = ast.Import | ast.ImportFrom
+_FUTURE = "from __future__ import annotations"
+"""With it, Python reads no annotation of a function; those of a class are pydantic's to read."""
 
 
 def divide(source: str, module: str, code: str) -> tuple[str, str] | None:
@@ -38,16 +39,13 @@ def divide(source: str, module: str, code: str) -> tuple[str, str] | None:
     parts = _read(source)
     if parts is None:
         return None
-    heavy = {name for name in parts.imported if _is_heavy(parts.imports, name)}
-    if not heavy:
-        return source, ""
     names = _named_by_hooks(parts)
     kept = [part for part in parts.definitions if part.name in names]
     rest = [part for part in parts.definitions if part.name not in names]
     called = _called(kept)
-    if not kept or any(part.at_once(called) & heavy or part.on_one_line for part in kept):
+    if not kept or any(part.at_once(called) & parts.heavy or part.on_one_line for part in kept):
         return None
-    return _hooks(parts, kept, heavy, _From(code, rest)), _code(parts, rest, _From(module, kept))
+    return _hooks(parts, kept, _From(code, rest)), _code(parts, rest, _From(module, kept))
 
 
 class _From(NamedTuple):
@@ -56,57 +54,68 @@ class _From(NamedTuple):
     module: str
     definitions: Sequence[_Definition]
 
-    def line(self, names: Collection[str]) -> list[str]:
+    def lines(self, names: Collection[str]) -> list[str]:
         """Return the line that imports what it has of some names; none where that is nothing."""
-        wanted = [part.name for part in self.definitions if part.name in names]
+        wanted = dict.fromkeys(part.name for part in self.definitions if part.name in names)
         return [f"from {self.module} import {', '.join(wanted)}"] if wanted else []
 
 
-def _hooks(parts: _Parts, kept: Sequence[_Definition], heavy: Collection[str], code: _From) -> str:
+def _hooks(parts: _Parts, kept: Sequence[_Definition], code: _From) -> str:
     """Return the source of the module with the hooks."""
-    called = _called(kept)
-    sources, light = [], {*_FUTURE}
+    called, sources = _called(kept), []
     for part in kept:
         later = part.later(called)
-        lazy = _import_lines(parts.imports, later & set(heavy)) + code.line(later)
-        sources.append(part.importing(lazy))
-        light |= part.names - set(heavy)
-    return _joined(parts, _import_lines(parts.imports, light), sources)
+        sources.append(part.importing([*_lines(parts.imports, later & parts.heavy), *code.lines(later)]))
+    names = {name for part in kept for name in part.names}
+    annotations = {name for part in kept for name in part.annotations}
+    types = [
+        *_lines(parts.imports_for_types, names),
+        *_lines(parts.imports, annotations & parts.heavy),
+        *code.lines(annotations),
+    ]
+    return _module([parts.header, _FUTURE], _lines(parts.imports, names - parts.heavy), types, sources)
 
 
 def _code(parts: _Parts, rest: Sequence[_Definition], hooks: _From) -> str:
     """Return the source of the module with the rest."""
     if not rest:
         return ""
-    used = set(_FUTURE).union(*(part.names for part in rest))
-    lines, shared = _import_lines(parts.imports, used), hooks.line(used)
-    return _joined(
-        parts, [*lines, *([""] if lines and shared else []), *shared], [part.source for part in rest]
+    names = {name for part in rest for name in part.names}
+    imports, shared = _lines(parts.imports, names), hooks.lines(names)
+    return _module(
+        [parts.header, parts.future],
+        [*imports, *([""] if imports and shared else []), *shared],
+        _lines(parts.imports_for_types, names),
+        [part.source for part in rest],
     )
+
+
+def _module(
+    head: Sequence[str], imports: Sequence[str], types: Sequence[str], definitions: Sequence[str]
+) -> str:
+    """Return the source of a module; `types` are imports for type checkers alone."""
+    if types:
+        types = ["if TYPE_CHECKING:", *(f"    {line}" for line in types if line)]
+        head = [*head, "from typing import TYPE_CHECKING"]
+    above = "\n\n".join(filter(None, (*head, "\n".join(imports), "\n".join(types))))
+    return "\n\n\n".join(filter(None, (above, *definitions))) + "\n"
 
 
 @dataclass(frozen=True)
 class _Definition:
-    """A function, class or constant of the file.
+    """A function, class or constant of the file, or what it does as a program.
 
     Attributes:
-        name: what it defines.
+        name: what it defines; empty for a program.
         node: as Python reads it.
         source: its lines, and the comments above them.
         first_line: of its source, in the file.
-        quoted: whether annotations are read by nobody.
     """
 
     name: str
     node: ast.stmt
     source: str
     first_line: int
-    quoted: bool
-
-    @property
-    def names(self) -> set[str]:
-        """All names that it uses."""
-        return _names([self.node])
 
     @property
     def is_hook(self) -> bool:
@@ -117,33 +126,51 @@ class _Definition:
     @property
     def on_one_line(self) -> bool:
         """Whether it is a function with no line to write an import above."""
-        return isinstance(self.node, ast.FunctionDef) and self.node.body[0].lineno == self.node.lineno
+        if not isinstance(self.node, ast.FunctionDef):
+            return False
+        first = self.node.body[0]
+        line = self.source.split("\n")[_first_line(first) - self.first_line]
+        return line[: first.col_offset].strip() not in ("", "@")
+
+    @property
+    def names(self) -> set[str]:
+        """All names of the file that it uses."""
+        defining, running = self._uses
+        return defining | running | self.annotations
+
+    @cached_property
+    def annotations(self) -> set[str]:
+        """Names in its annotations, quoted or not."""
+        found = [
+            getattr(each, part, None) for each in ast.walk(self.node) for part in ("annotation", "returns")
+        ]
+        return set().union(*(_spelled(each) for each in found if each is not None))
 
     def at_once(self, called: Collection[str]) -> set[str]:
         """Return the names that it uses before anything is built, where some functions are called by then."""
-        return self.names if self.acts_at_once(called) else _names(self._head)
+        defining, running = self._uses
+        if isinstance(self.node, ast.ClassDef):
+            return self.names
+        return defining | running if self.acts_at_once(called) else defining
 
     def later(self, called: Collection[str]) -> set[str]:
         """Return the names that it uses only once it is called."""
-        if self.acts_at_once(called):
-            return set()
-        assert isinstance(self.node, ast.FunctionDef)
-        own = {each.arg for each in _arguments(self.node)} | _bound(self.node.body)
-        return _names(self.node.body) - own - _names(self._head)
+        return set() if self.acts_at_once(called) else self._uses[1]
 
     def acts_at_once(self, called: Collection[str]) -> bool:
         """Return whether all of it is needed before anything is built."""
         return not isinstance(self.node, ast.FunctionDef) or self.is_hook or self.name in called
 
-    @property
-    def _head(self) -> list[ast.expr]:
-        """What Python reads of a function as it is defined."""
-        assert isinstance(self.node, ast.FunctionDef)
-        arguments = self.node.args
-        found = [*self.node.decorator_list, *arguments.defaults, *arguments.kw_defaults]
-        if not self.quoted:
-            found += [self.node.returns, *(each.annotation for each in _arguments(self.node))]
-        return [each for each in found if each is not None]
+    @cached_property
+    def _uses(self) -> tuple[set[str], set[str]]:
+        """The file's names that it uses as it is defined, and in its body if it is a function."""
+        top = symtable.symtable(f"{_FUTURE}\n{ast.unparse(self.node)}", self.name, "exec")
+        bodies = [each for each in top.get_children() if each.get_name() == self.name]
+        running = set[str]().union(*map(_looked_up, bodies))
+        defining = set(_own(top)).union(
+            *(_looked_up(each) for each in top.get_children() if each not in bodies)
+        )
+        return (defining, running)
 
     def importing(self, imports: Sequence[str]) -> str:
         """Return its source with imports at the beginning of its body, behind the docstring."""
@@ -152,14 +179,48 @@ class _Definition:
         assert isinstance(self.node, ast.FunctionDef)
         first, *others = self.node.body
         docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and bool(others)
-        begin = min([first.lineno, *(each.lineno for each in getattr(first, "decorator_list", ()))])
-        at = (first.end_lineno or 0) + 1 if docstring else begin
+        at = (first.end_lineno or 0) + 1 if docstring else _first_line(first)
         lines = self.source.split("\n")
         lines[at - self.first_line : at - self.first_line] = [
-            *(" " * first.col_offset + line.strip() for line in imports),
+            *(" " * first.col_offset + line for line in imports if line),
             *([] if docstring and not lines[at - self.first_line].strip() else [""]),
         ]
         return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class _Import:
+    """An import of the file.
+
+    Attributes:
+        node: as Python reads it.
+        comment: behind it.
+        apart: whether a blank line is above it.
+    """
+
+    node: ast.Import | ast.ImportFrom
+    comment: str
+    apart: bool
+
+    @property
+    def heavy(self) -> set[str]:
+        """Names that it binds to what imports torch, or may."""
+        return {_bound_name(alias) for alias in self.node.names if self._is_heavy(alias.name)}
+
+    def _is_heavy(self, name: str) -> bool:
+        module = self.node.module if isinstance(self.node, ast.ImportFrom) else name
+        top = (module or "").partition(".")[0]
+        light = name in _LIGHT_OF_GANLAB or name.endswith(("Component", "Spec"))
+        return top not in _LIGHT or (top == "ganlab" and not light)
+
+    def line(self, names: Collection[str]) -> str:
+        """Return its line with some names alone; empty where it has none of them."""
+        used = [alias for alias in self.node.names if _bound_name(alias) in names]
+        if not used:
+            return ""
+        if isinstance(self.node, ast.Import):
+            return ast.unparse(ast.Import(used)) + self.comment
+        return ast.unparse(ast.ImportFrom(self.node.module, used, self.node.level)) + self.comment
 
 
 @dataclass(frozen=True)
@@ -167,60 +228,96 @@ class _Parts:
     """What a file consists of.
 
     Attributes:
-        docstring: of the file, with the comments above it; empty without one.
+        header: the comments and the docstring at its top.
+        future: its import that leaves annotations unread; empty without one.
         imports: its import statements.
+        imports_for_types: those that only type checkers see.
         definitions: everything else, in order.
     """
 
-    docstring: str
+    header: str
+    future: str
     imports: Sequence[_Import]
+    imports_for_types: Sequence[_Import]
     definitions: Sequence[_Definition]
 
     @property
-    def imported(self) -> set[str]:
-        """Names that the imports bind."""
-        return {_bound_name(alias) for statement in self.imports for alias in statement.names}
+    def heavy(self) -> set[str]:
+        """Names whose import imports torch, or may."""
+        return {name for each in self.imports for name in each.heavy}
 
 
 def _read(source: str) -> _Parts | None:
     """Return the parts of a file; `None` where it has others than these."""
-    body, lines = ast.parse(source).body, source.split("\n")
-    docstring, imports, definitions, end = "", list[_Import](), list[_Definition](), 0
-    quoted = False
-    for index, node in enumerate(body):
-        first = min(end + 1, node.lineno)
-        end = len(lines) if index == len(body) - 1 else node.end_lineno or node.lineno
-        text = "\n".join(lines[first - 1 : end]).strip("\n")
-        leading = next(number for number in range(first, node.lineno + 1) if lines[number - 1].strip())
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            if isinstance(node, ast.ImportFrom) and (node.level or node.names[0].name == "*"):
-                return None
-            quoted |= isinstance(node, ast.ImportFrom) and node.module == "__future__"
-            imports.append(node)
-        elif index == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            docstring = text
+    tree, lines = ast.parse(source), source.split("\n")
+    if any(isinstance(each, ast.Global) or _imports_anything(each) for each in ast.walk(tree)):
+        return None
+    statements = tree.body[ast.get_docstring(tree) is not None :]
+    end = _first_line(statements[0]) - 1 if statements else len(lines)
+    header, future = "\n".join(lines[:end]).strip("\n"), ""
+    imports, imports_for_types, definitions = list[_Import](), list[_Import](), list[_Definition]()
+    for node in statements:
+        first, apart = min(end + 1, node.lineno), node.lineno > end + 1
+        end = len(lines) if node is statements[-1] else node.end_lineno or node.lineno
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            future = _FUTURE
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            imports.append(_Import(node, _comment(lines, node), apart))
+        elif for_types := _for_types(node):
+            imports_for_types += [_Import(each, _comment(lines, each), False) for each in for_types]
         elif (name := _defined(node)) is None:
             return None
         elif name != "__all__":
-            definitions.append(_Definition(name, node, text, leading, quoted))
-    return _Parts(docstring, imports, definitions)
+            first = next(number for number in range(first, node.lineno + 1) if lines[number - 1].strip())
+            definitions.append(_Definition(name, node, "\n".join(lines[first - 1 : end]).rstrip(), first))
+    return _Parts(header, future, imports, imports_for_types, definitions)
+
+
+def _imports_anything(node: ast.AST) -> bool:
+    """Return whether it is an import of names that it does not tell, or from a package that there is not."""
+    return isinstance(node, ast.ImportFrom) and (node.level > 0 or node.names[0].name == "*")
+
+
+def _first_line(node: ast.stmt) -> int:
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(each.lineno for each in decorators)])
+
+
+def _comment(lines: Sequence[str], node: ast.stmt) -> str:
+    """Return the comment behind a statement."""
+    behind = lines[(node.end_lineno or 0) - 1].encode()[node.end_col_offset or 0 :].decode().strip()
+    return f"  {behind}" if behind.startswith("#") else ""
+
+
+def _for_types(node: ast.stmt) -> list[ast.Import | ast.ImportFrom]:
+    """Return the imports below `if TYPE_CHECKING:`; none where it is something else, or has more."""
+    if not isinstance(node, ast.If) or node.orelse:
+        return []
+    imports = [each for each in node.body if isinstance(each, ast.Import | ast.ImportFrom)]
+    own = ast.unparse(node.test).rpartition(".")[2] == "TYPE_CHECKING" and len(imports) == len(node.body)
+    return imports if own else []
 
 
 def _defined(node: ast.stmt) -> str | None:
-    """Return what a statement defines; `None` where it is no definition of one name."""
+    """Return what a statement defines, nothing if it is the program; `None` where it does something else."""
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return node.name
-    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-    return targets[0].id if len(targets) == 1 and isinstance(targets[0], ast.Name) else None
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'":
+        return ""
+    if isinstance(node, ast.Assign) and len(node.targets) > 1:
+        return None
+    target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+    return target.id if isinstance(target, ast.Name) and not isinstance(node, ast.For) else None
 
 
 def _named_by_hooks(parts: _Parts) -> set[str]:
     """Return the hooks, and all that they name before anything is built."""
-    known = {part.name: part for part in parts.definitions}
+    known = {part.name for part in parts.definitions}
     kept = {part.name for part in parts.definitions if part.is_hook}
     while True:
-        called = _called([known[name] for name in kept])
-        more = {name for each in kept for name in known[each].at_once(called) if name in known} - kept
+        there = [part for part in parts.definitions if part.name in kept]
+        called = _called(there)
+        more = {name for part in there for name in part.at_once(called)} & known - kept
         if not more:
             return kept
         kept |= more
@@ -230,75 +327,52 @@ def _called(kept: Sequence[_Definition]) -> set[str]:
     """Return the functions that are called before anything is built."""
     called: set[str] = set()
     while True:
-        at_once = [part for part in kept if part.acts_at_once(called)]
-        more = {
-            call.func.id
-            for part in at_once
-            for call in ast.walk(part.node)
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
-        } - called
+        at_once = [part.node for part in kept if part.acts_at_once(called)]
+        inside = [each for node in at_once for each in ast.walk(node)]
+        calls = [each.func for each in inside if isinstance(each, ast.Call)]
+        decorators = [each for part in kept for each in getattr(part.node, "decorator_list", ())]
+        more = {each.id for each in (*calls, *decorators) if isinstance(each, ast.Name)} - called
         if not more:
             return called
         called |= more
 
 
-def _arguments(node: ast.FunctionDef) -> list[ast.arg]:
-    return [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+def _own(table: symtable.SymbolTable) -> set[str]:
+    """Return the names that a scope looks up, in itself or in the file."""
+    free = table.get_type() != "function"
+    return {
+        each.get_name() for each in table.get_symbols() if each.is_referenced() and (free or each.is_global())
+    }
 
 
-def _names(nodes: Sequence[ast.AST]) -> set[str]:
-    return {each.id for node in nodes for each in ast.walk(node) if isinstance(each, ast.Name)}
+def _looked_up(table: symtable.SymbolTable) -> set[str]:
+    """Return the names that a scope and those in it look up in the file, or may."""
+    return _own(table).union(*map(_looked_up, table.get_children()))
 
 
-def _bound(nodes: Sequence[ast.AST]) -> set[str]:
-    """Return the names that statements give a meaning of their own."""
-    inside = [each for node in nodes for each in ast.walk(node)]
-    assigned = {each.id for each in inside if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
-    imports = [each for each in inside if isinstance(each, ast.Import | ast.ImportFrom)]
-    return assigned | {_bound_name(alias) for statement in imports for alias in statement.names}
+def _spelled(annotation: ast.AST) -> set[str]:
+    """Return the names in an annotation, also where it is quoted."""
+    names: set[str] = set()
+    for each in ast.walk(annotation):
+        if isinstance(each, ast.Name):
+            names.add(each.id)
+        elif isinstance(each, ast.Constant) and isinstance(each.value, str):
+            with suppress(SyntaxError, ValueError):  # it is some other string
+                names |= _spelled(ast.parse(each.value, mode="eval"))
+    return names
 
 
 def _bound_name(alias: ast.alias) -> str:
     return alias.asname or alias.name.partition(".")[0]
 
 
-def _is_heavy(imports: Sequence[_Import], name: str) -> bool:
-    """Return whether what binds a name imports torch, or may."""
-    for statement in imports:
-        for alias in statement.names:
-            if _bound_name(alias) != name:
-                continue
-            module = statement.module if isinstance(statement, ast.ImportFrom) else alias.name
-            top = (module or "").partition(".")[0]
-            if top not in _LIGHT:
-                return True
-            if top == "ganlab" and not (
-                alias.name in _LIGHT_OF_GANLAB or alias.name.endswith(("Component", "Spec"))
-            ):
-                return True
-    return False
-
-
-def _import_lines(imports: Sequence[_Import], names: Collection[str]) -> list[str]:
+def _lines(imports: Sequence[_Import], names: Collection[str]) -> list[str]:
     """Return the imports of some names, with a blank line wherever the file has one."""
     lines: list[str] = []
-    end, apart = 0, False
-    for statement in imports:
-        apart |= statement.lineno > end + 1
-        end = statement.end_lineno or 0
-        used = [alias for alias in statement.names if _bound_name(alias) in names]
-        if not used:
-            continue
-        shown = (
-            ast.Import(used)
-            if isinstance(statement, ast.Import)
-            else ast.ImportFrom(statement.module, used, statement.level)
-        )
-        lines.append(("\n" if apart and lines else "") + ast.unparse(shown))
-        apart = False
+    apart = False
+    for each in imports:
+        apart |= each.apart
+        if line := each.line(names):
+            lines += ["", line] if apart and lines else [line]
+            apart = False
     return lines
-
-
-def _joined(parts: _Parts, imports: Sequence[str], definitions: Sequence[str]) -> str:
-    head = "\n\n".join(filter(None, (parts.docstring, "\n".join(imports))))
-    return "\n\n\n".join(filter(None, (head, *definitions))) + "\n"

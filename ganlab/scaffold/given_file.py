@@ -13,7 +13,6 @@ from ganlab.config import load_experiment
 from ganlab.config.toml import parse_toml
 from ganlab.errors import ExperimentError, UsageError, printable
 from ganlab.registry import load_registry
-from ganlab.scaffold.division import divide
 
 __all__ = ["GivenFile"]
 
@@ -25,11 +24,13 @@ class GivenFile:
     Attributes:
         path: where it is.
         source: its content.
+        offers: kind and name of each component that it offers.
         dependencies: distributions that it imports and ganlab does not.
     """
 
     path: Path
     source: str
+    offers: tuple[tuple[str, str], ...]
     dependencies: tuple[str, ...]
 
     @classmethod
@@ -64,12 +65,14 @@ class GivenFile:
                 f"{path} imports {', '.join(beside)}, which lies beside it: a package is made of one; put "
                 "them together, or copy them into the package and import them as its own"
             )
-        return cls(path, source, tuple(_dependencies(modules)))
+        return cls(path, source, tuple(offered), tuple(_dependencies(modules)))
 
     @property
-    def can_be_divided(self) -> bool:
-        """Whether its hooks can be imported without torch, each part in a module of its own."""
-        return divide(self.source, "hooks", "hooks.code") is not None
+    def asks_where_it_lies(self) -> bool:
+        """Whether it has `__file__`, as one does that reads a file beside itself."""
+        return any(
+            isinstance(each, ast.Name) and each.id == "__file__" for each in ast.walk(ast.parse(self.source))
+        )
 
     def can_be_used_by(self, experiment: str) -> bool:
         """Return whether an experiment that names the component can be loaded."""

@@ -7,6 +7,7 @@ import datetime
 import importlib.util
 import keyword
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,37 +70,53 @@ class Plugin:
     def file(self, directory: Path) -> dict[Path, str]:
         """Return a plugin of one file and an experiment that uses it, by their paths."""
         module = _importable(self.kind, self.name)
-        words = self._words(module)
+        words = self._words(module, ((self.kind, self.name),))
         return {
             directory / f"{module}.py": filled(template(f"{self.kind}.py"), words),
             directory / f"{self.name}.toml": filled(template(f"{self.kind}.toml"), words),
         }
 
-    def package(self, directory: Path, given: GivenFile | None = None) -> dict[Path, str]:
+    @property
+    def module(self) -> str:
+        """What is imported of the package."""
+        return self.distribution.replace("-", "_")
+
+    def modules(self, source: str) -> dict[str, str] | None:
+        """Return the modules of the package with its hooks parted from what imports torch, by their paths.
+
+        Args:
+            source: content of a plugin file; `None` is returned where it cannot be parted.
+        """
+        divided = divide(source, self.module, f"{self.module}.{self.kind}")
+        if divided is None:
+            return None
+        names = (f"{self.module}/__init__.py", f"{self.module}/{self.kind}.py")
+        return {name: text for name, text in zip(names, divided, strict=True) if text}
+
+    def package(
+        self, directory: Path, given: GivenFile | None = None, *, whole: bool = False
+    ) -> dict[Path, str]:
         """Return the files of a package that can be published, by their paths.
 
         Args:
             directory: where it goes.
             given: the file that becomes its code; what `file` writes if `None`.
+            whole: whether the file becomes its one module, as it is.
         """
-        module = self.distribution.replace("-", "_")
-        source = template(f"{self.kind}.py") if given is None else given.source
-        words = self._words(module)
-        if given is None:
-            source = filled(source, words)
-        divided = divide(source, module, f"{module}.{self.kind}")
-        hooks, code = (source, "") if divided is None else divided
+        words = self._words(self.module, ((self.kind, self.name),) if given is None else given.offers)
+        source = filled(template(f"{self.kind}.py"), words) if given is None else given.source
+        modules = (None if whole else self.modules(source)) or {f"{self.module}/__init__.py": source}
         experiment = self._experiment(given)
         files = {
             f"experiments/{self.name}.toml": experiment,
-            f"tests/test_{module}.py": template("package/test_plugin.py"),
+            f"tests/test_{self.module}.py": template("package/test_plugin.py"),
             "pyproject.toml": template("package/pyproject.toml"),
             "README.md": template("package/README.md"),
             "LICENSE": template("package/LICENSE"),
             ".gitignore": template("package/gitignore"),
             ".github/workflows/tests.yml": template("package/tests.yml"),
         }
-        if not code:
+        if len(modules) == 1:
             files["README.md"] = files["README.md"].replace(_TWO_MODULES, "has all of it.")
         if given is not None:
             more = "".join(f', "{name}"' for name in given.dependencies)
@@ -107,9 +124,8 @@ class Plugin:
             if not given.can_be_used_by(filled(experiment, words)):
                 del files[f"experiments/{self.name}.toml"]
                 files = {path: _without_experiment(text) for path, text in files.items()}
-        written = {path: filled(text, words) for path, text in files.items()}
-        modules = {f"src/{module}/__init__.py": hooks, f"src/{module}/{self.kind}.py": code}
-        return {directory / path: text for path, text in {**modules, **written}.items() if text}
+        written = {directory / path: filled(text, words) for path, text in files.items()}
+        return {**{directory / "src" / path: text for path, text in modules.items()}, **written}
 
     def _experiment(self, given: GivenFile | None) -> str:
         """Return an experiment that has the component from the package."""
@@ -117,11 +133,18 @@ class Plugin:
         text = text.replace("./scaffold_module.py", self.distribution)
         return text if given is None else _without_options(text, template(f"{self.kind}.py"))
 
-    def _words(self, module: str) -> dict[str, str]:
-        """Return what stands in the places of the templates' own names."""
+    def _words(self, module: str, offers: Sequence[tuple[str, str]]) -> dict[str, str]:
+        """Return what stands in the places of the templates' own names.
+
+        Args:
+            module: what is imported.
+            offers: kind and name of each component.
+        """
         words = "".join(word.capitalize() for word in self.name.removesuffix(f"-{self.kind}").split("-"))
         return {
             "Scaffold": words if words[0].isalpha() else f"{self.kind.capitalize()}{words}",
+            "scaffold-components": " and the ".join(f"{kind} `{name}`" for kind, name in offers),
+            "scaffold-describe": ", ".join(f"`ganlab describe {kind} {name}`" for kind, name in offers),
             "scaffold-distribution": self.distribution,
             "scaffold-file": self.name,
             "scaffold-kind": self.kind,

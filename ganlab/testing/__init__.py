@@ -7,6 +7,7 @@ def test_my_discriminator():
 """
 
 from ganlab.testing.conformance import check_component, examine
+from ganlab.testing.hook_modules import components_of
 from ganlab.testing.subject import ConformanceError, Finding
 
-__all__ = ["ConformanceError", "Finding", "check_component", "examine"]
+__all__ = ["ConformanceError", "Finding", "check_component", "components_of", "examine"]

@@ -1,4 +1,4 @@
-"""The promise of packages: what every `ganlab` command imports of them is light."""
+"""Modules with hooks: what they offer, and the promise of packages that they are light."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
-__all__ = ["heavy_imports"]
+from ganlab.components import Component
+from ganlab.registry.classifier import classify
+from ganlab.registry.plugin import FoundPlugin, LoadedPlugin
+from ganlab.testing.subject import ConformanceError
+
+__all__ = ["components_of", "heavy_imports"]
 
 _HEAVY = ("torch", "numpy", "PIL")
 
@@ -26,6 +32,19 @@ for module in sys.argv[1:]:
             print(f"{{module}}\\t{{own[0].filename}}:{{own[0].lineno}} imports {{name}}")
 """
 """Imports modules where nothing heavy can be imported, and prints the line of each that tries."""
+
+
+def components_of(module: ModuleType) -> tuple[Component, ...]:
+    """Return the components that all hooks of a module yield.
+
+    Raises:
+        ConformanceError: it has no hook, or something is wrong with one or with what it yields.
+    """
+    name = module.__name__
+    contribution = classify(LoadedPlugin(FoundPlugin(id=name, distribution=name, name=name), module))
+    for failure in contribution.failures:
+        raise ConformanceError(str(failure))
+    return tuple(offer.component for offer in contribution.offers)
 
 
 def heavy_imports(modules: Sequence[str]) -> dict[str, str]:

@@ -106,7 +106,7 @@ def test_hooks_are_parted_from_what_imports_torch(
     hooks = Path("mine/src/ganlab_my_critic/__init__.py").read_text()
     code = Path("mine/src/ganlab_my_critic/discriminator.py").read_text()
     assert hooks.startswith(
-        '# Written on a Sunday.\n"""A discriminator that somebody has."""\n\nfrom pydantic'
+        '# Written on a Sunday.\n"""A discriminator that somebody has."""\n\nfrom __future__'
     )
     assert "# It has no batch statistics.\ndef block(" in code and "def block(" not in hooks
     assert "WIDTHS = [4, 8]" in hooks and "SLOPE = 0.2" in code
@@ -129,7 +129,8 @@ def test_what_is_light_stays_in_one_module(monkeypatch: pytest.MonkeyPatch) -> N
     "heavy",
     [
         HEAVY.replace("build=build", "build=lambda options, image: Critic(options.width, image)"),
-        HEAVY.replace("image: ImageSpec):", "image: ImageSpec) -> nn.Module:"),
+        HEAVY.replace("    width: int", '    start: "torch.Tensor"\n    width: int'),
+        HEAVY.replace("SLOPE = 0.2", "SLOPE = 0.2\n\n\ndef count():\n    global SLOPE\n    SLOPE += 1"),
         HEAVY.replace("Field(WIDTHS[0], ge=1)", "Field(torch.tensor(4).item(), ge=1)"),
         HEAVY.replace("import torch\n", "import ganlab\nimport torch\n").replace("@hook", "@ganlab.hook"),
     ],
@@ -147,27 +148,73 @@ def test_what_cannot_be_parted_stays_as_it_is(capsys: pytest.CaptureFixture[str]
     assert "my_critic.py is the package's one module as it is" in capsys.readouterr().out
 
 
-def test_what_has_annotations_that_nobody_reads_can_be_parted() -> None:
-    future = HEAVY.replace("import torch\n", "from __future__ import annotations\n\nimport torch\n", 1)
-    divided = divide(future.replace("image: ImageSpec):", "image: ImageSpec) -> nn.Module:"), "m", "m.code")
+def parted(source: str) -> tuple[str, str]:
+    assert source != HEAVY
+    divided = divide(source, "ganlab_my_critic", "ganlab_my_critic.discriminator")
     assert divided is not None
-    assert all("from __future__ import annotations" in source for source in divided)
-    alone = future.replace("image: ImageSpec):", "image: ImageSpec) -> nn.Module:").replace(
-        "nn.Sequential(Critic(int(np.add(options.width, 1)), image), nn.Identity())", "None"
+    for each in divided:
+        compile(each, "module", "exec")
+    return divided
+
+
+def test_what_annotations_name_is_there_for_type_checkers() -> None:
+    hooks, code = parted(
+        HEAVY.replace("image: ImageSpec):", 'image: ImageSpec) -> "Critic | nn.Module":').replace(
+            "import numpy as np\n", "if typing.TYPE_CHECKING:\n    from torch import Tensor\n"
+        )
+        + "\n\ndef later(images: Tensor) -> None: ...\n"
     )
-    hooks, _ = divide(alone, "m", "m.code") or ("from torch import nn", "")
-    assert "torch" not in hooks
+    types = (
+        "if TYPE_CHECKING:\n    from torch import nn\n    from ganlab_my_critic.discriminator import Critic\n"
+    )
+    assert types in hooks and "from __future__ import annotations" in hooks
+    assert "torch" not in hooks[: hooks.index(types)]
+    assert "if TYPE_CHECKING:\n    from torch import Tensor\n" in code and "Tensor" not in hooks
+    assert "__future__" not in code
+
+
+def test_names_in_quotes_are_names() -> None:
+    hooks, _ = parted(
+        HEAVY.replace("SLOPE = 0.2", "Mode = int\nLater = float\nSLOPE = 0.2\n").replace(
+            "    width: int", '    mode: "Mode | None" = None\n    width: int'
+        )
+    )
+    assert "\nMode = int\n" in hooks and "Later" not in hooks
+
+
+@pytest.mark.parametrize("own", ["F = image", "def F(): ...", "class F: ...", "from math import pi as F"])
+def test_what_an_inner_function_calls_so_is_another_thing(own: str) -> None:
+    inner = f"    def inner():\n        {own}\n        return F\n\n"
+    hooks, _ = parted(HEAVY.replace("    return nn.Seq", f"{inner}    F.relu\n    return nn.Seq"))
+    assert "    import torch.nn.functional as F\n" in hooks
+    hooks, _ = parted(HEAVY.replace("    return nn.Seq", f"{inner}    return nn.Seq"))
+    assert "functional" not in hooks
+
+
+def test_what_it_does_as_a_program_goes_with_the_code() -> None:
+    program = '\n\nif __name__ == "__main__":\n    print(build(CriticOptions(), ImageSpec(1, 8, 8)))\n'
+    hooks, code = parted(HEAVY + program)
+    assert "__main__" not in hooks and code.endswith(program)
+    assert "from ganlab_my_critic import WIDTHS, CriticOptions, build\n" in code
+
+
+@pytest.mark.parametrize("docstring", ["", '"""A discriminator."""\n'])
+def test_comments_at_the_top_and_behind_imports_stay(docstring: str) -> None:
+    licence = "# SPDX-License-Identifier: MIT\n# Copyright somebody\n"
+    plain = HEAVY.split('"""\n', 1)[1].replace("import torch\n", "import torch  # type: ignore\n", 1)
+    for source in (f"{licence}\n{docstring}{plain}", f"{docstring}{licence}\n{plain}"):
+        hooks, code = parted(source)
+        for each in (hooks, code):
+            assert each.startswith(source[: source.index("import")].rstrip())
+        assert "import torch  # type: ignore\n" in code
 
 
 def test_a_function_with_a_decorator_may_come_first() -> None:
     decorated = HEAVY.replace(
         '    """Return the network."""\n', "    @torch.no_grad()\n    def inner() -> None: ...\n\n"
     )
-    divided = divide(decorated, "m", "m.code")
-    assert decorated != HEAVY and divided is not None
-    for source in divided:
-        compile(source, "module", "exec")
-    assert "import torch\n" in divided[0][: divided[0].index("@torch.no_grad()")]
+    hooks, _ = parted(decorated)
+    assert "import torch\n" in hooks[: hooks.index("@torch.no_grad()")]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,14 +1,14 @@
-"""The component keeps the promises of its kind, and the experiment beside it can be read."""
+"""The components keep the promises of their kinds, and the experiment beside them can be read."""
 
 from pathlib import Path
 
 import pytest
-from scaffold_module import scaffold_hook
+import scaffold_module
 
 from ganlab.config import load_experiment
-from ganlab.testing import check_component
+from ganlab.testing import check_component, components_of
 
-COMPONENTS = {component.name: component for component in scaffold_hook()}
+COMPONENTS = {f"{each.kind} {each.name}": each for each in components_of(scaffold_module)}
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 
 
