@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -48,12 +49,13 @@ from ganlab import (
     VectorSource,
     VectorSpec,
     Verdict,
+    hookimpl,
 )
 from ganlab.after_training.feature_training import FORMAT
 from ganlab.components import Component
 from ganlab.engine.streams import isolated_randomness
 from ganlab.registry import load_registry
-from ganlab.testing import ConformanceError, check_component
+from ganlab.testing import ConformanceError, check_component, components_of
 from ganlab_features.classifier_network import ClassifierNetwork
 
 NEEDS_WEIGHTS = {
@@ -861,3 +863,15 @@ def test_a_loss_that_needs_labels_is_given_some() -> None:
 def test_the_kit_used_wrongly(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ConformanceError, match=message):
         check_component(**arguments)
+
+
+def test_all_components_of_a_module_are_found_or_what_is_wrong_is_told() -> None:
+    module = ModuleType("own")
+    loss = next(each for each in BUILT_IN if each.kind == "loss")
+    with pytest.raises(ConformanceError, match="has no hook"):
+        components_of(module)
+    vars(module)["ganlab_losses"] = hookimpl(lambda: [loss])
+    assert components_of(module) == (loss,)
+    vars(module)["ganlab_lossez"] = hookimpl(lambda: [])
+    with pytest.raises(ConformanceError, match="did you mean"):
+        components_of(module)

@@ -130,7 +130,7 @@ class _Definition:
             return False
         first = self.node.body[0]
         line = self.source.split("\n")[_first_line(first) - self.first_line]
-        return line[: first.col_offset].strip() not in ("", "@")
+        return bool(line[: first.col_offset].strip())
 
     @property
     def names(self) -> set[str]:

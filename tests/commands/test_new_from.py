@@ -83,14 +83,14 @@ def new(source: str, name: str = "my-critic", *, kind: str = "discriminator") ->
     return run(["new", kind, name, "--package", "mine", "--from", "my_critic.py"])
 
 
-def keeps_its_promises(monkeypatch: pytest.MonkeyPatch) -> None:
+def keeps_its_promises(monkeypatch: pytest.MonkeyPatch, *components: str) -> None:
     """Run the package's own tests of its components."""
     for module in ("ganlab_my_critic", "ganlab_my_critic.discriminator"):
         monkeypatch.delitem(sys.modules, module, raising=False)  # as another test wrote it
     monkeypatch.syspath_prepend("mine/src")
     (file,) = Path("mine/tests").glob("test_*.py")
     tests = runpy.run_path(str(file))
-    assert tests["COMPONENTS"]
+    assert [*tests["COMPONENTS"]] == [*components]
     for name in tests["COMPONENTS"]:
         tests["test_it_keeps_the_promises_of_its_kind"](name)
 
@@ -102,7 +102,7 @@ def test_hooks_are_parted_from_what_imports_torch(
     assert new(HEAVY) == 0
     assert run(["check", "mine/src/ganlab_my_critic"]) == 0
     assert "hook modules import neither torch" in capsys.readouterr().out
-    keeps_its_promises(monkeypatch)
+    keeps_its_promises(monkeypatch, "discriminator my-critic")
     hooks = Path("mine/src/ganlab_my_critic/__init__.py").read_text()
     code = Path("mine/src/ganlab_my_critic/discriminator.py").read_text()
     assert hooks.startswith(
@@ -118,9 +118,21 @@ def test_hooks_are_parted_from_what_imports_torch(
 
 
 @pytest.mark.slow
-def test_what_is_light_stays_in_one_module(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert new(LIGHT) == 0
-    keeps_its_promises(monkeypatch)
+def test_what_is_light_stays_in_one_module(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    light = (
+        LIGHT.replace("SLOPE = 0.2", "if TYPE_CHECKING:\n    from torch import nn")
+        .replace(
+            "from pydantic",
+            "from __future__ import annotations\nfrom typing import TYPE_CHECKING\nfrom pydantic",
+        )
+        .replace("image: ImageSpec):", "image: ImageSpec) -> nn.Module:")
+    ) + '\n\nif __name__ == "__main__":\n    import torch\n'
+    assert new(light) == 0
+    assert "torch" not in capsys.readouterr().out
+    assert Path("mine/src/ganlab_my_critic/__init__.py").read_text() == light
+    keeps_its_promises(monkeypatch, "discriminator my-critic")
     assert [path.name for path in Path("mine/src").glob("*/*.py")] == ["__init__.py"]
     assert "`src/ganlab_my_critic/__init__.py` has all of it." in Path("mine/README.md").read_text()
 
@@ -140,8 +152,17 @@ def test_what_hooks_need_at_once_cannot_be_parted_from_them(heavy: str) -> None:
     assert divide(heavy, "m", "m.code") is None
 
 
-def test_what_cannot_be_parted_stays_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    heavy = HEAVY + "\nassert SLOPE\n"
+@pytest.mark.parametrize(
+    "heavy",
+    [
+        HEAVY + "\nassert SLOPE\n",
+        HEAVY.replace("SLOPE = 0.2", 'SLOPE = 0.2\nMode = int\nAlias = list["Mode"]').replace(
+            "    width: int", "    modes: Alias = []\n    width: int"
+        ),
+    ],
+    ids=["it does more than define", "a name in quotes outside of annotations"],
+)
+def test_what_cannot_be_parted_stays_as_it_is(heavy: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert new(heavy) == 0
     assert Path("mine/src/ganlab_my_critic/__init__.py").read_text() == heavy
     assert not Path("mine/src/ganlab_my_critic/discriminator.py").exists()
@@ -215,6 +236,45 @@ def test_a_function_with_a_decorator_may_come_first() -> None:
     )
     hooks, _ = parted(decorated)
     assert "import torch\n" in hooks[: hooks.index("@torch.no_grad()")]
+
+
+SECOND = """
+
+def build_loss(options: Options):
+    from ganlab import Loss
+
+    return type("Own", (Loss,), {"generator": lambda self, game: -game.fake_logits.mean()})()
+
+
+@hookimpl
+def ganlab_losses():
+    yield LossComponent(
+        name="own", summary="WGAN's", options=Options, build=build_loss, needs=frozenset({"discriminator"})
+    )
+"""
+
+
+@pytest.mark.slow
+def test_all_that_a_file_offers_is_named_and_tested(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert new(LIGHT.replace("import Disc", "import LossComponent, Disc") + SECOND) == 0
+    keeps_its_promises(monkeypatch, "discriminator my-critic", "loss own")
+    assert "it offers discriminator `my-critic` and loss `own`" in capsys.readouterr().out
+    assert "The discriminator `my-critic` and the loss `own` for ganlab" in Path("mine/README.md").read_text()
+    project = tomllib.loads(Path("mine/pyproject.toml").read_text())["project"]
+    assert project["description"] == "The discriminator `my-critic` and the loss `own` for ganlab"
+
+
+def test_what_it_reads_beside_itself_has_to_come_along(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("slope.txt").write_text("0.2")
+    reading = "from pathlib import Path\n\nSLOPE = float((Path(__file__).parent / 'slope.txt').read_text())"
+    assert new(HEAVY.replace("SLOPE = 0.2", reading)) == 0
+    assert "`__file__`): what it reads beside itself has to be copied into mine/src/ganlab_my_critic\n" in (
+        capsys.readouterr().out
+    )
+    code = Path("mine/src/ganlab_my_critic/discriminator.py").read_text()
+    assert "from pathlib import Path\n" in code and "__file__" in code
 
 
 @pytest.mark.parametrize("kind", KINDS)
