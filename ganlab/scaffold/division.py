@@ -34,12 +34,15 @@ def divide(source: str, module: str, code: str) -> tuple[str, str] | None:
 
     Returns:
         The sources of both, of which the second is empty where the first can have everything; `None`
-        where the hooks need something heavy at once, or the file does more than import and define.
+        where the hooks need something heavy at once, the file does more than import and define, or its hooks
+        call something as the second module is called, which would take its place.
     """
     parts = _read(source)
     if parts is None:
         return None
     names = _named_by_hooks(parts)
+    if code.rpartition(".")[2] in names | {name for each in parts.imports for name in each.names}:
+        return None
     kept = [part for part in parts.definitions if part.name in names]
     rest = [part for part in parts.definitions if part.name not in names]
     called = _called(kept)
@@ -181,8 +184,9 @@ class _Definition:
         docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and bool(others)
         at = (first.end_lineno or 0) + 1 if docstring else _first_line(first)
         lines = self.source.split("\n")
+        margin = lines[_first_line(first) - self.first_line][: first.col_offset]
         lines[at - self.first_line : at - self.first_line] = [
-            *(" " * first.col_offset + line for line in imports if line),
+            *(margin + line for line in imports if line),
             *([] if docstring and not lines[at - self.first_line].strip() else [""]),
         ]
         return "\n".join(lines)
@@ -203,8 +207,13 @@ class _Import:
     apart: bool
 
     @property
+    def names(self) -> set[str]:
+        """Names that it binds."""
+        return {_bound_name(alias) for alias in self.node.names}
+
+    @property
     def heavy(self) -> set[str]:
-        """Names that it binds to what imports torch, or may."""
+        """Those that it binds to what imports torch, or may."""
         return {_bound_name(alias) for alias in self.node.names if self._is_heavy(alias.name)}
 
     def _is_heavy(self, name: str) -> bool:

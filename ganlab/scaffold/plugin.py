@@ -23,7 +23,7 @@ from ganlab.scaffold.given_file import GivenFile
 __all__ = ["Plugin"]
 
 _DEPENDENCY = '"ganlab>=0.1"'
-_TWO_MODULES = "has the hook and the options, `src/scaffold_module/scaffold_kind.py` what they make."
+_TWO_MODULES = "has the hook and the options, `src/scaffold_code` what they make."
 
 
 @dataclass(frozen=True)
@@ -87,11 +87,12 @@ class Plugin:
         Args:
             source: content of a plugin file; `None` is returned where it cannot be parted.
         """
-        divided = divide(source, self.module, f"{self.module}.{self.kind}")
-        if divided is None:
-            return None
-        names = (f"{self.module}/__init__.py", f"{self.module}/{self.kind}.py")
-        return {name: text for name, text in zip(names, divided, strict=True) if text}
+        for code in (self.kind, f"{self.kind}_code"):  # the first may be what the file calls something else
+            divided = divide(source, self.module, f"{self.module}.{code}")
+            if divided is not None:
+                names = (f"{self.module}/__init__.py", f"{self.module}/{code}.py")
+                return {name: text for name, text in zip(names, divided, strict=True) if text}
+        return None
 
     def package(
         self, directory: Path, given: GivenFile | None = None, *, whole: bool = False
@@ -116,6 +117,7 @@ class Plugin:
             ".gitignore": template("package/gitignore"),
             ".github/workflows/tests.yml": template("package/tests.yml"),
         }
+        words["scaffold_code"] = [*modules][-1]
         if len(modules) == 1:
             files["README.md"] = files["README.md"].replace(_TWO_MODULES, "has all of it.")
         if given is not None:

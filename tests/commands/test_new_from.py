@@ -219,6 +219,18 @@ def test_what_it_does_as_a_program_goes_with_the_code() -> None:
     assert "from ganlab_my_critic import WIDTHS, CriticOptions, build\n" in code
 
 
+def test_no_module_takes_the_place_of_what_hooks_call_so() -> None:
+    assert new(HEAVY.replace("def build", "def discriminator").replace("=build", "=discriminator")) == 0
+    hooks = Path("mine/src/ganlab_my_critic/__init__.py").read_text()
+    assert "from ganlab_my_critic.discriminator_code import Critic" in hooks
+    assert "`src/ganlab_my_critic/discriminator_code.py` what they make" in Path("mine/README.md").read_text()
+
+
+def test_tabs_stay() -> None:
+    hooks, _ = parted(HEAVY.replace("    ", "\t"))
+    assert "\tfrom torch import nn\n" in hooks
+
+
 @pytest.mark.parametrize("docstring", ["", '"""A discriminator."""\n'])
 def test_comments_at_the_top_and_behind_imports_stay(docstring: str) -> None:
     licence = "# SPDX-License-Identifier: MIT\n# Copyright somebody\n"
