@@ -169,11 +169,7 @@ class _Definition:
         """The file's names that it uses as it is defined, and in its body if it is a function."""
         top = symtable.symtable(f"{_FUTURE}\n{ast.unparse(self.node)}", self.name, "exec")
         bodies = [each for each in top.get_children() if each.get_name() == self.name]
-        running = set[str]().union(*map(_looked_up, bodies))
-        defining = set(_own(top)).union(
-            *(_looked_up(each) for each in top.get_children() if each not in bodies)
-        )
-        return (defining, running)
+        return _looked_up(top, but=bodies), set[str]().union(*map(_looked_up, bodies))
 
     def importing(self, imports: Sequence[str]) -> str:
         """Return its source with imports at the beginning of its body, behind the docstring."""
@@ -259,6 +255,7 @@ class _Parts:
 def _read(source: str) -> _Parts | None:
     """Return the parts of a file; `None` where it has others than these."""
     tree, lines = ast.parse(source), source.split("\n")
+    # What one module sets anew, the other would not see.
     if any(isinstance(each, ast.Global) or _imports_anything(each) for each in ast.walk(tree)):
         return None
     statements = tree.body[ast.get_docstring(tree) is not None :]
@@ -346,17 +343,15 @@ def _called(kept: Sequence[_Definition]) -> set[str]:
         called |= more
 
 
-def _own(table: symtable.SymbolTable) -> set[str]:
-    """Return the names that a scope looks up, in itself or in the file."""
-    free = table.get_type() != "function"
-    return {
-        each.get_name() for each in table.get_symbols() if each.is_referenced() and (free or each.is_global())
+def _looked_up(scope: symtable.SymbolTable, but: Collection[symtable.SymbolTable] = ()) -> set[str]:
+    """Return the names that a scope and those in it, but some, look up in the file, or may."""
+    local = scope.get_type() == "function"
+    names = {
+        each.get_name()
+        for each in scope.get_symbols()
+        if each.is_referenced() and (each.is_global() or not local)
     }
-
-
-def _looked_up(table: symtable.SymbolTable) -> set[str]:
-    """Return the names that a scope and those in it look up in the file, or may."""
-    return _own(table).union(*map(_looked_up, table.get_children()))
+    return names.union(*(_looked_up(inner) for inner in scope.get_children() if inner not in but))
 
 
 def _spelled(annotation: ast.AST) -> set[str]:
