@@ -75,7 +75,14 @@ LIGHT = LIGHT[: LIGHT.index("# It has no")] + (
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    forget()
     return tmp_path
+
+
+def forget() -> None:
+    """Drop the modules of packages that were imported from elsewhere."""
+    for module in [name for name in sys.modules if name.partition(".")[0] == "ganlab_my_critic"]:
+        del sys.modules[module]
 
 
 def new(source: str, name: str = "my-critic", *, kind: str = "discriminator") -> int:
@@ -85,8 +92,7 @@ def new(source: str, name: str = "my-critic", *, kind: str = "discriminator") ->
 
 def keeps_its_promises(monkeypatch: pytest.MonkeyPatch, *components: str) -> None:
     """Run the package's own tests of its components."""
-    for module in ("ganlab_my_critic", "ganlab_my_critic.discriminator"):
-        monkeypatch.delitem(sys.modules, module, raising=False)  # as another test wrote it
+    forget()
     monkeypatch.syspath_prepend("mine/src")
     (file,) = Path("mine/tests").glob("test_*.py")
     tests = runpy.run_path(str(file))
