@@ -109,7 +109,8 @@ def _mean(experiment: ExperimentEntry) -> tuple[str, ...]:
     if experiment.mean is None:
         return ()
     metric, summary = experiment.mean
-    return metric, f"{with_error(summary.mean, summary.between)} over seeds"
+    seeds = f"{summary.count} seeds" if summary.count > 1 else "one seed"
+    return metric, f"{with_error(summary.mean, summary.between)} over {seeds}"
 
 
 def _step(entry: Entry, *, brief: bool = False) -> str:
@@ -127,6 +128,10 @@ def _duration(hours: float) -> str:
 def _parent(entry: Entry) -> str:
     parent = entry.run.state.parent
     return f"{parent.id} at {parent.step:,}" if parent else ""
+
+
+def _parents(experiment: ExperimentEntry) -> str:
+    return ", ".join(dict.fromkeys(filter(None, map(_parent, experiment.entries))))
 
 
 def _best(entry: Entry, *, named: bool = True) -> str:
@@ -183,7 +188,7 @@ _IN_A_PIPE = (
         lambda entry, _: ", ".join(entry.losses),
         lambda experiment: ", ".join(experiment.first.losses),
     ),
-    _Column("PARENT", lambda entry, _: _parent(entry)),
+    _Column("PARENT", lambda entry, _: _parent(entry), _parents),
     _Column(
         "TITLE",
         lambda entry, _: entry.run.state.title,
@@ -226,8 +231,8 @@ def _shared(experiment: ExperimentEntry) -> str:
     first, metric = experiment.first, experiment.best_metric
     parts = [", ".join(f"{kind} {name}" for kind, name in first.networks.items())]
     parts += [f"losses {', '.join(first.losses)}" if first.losses else ""]
-    parents = dict.fromkeys(_parent(entry) for entry in experiment.entries if entry.run.state.parent)
-    parts += [f"begun from {', '.join(parents)}" if parents else ""]
+    parents = _parents(experiment)
+    parts += [f"begun from {parents}" if parents else ""]
     parts += [f"best by {metric}, over its floor" if metric else ""]
     if len(experiment.entries) > 1:
         mean = _mean(experiment)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ganlab.config.difference import flatten
@@ -16,6 +16,7 @@ __all__ = [
     "Group",
     "group_runs",
     "keys_of",
+    "newest_by_seed",
     "told_apart",
     "what_differs",
     "without",
@@ -133,16 +134,26 @@ def group_runs(runs: Sequence[Run], ignore: Collection[str] = ()) -> list[Group]
     return _named([dataclasses.replace(group, ignored=tuple(ignore)) for group in groups])
 
 
+def newest_by_seed(members: Iterable[tuple[int, Run]]) -> dict[int, Run]:
+    """Return the run that counts of each seed, which is the newest, in the order of the seeds.
+
+    Args:
+        members: runs of one experiment, each with its seed.
+    """
+    newest_last = sorted(members, key=lambda member: _age(member[1]))
+    return dict(sorted(dict(newest_last).items()))
+
+
+def _age(run: Run) -> tuple[str, str]:
+    """Return what sorts runs, the oldest first."""
+    return run.state.created, run.state.id
+
+
 def _group(title: str, keys: Mapping[str, Any], members: Sequence[tuple[int, Run]]) -> Group:
-    newest_last = sorted(members, key=lambda member: (member[1].state.created, member[1].state.id))
-    chosen = dict(newest_last)
+    chosen = newest_by_seed(members)
     kept = {id(run) for run in chosen.values()}
-    return Group(
-        title=title,
-        keys=keys,
-        runs=dict(sorted(chosen.items())),
-        superseded=tuple(run for _, run in newest_last if id(run) not in kept),
-    )
+    superseded = sorted((run for _, run in members if id(run) not in kept), key=_age)
+    return Group(title=title, keys=keys, runs=chosen, superseded=tuple(superseded))
 
 
 def _named(groups: list[Group]) -> list[Group]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ganlab.comparison.experiments import keys_of
+from ganlab.comparison.experiments import keys_of, newest_by_seed
 from ganlab.comparison.readings import Reading, Readings
 from ganlab.comparison.statistics import Summary, Value, summarise
 from ganlab.errors import GanlabError
@@ -83,13 +83,17 @@ class ExperimentEntry:
 
     @property
     def mean(self) -> tuple[str, Summary] | None:
-        """The metric of the finite best values, and their mean over seeds; `None` where metrics differ."""
-        bests = [entry.run.state.best for entry in self.entries]
-        finite = [best for best in bests if best is not None and math.isfinite(best.value)]
-        metric = _only({best.metric for best in finite})
+        """The metric of the finite best values, and their mean over seeds; `None` where metrics differ.
+
+        Of a seed the newest run counts, as where experiments are compared.
+        """
+        runs = newest_by_seed((entry.seed or 0, entry.run) for entry in self.entries)
+        bests = {seed: run.state.best for seed, run in runs.items()}
+        finite = {seed: best for seed, best in bests.items() if best and math.isfinite(best.value)}
+        metric = _only({best.metric for best in finite.values()})
         if metric is None:
             return None
-        return metric, summarise({index: Value(best.value) for index, best in enumerate(finite)})
+        return metric, summarise({seed: Value(best.value) for seed, best in finite.items()})
 
 
 def entries(runs: Sequence[Run]) -> list[Entry]:

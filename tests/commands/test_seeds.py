@@ -159,7 +159,7 @@ def test_runs_of_one_experiment_are_listed_together(tmp_path: Path, ganlab: Ganl
         simulate(tmp_path, seed, {"mmd.mmd2": [(100, value, 0.125)]})
         simulate(tmp_path, 5, value, title="Others", loss="hinge", overrides=[f"generator.width={8 + seed}"])
     rows = ganlab("runs").splitlines()
-    assert "mmd.mmd2 0.50 ± 0.25 over seeds" in rows[2] and "2 runs" in rows[2]
+    assert "mmd.mmd2 0.50 ± 0.25 over 2 seeds" in rows[2] and "2 runs" in rows[2]
     assert "mmd.mmd2 0.75 ± 0.12 over 0.001 at 100" in rows[3] and "non-saturating" in rows[3]
     assert "mlp, mlp" in rows[3] and rows[3].endswith("Rings")
     assert rows[1].endswith("Others") and rows[5].endswith("Others")
@@ -175,6 +175,34 @@ def test_runs_of_one_experiment_are_listed_together(tmp_path: Path, ganlab: Ganl
     assert record[0]["group"] == record[1]["group"]
     assert (record[0]["best_standard_error"], record[0]["best_floor"]) == (0.125, 0.001)
     assert "there are no runs of 'x'" in ganlab("runs", "--title", "x")
+
+
+def test_of_several_runs_of_a_seed_the_newest_counts(tmp_path: Path, ganlab: Ganlab) -> None:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "comparison"))
+    from simulated import simulate
+
+    values = {0: (0.9, 0.25), 1: (0.75,), 2: (0.7, 0.5, 0.5)}
+    for seed, of_seed in values.items():
+        for value in of_seed:
+            simulate(tmp_path, seed, value)
+    told = ganlab("runs")
+    assert "6 runs" in told and "mmd.mmd2 0.50 ± 0.14 over 3 seeds" in told
+    assert json.loads(ganlab("compare", "Rings", "--json"))["metrics"][0]["measured"]["A"]["mean"] == 0.5
+
+
+def test_the_parent_that_runs_share_stands_in_the_row_of_their_experiment(
+    tmp_path: Path, ganlab: Ganlab
+) -> None:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "comparison"))
+    from simulated import simulate
+
+    for seed in (0, 1):
+        path = simulate(tmp_path, seed, 0.5).path / "run.json"
+        parent = {"id": "20260101-000000-abcd", "step": 3000, "path": "/runs/x", "digest": "d" * 64}
+        path.write_text(json.dumps({**json.loads(path.read_text()), "parent": parent}))
+    header, *rows = ganlab("runs").splitlines()
+    at = header.index("PARENT")
+    assert [row[at:].partition("  ")[0] for row in rows] == ["20260101-000000-abcd at 3,000"] * 3
 
 
 @pytest.mark.slow
@@ -199,6 +227,6 @@ def test_in_a_terminal_what_runs_share_stands_above_them_and_ids_stay_whole(
     heading = " ".join(lines[lines.index("Rings") + 1 :][:2])
     assert heading.startswith(
         "generator mlp, discriminator mlp; losses non-saturating; best by mmd.mmd2, over its floor; 2 runs, "
-        "mean 0.50 ± 0.25 over seeds"
+        "mean 0.50 ± 0.25 over 2 seeds"
     )
     assert lines.index("Others") < lines.index("Rings")
