@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +16,7 @@ from ganlab.commands.measurements import (
     print_measurements,
     records,
 )
-from ganlab.errors import InterruptedRunError
+from ganlab.errors import InterruptedRunError, UsageError, printable
 
 if TYPE_CHECKING:
     from ganlab.config import EvaluatorSelection, Experiment
@@ -70,6 +70,11 @@ def command(
     own, theirs = _divided(overrides)
     experiment = load(found.resolved, own, plugins, disabled)
     choices = _choices(experiment, evaluators, theirs)
+    _require_measured(
+        own,
+        [table["label"] for table in experiment.resolved["evaluators"]],
+        [each.label for each in choices],
+    )
 
     # Not before: mistakes are told without waiting for torch.
     from ganlab.after_training.checkpoint_evaluation import CheckpointEvaluation, chosen_steps
@@ -112,12 +117,51 @@ def command(
 
 
 def _divided(overrides: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the overrides of the experiment's sections, and those of evaluators by their labels."""
+    """Return the overrides of the experiment's sections, and those of evaluators by their labels.
+
+    Raises:
+        UsageError: one looks for a label in the experiment's array of evaluators.
+    """
     from ganlab.config.settings import Settings
 
     sections = set(Settings.model_fields)
     own = tuple(each for each in overrides if each.partition("=")[0].partition(".")[0].strip() in sections)
+    for override in own:
+        label, key = _of_evaluator(override)
+        if label and not label.isdigit():
+            raise UsageError(
+                f"--set {printable(override)}: here an evaluator goes by its label alone: "
+                f"{printable(f'{label}.{key}')}"
+            )
     return own, tuple(each for each in overrides if each not in own)
+
+
+def _of_evaluator(override: str) -> tuple[str, str]:
+    """Return what stands for the evaluator in `evaluators.0.samples=300`, and what follows; else nothing."""
+    section, _, rest = override.partition(".")
+    which, _, key = rest.partition(".")
+    return (which, key) if section.strip() == "evaluators" and key and "=" not in which else ("", "")
+
+
+def _require_measured(overrides: Sequence[str], labels: Sequence[str], measured: Collection[str]) -> None:
+    """Refuse what sets an option of the run's own evaluators that are not measured.
+
+    Args:
+        overrides: of the experiment's sections.
+        labels: of the run's own evaluators.
+        measured: labels of those that are.
+
+    Raises:
+        UsageError: it says how to set the option of one that is.
+    """
+    for override in overrides:
+        index, key = _of_evaluator(override)
+        if index and labels[int(index)] not in measured:
+            meant = " or ".join(printable(f"{label}.{key}") for label in measured)
+            raise UsageError(
+                f"--set {printable(override)} is for the run's own `{labels[int(index)]}`, which is not "
+                f"measured now; an evaluator that is goes by its label: {meant}"
+            )
 
 
 def _choices(
@@ -125,7 +169,6 @@ def _choices(
 ) -> tuple[EvaluatorSelection, ...]:
     """Return the run's own evaluators or those that are asked for, with their options set."""
     from ganlab.config.evaluators import choose_evaluators
-    from ganlab.errors import UsageError
 
     tables: dict[str, dict[str, Any]] = {table["label"]: table for table in experiment.resolved["evaluators"]}
     if wanted:

@@ -137,6 +137,8 @@ def test_other_evaluators_and_other_options(trained: Path, capsys: pytest.Captur
     best = int((trained / "BEST").read_text().strip().removeprefix("step-"))
     assert {each["step"] for each in found} == {best}
     assert described_last(trained)["evaluators"]["mmd"]["features"] == {"name": "pixels", "size": 8}
+    by_index = evaluated(capsys, trained, "--evaluator", "frechet", "--set", "evaluators.1.samples=30")
+    assert {each["n_fake"] for each in by_index} == {30}
 
 
 def test_a_copied_run_is_measured_elsewhere(
@@ -158,6 +160,13 @@ def test_what_cannot_be_is_told(trained: Path, capsys: pytest.CaptureFixture[str
         (["--set", "mmd.bandwidths=[]"], "mmd.bandwidths"),
         (["--set", "frechett.samples=3"], "no evaluator here is called `frechett`"),
         (["--set", "dataset.nam=3"], "dataset.nam"),
+        (["--set", "evaluators.frechet.samples=30"], "by its label alone: frechet.samples=30\n"),
+        (
+            ["--evaluator", "frechet", "--set", "evaluators.0.samples=30"],
+            "is for the run's own `mmd`, which is not measured now; an evaluator that is goes by its label: "
+            "frechet.samples=30\n",
+        ),
+        (["--set", "evaluators.7.samples=30"], "`evaluators` has 2 entries"),
     ):
         capsys.readouterr()
         assert run(["evaluate", str(trained), *arguments]) == 2
