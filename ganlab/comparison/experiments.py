@@ -29,12 +29,14 @@ _NOT_COMPARED = {
     "provenance",
     "samples",
     "seed",
-    "start.pinned.run",
     "title",
     "trackers",
     "training.log_every",
 }
-"""What says what to look at and what to keep, but not what is trained; plugins and weights go by content."""
+"""What says what to look at and what to keep, but not what is trained; plugins go by content."""
+
+_WHERE_WEIGHTS_WERE = {"start.run", "start.checkpoint", "start.pinned.run", "start.pinned.step"}
+"""What a run began with is known by its content, where that is written down."""
 
 PLUGIN_FILE = "plugin file"
 """What the digest of a local plugin file is called by, before the file's name."""
@@ -91,6 +93,9 @@ def keys_of(run: Run, tables: Mapping[str, Any], ignore: Collection[str] = ()) -
         ignore: further keys that are no part of it, or tables with all that is in them.
     """
     keys = without(dict(flatten(tables)), {*_NOT_COMPARED, *ignore})
+    if "start.pinned.digest" in keys:
+        keys = without(keys, _WHERE_WEIGHTS_WERE)
+        keys["start.pinned.digest"] = str(keys["start.pinned.digest"])[:8]
     if "training.steps" in keys:
         keys["training.steps"] = run.state.steps  # a run that was made longer keeps its experiment's file
     for file in tables.get("provenance", {}).get("files", ()):

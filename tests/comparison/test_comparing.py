@@ -147,6 +147,27 @@ def test_an_experiment_file_means_its_runs(tmp_path: Path, compare: Compare) -> 
     assert "there is no run of" in refused and "generator.width: 3 -> 4" in refused
 
 
+def test_weights_to_begin_with_go_by_their_content(tmp_path: Path, compare: Compare) -> None:
+    def begin(seed: int, run: str, digest: str | None, step: int = 100, **more: str) -> None:
+        pin = [f"start.pinned.run=/{run}", f"start.pinned.step={step}", f"start.pinned.digest={digest}"]
+        asked = [f"start.run={run}", f"start.checkpoint={step}"]
+        simulate(tmp_path, seed, 0.5, overrides=[*asked, *(pin if digest else ())], **more)
+
+    begin(0, "parent", "a" * 64)
+    begin(1, "copy-of-it", "a" * 64, step=50)
+    assert record(compare("Rings", "--json"))["experiments"][0]["runs"].keys() == {"0", "1"}
+    begin(0, "parent", "b" * 64)
+    told = record(compare("Rings", "--json"))
+    assert [list(each["runs"]) for each in told["experiments"]] == [["0", "1"], ["0"]]
+    assert told["differences"] == {"start.pinned.digest": {"A": '"aaaaaaaa"', "B": '"bbbbbbbb"'}}
+
+    # Earlier versions did not write down what the weights were: they go by their run.
+    for parent in ("first", "second"):
+        begin(0, parent, None, title="Earlier")
+    told = record(compare("Earlier", "--json"))
+    assert told["differences"] == {"start.run": {"A": '"first"', "B": '"second"'}}
+
+
 def test_runs_that_have_left_their_experiment_are_named(tmp_path: Path, compare: Compare) -> None:
     for seed, overrides in enumerate([(), (), (), ["generator.width=3"], ["generator.width=3"]]):
         run_of_seed = simulate(tmp_path, seed, 0.1, overrides=overrides)
