@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ganlab import tags
-from ganlab.commands.common import experiment_options
+from ganlab.commands.common import experiment_options, runs_option
 from ganlab.errors import DivergedError, ExperimentError, Problem
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ganlab.config import Experiment
     from ganlab.data.preparation import Data, Unpacked
     from ganlab.engine.engine import Engine
+    from ganlab.training.start import Start
 
 __all__ = ["command"]
 
@@ -28,10 +29,17 @@ _CLASSES = 50
 @click.command("validate")
 @click.argument("experiment", type=click.Path(path_type=Path))
 @experiment_options
+@runs_option
 def command(
-    experiment: Path, overrides: tuple[str, ...], plugins: tuple[str, ...], disabled: tuple[str, ...]
+    experiment: Path,
+    overrides: tuple[str, ...],
+    plugins: tuple[str, ...],
+    disabled: tuple[str, ...],
+    runs: Path,
 ) -> None:
     """Build all that EXPERIMENT asks for, check every network, loss and optimizer, and try them on one batch.
+
+    Where it begins with another run's weights (`[start]`), they are looked for, and have to fit.
 
     Prints sizes, shapes, parameter counts, what was checked, and the memory and about the time that a
     step takes; writes no run directory.
@@ -42,18 +50,26 @@ def command(
 
     from ganlab.data.preparation import find
 
-    _build(validated, find(validated))  # only this imports torch: mistakes in the file are told at once
+    _build(validated, find(validated), runs)  # only this imports torch: mistakes in the file are told at once
 
 
-def _build(validated: Experiment, unpacked: Unpacked) -> None:
-    """Build, check and try all that trains and measures, and print what there is to say of it."""
+def _build(validated: Experiment, unpacked: Unpacked, runs: Path) -> None:
+    """Build, check and try all that trains and measures, and print what there is to say of it.
+
+    Args:
+        validated: the experiment.
+        unpacked: its data.
+        runs: where the run is whose weights it begins with.
+    """
     from ganlab.engine.assembly import make_networks, require_trainable
     from ganlab.engine.memory_estimate import estimate
     from ganlab.memory import memory_explained
     from ganlab.processes import Processes
     from ganlab.training.build import build_engine, build_evaluation
     from ganlab.training.interrupt import StopRequest
+    from ganlab.training.start import find_weights
 
+    start = find_weights(validated, runs)
     networks = make_networks(validated, unpacked.spec, Processes())
     require_trainable(validated, networks)
     footprint = estimate(validated, unpacked, networks)
@@ -62,12 +78,14 @@ def _build(validated: Experiment, unpacked: Unpacked) -> None:
         checked = _check(validated, unpacked.spec)
     data = unpacked.pack()
     engine = build_engine(validated, data, networks)
+    start.restore(engine)
     with StopRequest() as stop:
         build_evaluation(validated, data, engine, lambda what, done, total: stop.check())
     with memory_explained("in the first steps"):
         play = _describe_play(engine)
         cost = [("memory", str(footprint)), *_describe_time(engine)]
-    for heading, text in [*_describe_data(data), *_describe_networks(engine), *play, *checked, *cost]:
+    built = [*_describe_data(data), *_describe_networks(engine), *_describe_start(start)]
+    for heading, text in [*built, *play, *checked, *cost]:
         click.echo(f"{heading:<15}{text}")
     click.echo("valid")
 
@@ -137,6 +155,11 @@ def _describe_networks(engine: Engine) -> list[tuple[str, str]]:
         (kind, f"{count_parameters(network):,} parameters, {ways[kind]}")
         for kind, network in engine.networks.items()
     ]
+
+
+def _describe_start(start: Start) -> list[tuple[str, str]]:
+    parent = start.parent
+    return [("start", f"the weights of {parent.path} at step {parent.step:,}")] if parent else []
 
 
 def _describe_play(engine: Engine) -> list[tuple[str, str]]:

@@ -30,7 +30,7 @@ from ganlab.training.changes import (
 )
 from ganlab.training.plan import Plan
 
-__all__ = ["Start", "find_start"]
+__all__ = ["Start", "find_start", "find_weights"]
 
 _HOW_TO_UNPIN = (
     "bring that checkpoint back; or leave out [start.pinned], to begin with what [start] means now"
@@ -128,7 +128,7 @@ def find_start(
         nonlocal directory
         run = _find_planned_run(experiment, plan)
         if run is None:
-            return _find_weights(experiment, plan)
+            return find_weights(experiment, plan.runs)
         if not plan.fork:
             directory = RunDirectory.open(run.path, keep=experiment.settings.checkpoint.keep)
         return _start_from(run, _pinned_as(experiment, run), plan, data, processes, device)
@@ -146,8 +146,12 @@ def _find_planned_run(experiment: Experiment, plan: Plan) -> Run | None:
     return None if plan.resume is None else find_run(plan.resume, plan.runs)
 
 
-def _find_weights(experiment: Experiment, plan: Plan) -> Start:
+def find_weights(experiment: Experiment, runs: Path) -> Start:
     """Return the start of a new run, with the weights that `[start]` asks for, if it does.
+
+    Args:
+        experiment: what is to run.
+        runs: the directory of all runs, among which the one that is asked for is looked for.
 
     Raises:
         ExperimentError: there is no such run or checkpoint, it cannot be read, or its weights are
@@ -157,7 +161,7 @@ def _find_weights(experiment: Experiment, plan: Plan) -> Start:
     if asked is None:
         return Start()
     with _blamed(experiment, *(("start.pinned", _HOW_TO_UNPIN) if asked.pinned else ("start.run",))):
-        run, checkpoint = _find_pinned(asked.pinned, plan) if asked.pinned else _find_asked(asked, plan)
+        run, checkpoint = _find_pinned(asked.pinned, runs) if asked.pinned else _find_asked(asked, runs)
         engine = checkpoint.state()["engine"]
         parent = _parent(run, checkpoint.step, engine)
         if asked.pinned and asked.pinned.digest != parent.digest:
@@ -172,19 +176,19 @@ def _find_weights(experiment: Experiment, plan: Plan) -> Start:
     )
 
 
-def _find_asked(asked: StartSettings, plan: Plan) -> tuple[Run, Checkpoint]:
-    run = find_run(asked.run, plan.runs)
+def _find_asked(asked: StartSettings, runs: Path) -> tuple[Run, Checkpoint]:
+    run = find_run(asked.run, runs)
     best = asked.checkpoint == "best" and run.checkpoints.best is None
     return run, run.checkpoints.load("last" if best else asked.checkpoint)
 
 
-def _find_pinned(pinned: PinnedStart, plan: Plan) -> tuple[Run, Checkpoint]:
+def _find_pinned(pinned: PinnedStart, runs: Path) -> tuple[Run, Checkpoint]:
     """Return the very checkpoint; where its run has been moved, it is known by its id."""
     try:
         path = parse_path(pinned.run)
     except ValueError as error:
         raise UsageError(f"its `run` {error}") from error
-    run = read_run(path) if path.is_dir() else find_run(path.name, plan.runs)
+    run = read_run(path) if path.is_dir() else find_run(path.name, runs)
     return run, run.checkpoints.load(pinned.step)
 
 
@@ -227,7 +231,7 @@ def _start_from(
     steps = experiment.settings.training.steps
     parent = _parent(run, int(state["engine"]["step"]), state["engine"]) if plan.fork and state else None
     # Before its first checkpoint, a run begins again.
-    begun = _find_weights(experiment, plan) if state is None else Start(state=state, parent=parent)
+    begun = find_weights(experiment, plan.runs) if state is None else Start(state=state, parent=parent)
     start = replace(begun, run=(run.state.id, run.path), fork=plan.fork)
     if start.pinned is None and experiment.settings.start is not None:
         start = replace(start, pinned=experiment.settings.start.pinned)

@@ -195,11 +195,12 @@ def test_weights_that_are_no_longer_there_are_missed(
 
     def refuse(message: str) -> None:
         capsys.readouterr()
-        assert run(["run", str(resolved), "--runs", str(tmp_path / "runs")]) == 2
-        error = capsys.readouterr().err
-        assert f"resolved.toml:{line}: start.pinned: " in error and message in error
-        assert "leave out [start.pinned]" in error
-        assert len(list((tmp_path / "runs" / "child").iterdir())) == 1
+        for command in ("validate", "run"):
+            assert run([command, str(resolved), "--runs", str(tmp_path / "runs")]) == 2
+            output = capsys.readouterr()
+            assert f"resolved.toml:{line}: start.pinned: " in output.err and message in output.err
+            assert "leave out [start.pinned]" in output.err and "valid\n" not in output.out
+            assert len(list((tmp_path / "runs" / "child").iterdir())) == 1
 
     shutil.rmtree(checkpoint(parent, 2))
     refuse("has no checkpoint of step 2; there is step 4")
@@ -237,3 +238,19 @@ def test_what_cannot_be_begun_with_leaves_no_run(
     assert message in error
     assert "refused.toml:" in error and "start.run" in error
     assert path == Path()
+    assert run(["validate", str(directory / "refused.toml"), "--runs", str(directory / "runs")]) == 2
+    assert capsys.readouterr().err == error
+
+
+def test_validate_finds_what_a_run_would_begin_with_and_writes_nothing(
+    directory: Path, parent: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (directory / "to-check.toml").write_text(
+        EXPERIMENT.format(
+            title="to-check", seed=1, width=2, loss="hinge", steps=4, more=start("parent", "checkpoint = 2")
+        )
+    )
+    before = {path: path.stat().st_mtime_ns for path in directory.rglob("*")}
+    assert run(["validate", str(directory / "to-check.toml"), "--runs", str(directory / "runs")]) == 0
+    assert f"start          the weights of {parent} at step 2\n" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in directory.rglob("*")} == before
