@@ -11,7 +11,7 @@ import click
 
 from ganlab import tags
 from ganlab.commands.common import experiment_options, runs_option
-from ganlab.errors import DivergedError, ExperimentError, Problem
+from ganlab.errors import ComponentError, DivergedError, ExperimentError, Problem
 
 if TYPE_CHECKING:
     from ganlab.components import SampleSpec
@@ -98,13 +98,17 @@ def _check(experiment: Experiment, spec: SampleSpec) -> list[tuple[str, str]]:
     """
     from ganlab.testing.conformance import check_selection
     from ganlab.testing.experiment import trained_selections
-    from ganlab.testing.subject import ConformanceError
+    from ganlab.testing.subject import ConformanceError, RefusedError
 
     lines: list[tuple[str, str]] = []
     problems: list[Problem] = []
     for selection in trained_selections(experiment):
         try:
             promises = check_selection(selection, spec, experiment.latent)
+        except RefusedError as error:  # nothing is broken: it is told as a run would tell it
+            cause = error.__cause__
+            refused = cause if isinstance(cause, ComponentError) else ComponentError(error.refusal)
+            problems += selection.refusal(refused).problems
         except ConformanceError as error:
             problems.append(experiment.origin.problem(selection.path, str(error)))
         else:
@@ -194,5 +198,5 @@ def _describe_time(engine: Engine) -> list[tuple[str, str]]:
         return []  # nothing is wrong with the file: a run may well end so, and says why
     each = f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.{0 if seconds >= 0.01 else 1}f} ms"
     steps = engine.experiment.settings.training.steps
-    whole = duration(steps * seconds / 3600)
+    whole = duration(steps * seconds / 3600) if steps * seconds >= 1 else "under a second"
     return [("time", f"about {each} a step here, {whole} for all; evaluations and pictures come on top")]

@@ -71,7 +71,9 @@ def examine(
     with suppress(Unfounded):
         checked = check_record(component, options or {}, findings)
         specs = _specs(component, spec)
-        subject = Subject(component, checked, specs, latent or LatentSpec(dim=16), findings=findings)
+        advice = "give check_component() `options` and a `spec` that it accepts"
+        noise = latent or LatentSpec(dim=16)
+        subject = Subject(component, checked, specs, noise, advice=advice, findings=findings)
         _look_into(subject)
     return findings.all()
 

@@ -93,6 +93,7 @@ class Subject(Generic[ComponentT]):
         specs: the samples it is tried on.
         latent: the noise that generators and encoders are tried with.
         invent_classes: try samples that have no classes a second time with some.
+        advice: what could be done where it refuses to be tried; empty where that is not up to who reads it.
         findings: what became of the promises.
     """
 
@@ -101,6 +102,7 @@ class Subject(Generic[ComponentT]):
     specs: tuple[SampleSpec, ...]
     latent: LatentSpec
     invent_classes: bool = True
+    advice: str = ""
     findings: Findings = field(default_factory=Findings)
 
     @property
@@ -153,8 +155,8 @@ class Subject(Generic[ComponentT]):
     def refuse(self, refusal: str, cause: Exception) -> NoReturn:
         """Raise a `RefusedError` that names the component."""
         who = f"{self.component.kind} `{self.component.name}`"
-        advice = "give check_component() `options` and a `spec` that it accepts"
-        raise RefusedError(f"{who}: {refusal}; {advice}", refusal) from cause
+        advice = f"; {self.advice}" if self.advice else ""
+        raise RefusedError(f"{who}: {refusal}{advice}", refusal) from cause
 
     def fail(self, broken: str, cause: Exception | None = None) -> NoReturn:
         """Raise a `ConformanceError` that names the component."""

@@ -128,6 +128,21 @@ def test_a_broken_promise_is_not_valid(tmp_path: Path, capsys: pytest.CaptureFix
     assert "valid" not in output.out
 
 
+def test_a_component_that_refuses_is_told_as_by_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = '[encoder]\nname = "dcgan"\nwidth = 2\n[[losses]]\nname = "infogan"\ncodes = 7\n[training]'
+    told = []
+    for command in ("validate", "run"):
+        assert validate(tmp_path, ("[training]", asked), command=command) == 2
+        told.append(next(line for line in capsys.readouterr().err.splitlines() if "error:" in line))
+    assert told[0] == told[1]
+    assert told[0].endswith(
+        "x.toml:23: losses.1.codes: 7 of the latents cannot be continuous codes: [latent] has 4"
+    )
+
+
 def test_every_component_that_breaks_a_promise_is_told_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -169,5 +184,26 @@ def test_built_in_networks_and_losses_are_valid_and_named(
     assert validate(tmp_path, *BUILT_IN[name]) == 0
     output = capsys.readouterr().out
     assert output.endswith("valid\n")
-    assert re.search(r"^time           about [\d.]+ m?s a step here, \d+ s for all; ", output, re.MULTILINE)
+    whole = r"(under a second|\d+ s) for all; "
+    assert re.search(rf"^time           about [\d.]+ m?s a step here, {whole}", output, re.MULTILINE)
     assert "checked        generator dcgan: shapes, finite samples in [-1, 1]" in output
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0.004, "about 4.0 ms a step here, under a second for all; "),
+        (0.9, "about 900 ms a step here, under a second for all; "),
+        (8.0, "about 8.0 s a step here, 8 s for all; "),
+    ],
+)
+def test_a_moment_is_no_zero_seconds(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    seconds: float,
+    told: str,
+) -> None:
+    monkeypatch.setattr("ganlab.engine.step_time.time_a_step", lambda engine: seconds)
+    assert validate(tmp_path) == 0
+    assert f"time           {told}" in capsys.readouterr().out
