@@ -106,7 +106,7 @@ def test_the_same_images_measure_the_same_however_they_are_given(
         assert {name: each.to_json() for name, each in measured.items()} == told
     mmd2 = found[0]["mmd.mmd2"]
     assert mmd2.standard_error and mmd2.value > 3 * mmd2.standard_error
-    assert str(mmd2) == f"{mmd2.value:.5g} ± {mmd2.standard_error:.2g}"
+    assert str(mmd2) == f"{mmd2.value:.4f} ± {mmd2.standard_error:.4f}"
 
 
 def test_images_of_memory_are_resized_as_files_are(here: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from ganlab.after_training.exported import ExportLayout
 from ganlab.components import SampleSpec
 from ganlab.hookspecs import PROJECT
+from ganlab.metrics import floor_text, with_error
 
 __all__ = ["model_card"]
 
@@ -81,11 +82,13 @@ def _listed(names: list[str]) -> str:
 
 def _measured(each: Mapping[str, Any]) -> str:
     """Return a number with what stands beside it; numbers that are not finite are text."""
-    error, floor = each["standard_error"], each["floor"]
-    parts = [f"{float(each['value']):.4g}"]
-    parts += [] if error is None else [f"± {float(error):.2g}"]
+    error, floor, floor_error = (
+        None if each[key] is None else float(each[key])
+        for key in ("standard_error", "floor", "floor_standard_error")
+    )
+    parts = [with_error(float(each["value"]), error)]
     parts += [f"(of {each['n_fake']:,} samples, on {each['features']})"]
-    parts += [] if floor is None else [f"; held-out real ones: {float(floor):.4g}"]
+    parts += [] if floor is None else [f"; held-out real ones: {floor_text(floor, floor_error)}"]
     return " ".join(parts).replace(") ;", ");")
 
 

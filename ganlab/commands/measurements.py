@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from ganlab.commands.tables import print_table
-from ganlab.metrics import features_text
+from ganlab.metrics import error_text, features_text, floor_text, rounded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,9 +70,9 @@ def print_measurements(measurements: Sequence[tuple[int | None, Measurement]]) -
             *([f"{step:,}"] if stepped else []),
             each.evaluator,
             each.metric.name,
-            f"{each.value:.5g}",
-            _number(each.estimate.standard_error, ".2g"),
-            _number(None if each.floor is None else each.floor.value, ".4g"),
+            rounded(each.value, each.standard_error),
+            "" if each.standard_error is None else error_text(each.standard_error),
+            "" if each.floor is None else floor_text(each.floor.value, each.floor.standard_error),
             f"{each.n_real:,}",
             f"{each.n_fake:,}",
             features_text(each.features, each.protocol),
@@ -110,7 +110,3 @@ def keep_picture(directory: Path) -> Show:
         write_png(directory / f"{evaluated_picture(label, name)}.png", picture)
 
     return keep
-
-
-def _number(value: float | None, form: str) -> str:
-    return "" if value is None else format(value, form)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganlab.commands.common import runs_option
-from ganlab.metrics import with_error
+from ganlab.metrics import floor_text, with_error
 
 if TYPE_CHECKING:
     from ganlab.comparison.overview import Entry, ExperimentEntry
@@ -138,9 +138,11 @@ def _best(entry: Entry, *, named: bool = True) -> str:
     best = entry.run.state.best
     if best is None:
         return ""
-    error, floor = (entry.best.error, entry.best.floor) if entry.best else (None, None)
+    error = entry.best.error if entry.best else None
     name = f"{best.metric} " if named else ""
-    over = "" if floor is None else f" over {floor:.3g}"
+    over = ""
+    if entry.best is not None and entry.best.floor is not None:
+        over = f" over {floor_text(entry.best.floor, entry.best.floor_error)}"
     return f"{name}{with_error(best.value, error)}{over} at {best.step:,}"
 
 

@@ -51,6 +51,7 @@ class Reading:
         value: any number, finite or not.
         error: the estimator's standard error, where it has one.
         floor: the same number for held-out real samples, where there are any.
+        floor_error: its standard error, where it has one.
         better: which way is better, where one is.
         protocol: what it was measured by.
         evaluation: what was measured with it after training; `None` of what was measured while training.
@@ -61,6 +62,7 @@ class Reading:
     value: float
     error: float | None
     floor: float | None
+    floor_error: float | None
     better: Direction | None
     protocol: Protocol
     evaluation: LaterEvaluation | None = None
@@ -182,6 +184,7 @@ def _reading(line: Mapping[str, Any]) -> Reading:
         value=float(line["value"]),
         error=line.get("standard_error"),
         floor=line.get("floor"),
+        floor_error=line.get("floor_standard_error"),
         better=line.get("better"),
         protocol=Protocol(features, line.get("fingerprint", ""), *counts),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ganlab.comparison.result import ComparedMetric, ComparedPair, Comparison
 from ganlab.comparison.statistics import SIGNIFICANT, Test
-from ganlab.metrics import badness
+from ganlab.metrics import badness, error_text, floor_text, rounded
 
 __all__ = [
     "Table",
@@ -97,10 +97,10 @@ def metric_table(comparison: Comparison) -> Table:
                     metric.features,
                     metric.better or _NOTHING,
                     mark,
-                    f"{summary.mean:.4g}",
-                    _number(summary.between, ".2g"),
-                    _number(summary.within, ".2g"),
-                    _number(measured.floor, ".4g"),
+                    rounded(summary.mean, summary.between or summary.within),
+                    _NOTHING if summary.between is None else error_text(summary.between),
+                    _NOTHING if summary.within is None else error_text(summary.within),
+                    _NOTHING if measured.floor is None else floor_text(measured.floor, None),
                     str(summary.count),
                 )
             )
@@ -136,8 +136,8 @@ def _sentence(metric: ComparedMetric, pair: ComparedPair, mark_of: list[str], te
     test = pair.test
     first, second = mark_of[pair.first], mark_of[pair.second]
     side = "below" if test.difference < 0 else "above" if test.difference > 0 else "equal to"
-    by = f" by {abs(test.difference):.3g}" if test.difference else ""
-    error = "" if test.error is None else f" ± {test.error:.2g}"
+    by = f" by {rounded(abs(test.difference), test.error, digits=3)}" if test.difference else ""
+    error = "" if test.error is None else f" ± {error_text(test.error)}"
     start = f"{first} {side} {second}{by}{error} {_over(test)}"
     if test.p is None or pair.adjusted is None or test.interval is None:
         return f"{start}: {_without_test(test)}"
@@ -179,10 +179,6 @@ def _conclusion(metric: ComparedMetric, pair: ComparedPair, first: str) -> str:
 
 def _p(value: float) -> str:
     return f"{value:.2g}" if value >= 1e-4 else "< 0.0001"
-
-
-def _number(value: float | None, form: str) -> str:
-    return _NOTHING if value is None else format(value, form)
 
 
 def duration(hours: float) -> str:

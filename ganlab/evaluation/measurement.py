@@ -8,6 +8,7 @@ from typing import Any
 from ganlab import tags
 from ganlab.components import Metric
 from ganlab.evaluation.evaluator import Estimate
+from ganlab.metrics import with_error
 
 __all__ = ["Measurement"]
 
@@ -57,8 +58,7 @@ class Measurement:
         return self.estimate.standard_error
 
     def __str__(self) -> str:
-        error = "" if self.standard_error is None else f" ± {self.standard_error:.2g}"
-        return f"{self.value:.5g}{error}"
+        return with_error(self.value, self.standard_error)
 
     def tagged(self) -> dict[str, float]:
         """Return the numbers by tag: the value and the floor, each with its standard error."""

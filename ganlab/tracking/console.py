@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TextIO
 
 from ganlab import tags
-from ganlab.metrics import rounded, with_error
+from ganlab.metrics import floor_text, with_error
 from ganlab.progress import Display, Phases
 
 __all__ = ["Console"]
@@ -69,8 +69,8 @@ class Console:
 
         Args:
             step: completed steps.
-            rows: each has `evaluator`, `metric`, `value`, and may have `better`, `standard_error`, `floor`
-                and `warnings`, each of which is shown once.
+            rows: each has `evaluator`, `metric`, `value`, and may have `better`, `standard_error`, `floor`,
+                `floor_standard_error` and `warnings`, each of which is shown once.
         """
         self._measuring.end()
         if self._quiet:
@@ -113,6 +113,5 @@ def _summary(values: Mapping[str, float]) -> list[str]:
 def _measurement(row: Mapping[str, Any]) -> str:
     evaluator, metric = row["evaluator"], row["metric"]
     name = evaluator if evaluator == metric else f"{evaluator} {metric}"
-    error, floor = row.get("standard_error"), row.get("floor")
-    text = f"{name} {with_error(row['value'], error)}"
-    return text if floor is None else f"{text} (floor {rounded(floor, error)})"
+    text, floor = f"{name} {with_error(row['value'], row.get('standard_error'))}", row.get("floor")
+    return text if floor is None else f"{text} (floor {floor_text(floor, row.get('floor_standard_error'))})"

@@ -222,8 +222,8 @@ def test_in_a_terminal_what_runs_share_stands_above_them_and_ids_stay_whole(
     assert code == 0 and max(map(len, lines)) <= 100
     rows = {line.split()[0]: line.split()[1:] for line in lines if "202" in line}
     assert set(rows) == {run.state.id for run in runs}
-    assert " ".join(rows[runs[0].state.id]).startswith("completed 100 1 0.251 ± 0.01 over 0.001 at 100")
-    assert " ".join(rows[runs[1].state.id]).startswith("interrupted 60/100 2 0.751 ± 0.01")
+    assert " ".join(rows[runs[0].state.id]).startswith("completed 100 1 0.251 ± 0.010 over 0.001 at 100")
+    assert " ".join(rows[runs[1].state.id]).startswith("interrupted 60/100 2 0.751 ± 0.010")
     heading = " ".join(lines[lines.index("Rings") + 1 :][:2])
     assert heading.startswith(
         "generator mlp, discriminator mlp; losses non-saturating; best by mmd.mmd2, over its floor; 2 runs, "

@@ -65,7 +65,7 @@ def test_runs_of_one_title_become_experiments_over_seeds(tmp_path: Path, compare
     assert all(finding["equal"] for finding in told["fairness"])
     printed = compare("Rings")
     assert re.search(
-        r"mmd.mmd2: A below B by 0.11 ± 0.0058 over 3 paired seeds \(95 %: 0.0852 to 0.135\), p = 0.0027: "
+        r"mmd.mmd2: A below B by 0.1100 ± 0.0058 over 3 paired seeds \(95 %: 0.0852 to 0.135\), p = 0.0027: "
         "A is better",
         printed,
     )
@@ -105,7 +105,7 @@ def test_a_metric_without_a_direction_is_shown_and_not_judged(tmp_path: Path, co
 def test_with_one_seed_only_the_estimators_error_is_known(tmp_path: Path, compare: Compare) -> None:
     pair(tmp_path, [{"mmd.mmd2": [(100, 0.2, 0.03)]}], [{"mmd.mmd2": [(100, 0.4, 0.04)]}])
     printed = compare("Rings")
-    assert "A below B by 0.2 ± 0.05 over one seed each: ± is the estimator's error alone" in printed
+    assert "A below B by 0.200 ± 0.050 over one seed each: ± is the estimator's error alone" in printed
     assert "another seed may well give another order" in printed
     assert "p = " not in printed
 
@@ -384,6 +384,6 @@ def test_markdown(tmp_path: Path, compare: Compare) -> None:
     file = tmp_path / "x.md"
     compare("Rings", "--out", str(file))
     text = file.read_text()
-    assert "- `mmd.mmd2`: A below B by 0.11 ± 0.0058 over 3 paired seeds" in text
-    assert "| mmd.mmd2 | coordinates | lower | A | 0.22 | 0.015 | – | 0.001 | 3 |" in text
+    assert "- `mmd.mmd2`: A below B by 0.1100 ± 0.0058 over 3 paired seeds" in text
+    assert "| mmd.mmd2 | coordinates | lower | A | 0.220 | 0.015 | – | 0.001 | 3 |" in text
     assert "it takes a name that ends in .md or .html" in compare("Rings", "--out", "x.txt", status=2)

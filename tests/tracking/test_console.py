@@ -81,11 +81,12 @@ def test_measurements_with_their_error_and_floor() -> None:
         "metric": "mmd",
         "value": 0.012346,
         "standard_error": 0.00101,
-        "floor": -0.0001,
+        "floor": -0.000123,
+        "floor_standard_error": 0.00031,
     }
     console.evaluation(5, [row, {"evaluator": "kid", "metric": "value", "value": 2.0, "floor": None}])
     assert output.getvalue().splitlines() == [
-        "step 5: mmd 0.0123 ± 0.001 (floor -0.0001)",
+        "step 5: mmd 0.0123 ± 0.0010 (floor -0.00012)",
         "step 5: kid value 2",
     ]
 
