@@ -83,7 +83,7 @@ def _listed(names: list[str]) -> str:
 def _measured(each: Mapping[str, Any]) -> str:
     """Return a number with what stands beside it; numbers that are not finite are text."""
     error, floor, floor_error = (
-        None if each[key] is None else float(each[key])
+        None if each.get(key) is None else float(each[key])
         for key in ("standard_error", "floor", "floor_standard_error")
     )
     parts = [with_error(float(each["value"]), error)]

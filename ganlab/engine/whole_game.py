@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from functools import cached_property
 
 import torch
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from ganlab.engine.augmentation import Draws
 from ganlab.engine.game import Game
@@ -35,7 +37,8 @@ class WholeGame(Game):
         super().__init__(own.player, step=own.step, latent=own.latent)
         self._processes = processes
         self._own, self._count = own, count
-        self._gathered: list[tuple[torch.Tensor, torch.Tensor]] = []
+        # Own rows by what was gathered of them, for as long as a loss could ask for its gradient.
+        self._gathered: MutableMapping[torch.Tensor, torch.Tensor] = WeakTensorKeyDictionary()
 
     @cached_property
     def real(self) -> torch.Tensor:
@@ -114,7 +117,7 @@ class WholeGame(Game):
     def input_gradient(self, logits: torch.Tensor, samples: torch.Tensor) -> torch.Tensor:
         """Return ∂(Σ logits)/∂ samples, shaped as the samples, itself differentiable."""
         # What was gathered is no part of the graph that it was gathered from: the own rows are.
-        own = next((own for whole, own in self._gathered if whole is samples), None)
+        own = self._gathered.get(samples)
         if own is None:
             return self._own.input_gradient(logits, samples)
         return self._whole(self._own.input_gradient(logits, own), len(samples))
@@ -143,5 +146,5 @@ class WholeGame(Game):
     def _whole(self, own: torch.Tensor, count: int | None = None) -> torch.Tensor:
         """Return all rows, of which `own` are this process's."""
         whole = gather(own, self._processes, self._count if count is None else count)
-        self._gathered.append((whole, own))
+        self._gathered[whole] = own
         return whole

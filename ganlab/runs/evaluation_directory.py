@@ -51,13 +51,19 @@ def later_evaluations(run: Path) -> list[LaterEvaluation]:
             with explained(f"cannot read {layout.description}"):
                 content = layout.description.read_bytes()
             try:
-                described = LaterEvaluation(**json.loads(content))
-            except (ValueError, TypeError) as error:
+                described = _parse(json.loads(content))
+            except (ValueError, TypeError, AttributeError) as error:
                 raise GanlabError(
                     f"{layout.description} is damaged; remove {layout.root}, and measure again"
                 ) from error
             found.append(dataclasses.replace(described, lines=tuple(read_lines(layout.evaluations))))
     return found
+
+
+def _parse(values: Mapping[str, Any]) -> LaterEvaluation:
+    """Return a description without what only a later version writes into it."""
+    known = {field.name for field in dataclasses.fields(LaterEvaluation)} - {"lines"}
+    return LaterEvaluation(**{key: value for key, value in values.items() if key in known})
 
 
 class EvaluationDirectory:

@@ -297,6 +297,22 @@ def test_what_was_forgotten_can_be_measured_later(tmp_path: Path, compare: Compa
     assert "mmd.mmd2: A equal to B" in compare("Rings")
 
 
+@pytest.mark.parametrize(
+    ("content", "damaged"),
+    [('{"other_data": false, ', True), ("[]", True), ('{"other_data": false}', True), (None, False)],
+)
+def test_what_a_later_version_adds_to_a_description_is_no_damage(
+    tmp_path: Path, compare: Compare, content: str | None, damaged: bool
+) -> None:
+    for loss in LOSSES:
+        measure_later(simulate(tmp_path, 0, 0.5, loss=loss), "frechet.frechet", 100, 0.2, FRECHET)
+    for file in tmp_path.glob("runs/*/*/evaluate/*/evaluation.json"):
+        known = json.loads(file.read_text())
+        file.write_text(content or json.dumps({**known, "truncation": 0.7, "lines": [{"step": 3}]}))
+    told = compare("Rings", "--metric", "frechet", status=2 if damaged else 0)
+    assert ("evaluation.json is damaged" in told) == damaged
+
+
 def test_one_may_have_measured_it_while_training(tmp_path: Path, compare: Compare) -> None:
     simulate(tmp_path, 0, 0.2)
     other = simulate(tmp_path, 0, {"precision-recall.recall": [(100, 0.4, None)]}, loss="hinge")

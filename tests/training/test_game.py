@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from pathlib import Path
 from typing import Any, Literal
 
@@ -203,6 +204,25 @@ def test_processes_share_what_networks_make_of_a_whole_batch(player: PlayerName)
         }
 
     require_shared_equally(Everything, player, networks)
+
+
+class Forgetful(Loss):
+    """Makes what it drops at once, and keeps what it takes a gradient by."""
+
+    couples_samples = True
+
+    def generator(self, game: Game) -> torch.Tensor:
+        dropped = [weakref.ref(game.generate(game.latents)) for _ in range(3)]
+        if isinstance(game, WholeGame):
+            assert not any(samples() is not None for samples in dropped)
+        kept = game.generate(game.latents)
+        return game.input_gradient(kept.square(), kept).square().mean()
+
+
+def test_what_a_loss_drops_of_a_whole_batch_is_not_kept() -> None:
+    require_shared_equally(
+        Forgetful, "generator", lambda weight: {"generate": lambda latents: torch.tanh(latents / 7 @ weight)}
+    )
 
 
 def test_fewer_samples_than_processes_cannot_be_shared() -> None:
