@@ -30,7 +30,7 @@ lint: $(INSTALLED)
 	$(BIN)/lint-imports
 
 docs: $(INSTALLED)
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 zoo: $(INSTALLED)
 	$(BIN)/python tests/zoo/zoo.py $(if $(SMALL),--small) $(ZOO)

@@ -46,7 +46,7 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Lead links to the README to the first page, and leave links to source files as words."""
     markdown = markdown.replace("](../README.md", "](index.md")
     return re.sub(
-        r"\[([^]]+)\]\((?:\.\./)*(?:ganlab|plugins|tests|CONTRIBUTING|CHANGELOG)[^)]*\)", r"\1", markdown
+        r"\[([^]]+)\]\((?:\.\./)*(?:ganlab/|plugins/|tests/|CONTRIBUTING|CHANGELOG)[^)]*\)", r"\1", markdown
     )
 
 

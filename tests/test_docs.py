@@ -6,6 +6,7 @@ import importlib.util
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -172,27 +173,48 @@ def test_what_extends_means_is_told_wherever_keys_are(
         assert EXTENDS in " ".join(told.split())
 
 
-@pytest.mark.slow
-def test_the_site_builds_and_no_link_of_it_is_broken(tmp_path: Path) -> None:
+def build_site(project: Path, site: Path) -> subprocess.CompletedProcess[str]:
+    """Build the site as `make docs` does; quietly, mkdocs would overlook all warnings."""
     pytest.importorskip("mkdocs", reason="pip install ganlab[docs]")
-    result = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "mkdocs",
-            "build",
-            "--strict",
-            "--quiet",
-            "--site-dir",
-            str(tmp_path / "site"),
-        ],
-        cwd=PROJECT,
+    return subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)],
+        cwd=project,
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@pytest.mark.slow
+def test_the_site_builds_and_no_link_of_it_is_broken(tmp_path: Path) -> None:
+    result = build_site(PROJECT, tmp_path / "site")
     assert result.returncode == 0, result.stdout + result.stderr
     reference = (tmp_path / "site" / "reference" / "components.html").read_text()
     assert 'id="loss-r1"' in reference
     assert "half_life_images" in (tmp_path / "site" / "reference" / "experiment.html").read_text()
+    assert (
+        'href="plugins.html#testing-with-the-kit"' in (tmp_path / "site" / "idea-to-package.html").read_text()
+    )
+    assert "mkdocs build --strict\n" in (PROJECT / "Makefile").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "right", "wrong"),
+    [
+        ("plugins.md", "(#a-file-or-a-package)", "(#a-file-or-a-parcel)"),
+        ("idea-to-package.md", "(plugins.md#testing-with-the-kit)", "(plugins.md#testing-with-the-kid)"),
+        ("ideas.md", "(comparing.md)", "(compering.md)"),
+        ("ideas.md", "(images/ideas-gan.png)", "(images/ideas-gam.png)"),
+    ],
+)
+def test_a_broken_link_stops_the_site(tmp_path: Path, page: str, right: str, wrong: str) -> None:
+    for name in ("README.md", "mkdocs.yml"):
+        shutil.copy(PROJECT / name, tmp_path)
+    shutil.copytree(PROJECT / "docs", tmp_path / "docs")
+    text = (tmp_path / "docs" / page).read_text()
+    assert right in text
+    (tmp_path / "docs" / page).write_text(text.replace(right, wrong))
+    result = build_site(tmp_path, tmp_path / "site")
+    assert result.returncode == 1 and wrong[1:-1] in result.stdout + result.stderr
