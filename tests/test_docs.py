@@ -132,6 +132,20 @@ def test_the_settings_that_newcomers_are_led_to_exist() -> None:
     assert [(header, key) for header, key in told if key not in known[header]] == []
 
 
+def test_what_is_set_from_the_command_line_exists() -> None:
+    known = known_keys()
+    text = "\n".join(page.read_text() for page in PAGES)
+    told = [(path, path.split(".")) for path in re.findall(r"--set '?([a-z_]+(?:\.[a-z_0-9]+)+)", text)]
+    of_sections = [(path, keys) for path, keys in told if {f"[{keys[0]}]", f"[[{keys[0]}]]"} & known.keys()]
+    assert len(of_sections) > 6
+    for path, (table, *_, key) in of_sections:
+        assert key in known.get(f"[{table}]", set()) | known.get(f"[[{table}]]", set()), path
+    labels = {path for path, _ in told} - {
+        path for path, _ in of_sections
+    }  # a metric's, as `evaluate` takes them
+    assert labels <= {"cmmd.weights", "fid.weights", "frechet.features"}
+
+
 def test_the_keys_at_the_top_are_told() -> None:
     readme = (PROJECT / "README.md").read_text()
     assert all(f"{key.name} = " in readme for key in loose_keys())
