@@ -59,7 +59,8 @@ from ganlab.testing import ConformanceError, check_component, components_of
 from ganlab_features.classifier_network import ClassifierNetwork
 
 NEEDS_WEIGHTS = {
-    ("features", name) for name in ("clip", "dinov2", "efficientnet-lite0", "inception", "torch-export")
+    ("features", name)
+    for name in ("clip", "dinov2", "efficientnet-lite0", "inception", "onnx", "torch-export")
 }
 """Checked in tests of their own, with weights that those make."""
 BUILT_IN = [
