@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from ganlab.comparison.result import ComparedMetric, Measured, Point
 from ganlab.drawing.curves import ticks
 
-__all__ = ["AXES", "Chart", "Dot", "Line", "Tick", "draw"]
+__all__ = ["AXES", "Chart", "Dot", "Line", "Located", "Tick", "draw", "draw_located"]
 
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 72, 24, 12, 44
@@ -92,36 +92,59 @@ def draw(metric: ComparedMetric, axis: str) -> Chart | None:
     """
     place = AXES[axis]
     curves = [_located(measured, place) for measured in metric.measured]
-    points = [point for of_group in curves for curve in of_group for point in curve]
-    if not points:
+    if not any(curve for of_group in curves for curve in of_group):
         return None
     floors = {measured.floor for measured in metric.measured if measured.floor is not None}
-    values = [y for x, y, _ in points if x > 0] or [y for _, y, _ in points]
-    scale = _Scale.around([x for x, *_ in points], [*values, *floors])
-    means = [_mean(of_group) for of_group in curves]
-    return Chart(
-        axis=axis,
-        across=tuple(Tick(scale.x(value), f"{value:,.6g}") for value in ticks(*scale.across)),
-        up=tuple(Tick(scale.y(value), f"{value:.4g}") for value in scale.up_ticks()),
-        lines=tuple(
-            Line(
-                index=index,
-                seeds=tuple(scale.path((x, y) for x, y, _ in curve) for curve in of_group),
-                mean=scale.path((x, y) for x, y, _ in mean),
-                dots=tuple(Dot(scale.x(x), scale.y(y), f"step {step:,}: {y:.4g}") for x, y, step in mean),
-            )
-            for index, (of_group, mean) in enumerate(zip(curves, means, strict=True))
-        ),
-        floor=scale.y(floors.pop()) if len(floors) == 1 else None,
-        logarithmic=scale.logarithmic,
-    )
+    return draw_located(curves, axis, floors)
 
 
-_Located = tuple[float, float, int]
+Located = tuple[float, float, int]
 """Place along the horizontal axis, value, step."""
 
 
-def _located(measured: Measured, place: Callable[[Point], float | None]) -> list[list[_Located]]:
+def draw_located(
+    curves: Sequence[Sequence[Sequence[Located]]],
+    axis: str,
+    floors: Collection[float] = (),
+    *,
+    counted: str = "step",
+    logarithmic_across: bool = False,
+) -> Chart:
+    """Draw curves against any axis.
+
+    Args:
+        curves: of each experiment those of its runs; at least one has a point.
+        axis: what stands below.
+        floors: all that there are; drawn where it is only one.
+        counted: what the steps of the points are.
+        logarithmic_across: whether the horizontal axis is logarithmic; no place may be 0 then.
+    """
+    points = [point for of_group in curves for curve in of_group for point in curve]
+    places = [x for x, *_ in points]
+    values = [y for x, y, _ in points if x > 0] or [y for _, y, _ in points]
+    frame = _Frame(_Axis.across(places, logarithmic_across), _Axis.up([*values, *floors]))
+    means = [_mean(of_group) for of_group in curves]
+    return Chart(
+        axis=axis,
+        across=tuple(Tick(frame.x(value), f"{value:,.6g}") for value in frame.across.ticks()),
+        up=tuple(Tick(frame.y(value), f"{value:.4g}") for value in frame.up.ticks()),
+        lines=tuple(
+            Line(
+                index=index,
+                seeds=tuple(frame.path((x, y) for x, y, _ in curve) for curve in of_group),
+                mean=frame.path((x, y) for x, y, _ in mean),
+                dots=tuple(
+                    Dot(frame.x(x), frame.y(y), f"{counted} {step:,}: {y:.4g}") for x, y, step in mean
+                ),
+            )
+            for index, (of_group, mean) in enumerate(zip(curves, means, strict=True))
+        ),
+        floor=frame.y(next(iter(floors))) if len(floors) == 1 else None,
+        logarithmic=frame.up.logarithmic,
+    )
+
+
+def _located(measured: Measured, place: Callable[[Point], float | None]) -> list[list[Located]]:
     """Return each run's finite points."""
     curves = []
     for curve in measured.curves.values():
@@ -130,7 +153,7 @@ def _located(measured: Measured, place: Callable[[Point], float | None]) -> list
     return curves
 
 
-def _mean(curves: Sequence[Sequence[_Located]]) -> list[_Located]:
+def _mean(curves: Sequence[Sequence[Located]]) -> list[Located]:
     """Return the mean of several runs at the steps at which all were measured."""
     by_step = [{point[2]: point for point in curve} for curve in curves]
     common = [step for step in by_step[0] if all(step in steps for steps in by_step)] if by_step else []
@@ -141,37 +164,56 @@ def _mean(curves: Sequence[Sequence[_Located]]) -> list[_Located]:
 
 
 @dataclass(frozen=True)
-class _Scale:
-    across: tuple[float, float]
-    up: tuple[float, float]
+class _Axis:
+    """From where to where an axis goes, as logarithms where it is logarithmic."""
+
+    low: float
+    high: float
     logarithmic: bool
 
     @classmethod
-    def around(cls, xs: Sequence[float], values: Sequence[float]) -> _Scale:
+    def across(cls, places: Sequence[float], logarithmic: bool) -> _Axis:
+        if not logarithmic:
+            return cls(0.0, max(places) or 1.0, False)
+        return cls._with_margin(math.log10(min(places)), math.log10(max(places)), True)
+
+    @classmethod
+    def up(cls, values: Sequence[float]) -> _Axis:
         low, high = min(values), max(values)
         logarithmic = low > 0 and high / low > _LOGARITHMIC_FROM
         if logarithmic:
             low, high = math.log10(low), math.log10(high)
+        return cls._with_margin(low, high, logarithmic)
+
+    @classmethod
+    def _with_margin(cls, low: float, high: float, logarithmic: bool) -> _Axis:
         margin = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
-        return cls((0.0, max(xs) or 1.0), (low - margin, high + margin), logarithmic)
+        return cls(low - margin, high + margin, logarithmic)
+
+    def share(self, value: float) -> float:
+        """Return how far along the axis a value is: 0 at its begin, 1 at its end."""
+        if self.logarithmic:
+            value = math.log10(value) if value > 0 else self.low - 1
+        return (value - self.low) / (self.high - self.low)
+
+    def ticks(self) -> list[float]:
+        if not self.logarithmic:
+            return ticks(self.low, self.high)
+        powers = range(math.floor(self.low), math.ceil(self.high) + 1)
+        numbers = [factor * 10.0**power for power in powers for factor in (1, 2, 5)]
+        return [number for number in numbers if self.low <= math.log10(number) <= self.high]
+
+
+@dataclass(frozen=True)
+class _Frame:
+    across: _Axis
+    up: _Axis
 
     def x(self, value: float) -> float:
-        first, last = self.across
-        return round(LEFT + (value - first) / (last - first) * (WIDTH - LEFT - RIGHT), 1)
+        return round(LEFT + self.across.share(value) * (WIDTH - LEFT - RIGHT), 1)
 
     def y(self, value: float) -> float:
-        if self.logarithmic:
-            value = math.log10(value) if value > 0 else self.up[0] - 1
-        low, high = self.up
-        return round(HEIGHT - BOTTOM - (value - low) / (high - low) * (HEIGHT - TOP - BOTTOM), 1)
-
-    def up_ticks(self) -> list[float]:
-        if not self.logarithmic:
-            return ticks(*self.up)
-        low, high = self.up
-        powers = range(math.floor(low), math.ceil(high) + 1)
-        numbers = [factor * 10.0**power for power in powers for factor in (1, 2, 5)]
-        return [number for number in numbers if low <= math.log10(number) <= high]
+        return round(HEIGHT - BOTTOM - self.up.share(value) * (HEIGHT - TOP - BOTTOM), 1)
 
     def path(self, points: Iterable[tuple[float, float]]) -> str:
         places = [f"{self.x(x)} {self.y(y)}" for x, y in points]

@@ -24,13 +24,16 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 import torch
 from common_script import sample as sample_script
+from jinja2 import Environment, PackageLoader
 from PIL import Image
 
+from ganlab.comparison import charts
 from ganlab.config import load_experiment
 from ganlab.data.preparation import prepare
 
@@ -38,6 +41,26 @@ HELD_OUT = 0.25
 SLICE_SECONDS = 30
 EVALUATORS = ("frechet", "mmd", "precision-recall")
 JUDGES = ("efficientnet-lite0", "wavelet")
+FALLING = ("frechet", "mmd2")
+"""Metrics that are the better the lower they are."""
+
+PICTURE = """\
+{% import "chart.html" as chart %}
+<svg xmlns="http://www.w3.org/2000/svg" font-family="sans-serif"
+  viewBox="0 -34 {{ charts.WIDTH }} {{ charts.HEIGHT + 34 }}">
+<style>
+:root { --soft: #5b6270; --line: #dde0e6; {{ chart.colours() }} }
+{{ chart.style() }}
+</style>
+<rect y="-34" width="100%" height="100%" fill="#fff"/>
+<text x="{{ charts.LEFT }}" y="-10">{{ metric }}:
+{% for name in names %}
+<tspan dx="8" class="c{{ loop.index0 % 8 }}" style="fill: var(--c)" font-weight="bold">{{ name }}</tspan>
+{% endfor %}
+</text>
+{{ chart.content(drawn, charts, names, "race") }}
+</svg>
+"""
 
 
 @dataclass
@@ -248,13 +271,35 @@ def report(records: Sequence[dict[str, Any]]) -> None:
                 print(f"{name:24}{point['seconds']:8.0f}{point['images']:10}", *values)
         end = curves["script"][-1]
         for metric in metrics:
-            if not metric.startswith(("frechet", "mmd2")):
+            if not metric.startswith(FALLING):
                 continue
             for name, curve in curves.items():
                 if name != "script":
                     reached = when_reached(curve, metric, end[metric])
                     sooner = "never" if reached is None else f"{end['seconds'] / reached:.1f} times sooner"
                     print(f"{metric}: {name} is at the script's {end[metric]:.4g} {sooner}")
+
+
+def draw(records: Sequence[dict[str, Any]], metric: str) -> str:
+    """Return a metric's curves against minutes, as SVG.
+
+    Thick are means over seeds, thin each seed, and dashed is where the script ended.
+    """
+    curves: dict[str, dict[int, list[charts.Located]]] = {}
+    for record in records:
+        point = (record["seconds"] / 60, record[metric], record["images"])
+        curves.setdefault(record["name"], {}).setdefault(record["seed"], []).append(point)
+    drawn = charts.draw_located(
+        [[sorted(curve) for curve in of_name.values()] for of_name in curves.values()],
+        "minutes of training",
+        {fmean(max(curve)[1] for curve in curves["script"].values())},
+        counted="images",
+        logarithmic_across=True,
+    )
+    templates = Environment(
+        loader=PackageLoader("ganlab.comparison", "templates"), autoescape=True, trim_blocks=True
+    )
+    return templates.from_string(PICTURE).render(charts=charts, drawn=drawn, metric=metric, names=[*curves])
 
 
 def main() -> None:
@@ -270,7 +315,10 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=2000)
     options = parser.parse_args()
     out = options.out.resolve()
-    report([record for seed in options.seeds for record in compete(options, seed, out / f"seed-{seed}")])
+    records = [record for seed in options.seeds for record in compete(options, seed, out / f"seed-{seed}")]
+    report(records)
+    for metric in (key for key in records[0] if key.startswith(FALLING)):
+        (out / f"{metric.replace(' ', '-')}.svg").write_text(draw(records, metric), encoding="utf-8")
 
 
 if __name__ == "__main__":
