@@ -26,7 +26,7 @@ from ganlab.runs.reporting import print_warning
 from ganlab.runs.state import RunState, read_state
 from ganlab.tags import up_to_date as tag_up_to_date
 
-__all__ = ["Run", "find_run", "list_runs", "read_run"]
+__all__ = ["Run", "find_run", "list_runs", "read_run", "run_resolved_in"]
 
 _LISTED = 8
 
@@ -171,6 +171,16 @@ def read_run(path: Path) -> Run:
     if state.status == "running" and not alive:
         state = dataclasses.replace(state, status="interrupted", reason="the process that ran it is gone")
     return Run(layout.root, state)
+
+
+def run_resolved_in(file: Path) -> Run | None:
+    """Return the run whose `resolved.toml` a file is; `None` where it is no run's.
+
+    Raises:
+        GanlabError: the run's `run.json` is damaged.
+    """
+    layout = RunLayout(file.resolve().parent)
+    return read_run(layout.root) if file.resolve() == layout.resolved and layout.state.is_file() else None
 
 
 def list_runs(

@@ -14,11 +14,19 @@ from ganlab.engine.engine import Engine
 from ganlab.processes import Processes
 from ganlab.runs.environment import describe_environment
 from ganlab.runs.reading import Run
+from ganlab.runs.state import SessionRecord
 
-__all__ = ["changes_of_experiment", "changes_of_machine", "changes_since_earlier_versions"]
+__all__ = [
+    "changes_of_experiment",
+    "changes_of_machine",
+    "changes_of_settings",
+    "changes_since_earlier_versions",
+]
 
 _EXACTNESS = ("python", "platform", "device_name", "threads", "cuda")
 """What has to be the same for the same bytes, beside torch and the number of processes."""
+
+_MACHINE = (*_EXACTNESS, "torch", "processes")
 
 
 def changes_of_experiment(
@@ -58,6 +66,18 @@ def changes_of_machine(run: Run, processes: Processes, device: torch.device) -> 
     if world != processes.world:
         changes.append(f"processes: {world} -> {processes.world}")
     return changes
+
+
+def changes_of_settings(session: SessionRecord, *, scheduled: bool) -> list[str]:
+    """Return what a session changed beside the machine that it ran on.
+
+    Args:
+        session: of a run.
+        scheduled: whether a learning rate depends on how many steps there will be; more of them are no
+            change where none does.
+    """
+    passed_over = _MACHINE if scheduled else (*_MACHINE, "training.steps")
+    return [change for change in session.changes if change.partition(":")[0] not in passed_over]
 
 
 def changes_since_earlier_versions(state: Mapping[str, Any], engine: Engine) -> list[str]:

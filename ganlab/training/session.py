@@ -24,6 +24,7 @@ from ganlab.training.ending import outcome_of, with_what_is_kept
 from ganlab.training.interrupt import StopRequest
 from ganlab.training.plan import Plan
 from ganlab.training.recorder import Recorder, RunRecorder
+from ganlab.training.repetition import warn_of_what_is_not_repeated
 from ganlab.training.start import Start, find_start
 from ganlab.training.trackers import open_trackers
 from ganlab.training.trainer import Trainer
@@ -68,6 +69,8 @@ def run_experiment(
         require_same_data(data, processes)
         with find_start(experiment, plan, data, processes, networks.device) as (start, directory):
             if not start.finished:
+                if processes.leader and start.run is None:
+                    warn_of_what_is_not_repeated(experiment)
                 if look_over is not None and processes.leader and start.run is None:
                     look_over(experiment, unpacked.spec)
                 engine = build_engine(start.pin(experiment), data, networks, processes)

@@ -29,6 +29,7 @@ from ganlab.training.changes import (
     changes_since_earlier_versions,
 )
 from ganlab.training.plan import Plan
+from ganlab.training.repetition import forked_from, how_to_fork_again
 
 __all__ = ["Start", "find_start", "find_weights"]
 
@@ -220,6 +221,11 @@ def _start_from(
     state: Mapping[str, Any] | None = None
     if plan.fork or run.checkpoints.steps:
         state = run.checkpoints.load(plan.checkpoint if plan.fork else "last").state()
+    elif forked := forked_from(run):
+        raise UsageError(
+            f"{run.path} was forked from {forked.id} at step {forked.step:,} and has no checkpoint of its "
+            f"own to continue from; to fork it again: {how_to_fork_again(run.resolved, forked)}"
+        )
     changes = changes_of_experiment(run, state, experiment, data)
     if changes and not (plan.allow_change or plan.fork):
         listing = "\n".join(f"    {change}" for change in changes)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 import tomllib
 from pathlib import Path
@@ -182,6 +184,63 @@ def test_its_resolved_file_begins_with_the_same_weights_though_there_are_newer_o
     moved = tmp_path / "moved" / "child" / child.name
     only = ["--set", "training.steps=2", "--runs", str(tmp_path / "moved")]
     assert run(["run", str(moved / "resolved.toml"), *only]) == 0
+
+
+def test_the_resolved_file_of_a_fork_says_how_to_begin_where_it_did(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parent, runs = train(tmp_path, "parent"), ["--runs", str(tmp_path / "runs")]
+    changed = ["--set", "optimizer.generator.learning_rate=1e-5"]
+    assert run(["resume", str(parent), "--fork", "--checkpoint", "2", *changed, *runs]) == 0
+    fork = newest(tmp_path, "parent")
+    capsys.readouterr()
+
+    assert run(["run", str(fork / "resolved.toml"), *runs]) == 0
+    anew = newest(tmp_path, "parent")
+    assert generator(anew, 4) != generator(fork, 4)
+    error = capsys.readouterr().err
+    assert f"was forked from {parent.name} at step 2; the new one begins at step 0" in error
+    (command,) = re.findall(r"to begin where it did: ganlab (.*)", error)
+    assert run([*shlex.split(command), *runs]) == 0
+    again = newest(tmp_path, "parent")
+    assert generator(again, 4) == generator(fork, 4)
+    assert "warning" not in capsys.readouterr().err
+
+    shutil.rmtree(again / "checkpoints")
+    assert run(["resume", str(again), *runs]) == 2
+    error = capsys.readouterr().err
+    assert "has no checkpoint of its own" in error and f"--resume {parent} --fork --checkpoint 2" in error
+
+    # What began with another's weights begins with them again, and a fork of it does not.
+    child = train(tmp_path, "child", more=start(str(parent)), steps=4)
+    assert run(["run", str(child / "resolved.toml"), *runs]) == 0
+    assert generator(newest(tmp_path, "child"), 4) == generator(child, 4)
+    assert "warning" not in capsys.readouterr().err
+    assert run(["resume", str(child), "--fork", "--checkpoint", "2", *runs]) == 0
+    capsys.readouterr()
+    assert run(["run", str(newest(tmp_path, "child") / "resolved.toml"), *runs]) == 0
+    assert f"was forked from {child.name} at step 2" in capsys.readouterr().err
+
+
+def test_the_resolved_file_of_a_run_that_was_changed_on_its_way_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, runs = train(tmp_path, "changed", steps=2), ["--runs", str(tmp_path / "runs")]
+    longer = ["--set", "training.steps=4"]
+    assert run(["resume", str(path), *longer]) == 0
+    capsys.readouterr()
+    assert run(["run", str(path / "resolved.toml"), *runs]) == 0
+    assert generator(newest(tmp_path, "changed"), 4) == generator(path, 4)
+    assert "warning" not in capsys.readouterr().err
+
+    slower = ["--set", "optimizer.generator.learning_rate=1e-5", "--set", "training.steps=6"]
+    assert run(["resume", str(path), *slower, "--allow-change"]) == 0
+    capsys.readouterr()
+    assert run(["run", str(path / "resolved.toml"), *runs]) == 0
+    assert generator(newest(tmp_path, "changed"), 6) != generator(path, 6)
+    error = capsys.readouterr().err
+    assert f"warning: {path / 'resolved.toml'} is of a run that was changed at step 4" in error
+    assert "optimizer.generator.learning_rate: 0.0002 -> 1e-05" in error and "training.steps" not in error
 
 
 def test_weights_that_are_no_longer_there_are_missed(
