@@ -3,7 +3,7 @@
 An entry is a directory named by its key. It is written under another name, by the
 one process that holds the key's lock, and renamed when it is whole; so a directory
 with a key's name is complete, and a partial one whose key nobody holds is a leftover:
-of no use, but to a writer of the same key that goes on from there.
+of no use, but to a writer of the same key that goes on from there, or of another that takes a part.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def locked(
     try:
         yield partial
     except tuple(resumable):
-        kept = True
+        kept = lock.is_locked  # what nobody can lock, nobody would take over or clear
         raise
     finally:
         if not kept:
@@ -145,18 +145,22 @@ def publish(partial: Path, entry: Path) -> None:
     fsync_path(entry.parent)
 
 
-def remove_leftovers(cache: Path, but: str = "") -> None:
+def remove_leftovers(
+    cache: Path, but: str = "", *, before: Callable[[Path], None] = lambda leftover: None
+) -> None:
     """Remove partial directories whose writers are dead: those of keys that nobody holds.
 
     Args:
         cache: an existing cache directory.
         but: the key whose leftovers stay.
+        before: called with each before it is removed.
     """
     for partial in cache.glob(f"*{_PARTIAL}"):
         key = key_of(partial)
         if key == but:
             continue
         with suppress(OSError), _lock_of(cache, key).acquire(blocking=False):
+            before(partial)
             shutil.rmtree(partial, ignore_errors=True)
 
 

@@ -162,6 +162,20 @@ class ImageFiles:
             return _digest(f"{name}\0{members[name].size}\0{members[name].crc}" for name in names)
         return _remembered(self.root, names)
 
+    def revisions(self, names: Sequence[str] | None = None) -> list[str]:
+        """Return for each file (all if left out) a text that changes whenever its content does.
+
+        It is the size and the times of a file, or the size and the CRC-32 of a member of an archive, with
+        its place; empty for a file of which the system tells neither.
+        """
+        names = self.names if names is None else names
+        root = self.root.resolve()
+        if self._archive is not None:
+            members = self._archive.members
+            return [f"{root}\0{name}\0{members[name].size}\0{members[name].crc}" for name in names]
+        states = (_state(root, name) for name in names)
+        return ["" if state.endswith(_UNREADABLE) else f"{root}\0{state}" for state in states]
+
 
 def _walk(root: Path, option: str | None) -> Iterator[str]:
     """Yield all files below a folder, following links to folders, but never in a circle."""

@@ -93,6 +93,9 @@ class _Files(ImageSet):
     def place(self, index: int) -> str:
         return self._files.place(self._files.names[index])
 
+    def revisions(self) -> list[str]:
+        return self._files.revisions()
+
     def _decode(self, index: int) -> Image:
         return self._files.open(self._files.names[index])
 

@@ -24,6 +24,7 @@ from ganlab.components import ImageSpec, SampleSpec
 from ganlab.data.cache_directory import cache_directory, locked, publish, remove_leftovers
 from ganlab.data.encoding import ArrayEncoder, ImageEncoder
 from ganlab.data.packing_journal import PackingJournal, missing_spans
+from ganlab.data.packing_leftovers import PartialStore, digests_of_rows
 from ganlab.data.source import ArraySource, ImageSource, Source
 from ganlab.data.store import (
     LABELS,
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 __all__ = ["BadImagesError", "pack", "packed_spec"]
 
 _FORMAT = 1
-_JOURNAL = "packing.jsonl"
 _SAMPLES_WORTH_A_WORKER = 512
 """With fewer for each, starting other processes costs more than they save."""
 _COPY_BLOCK = 1 << 20
@@ -71,9 +71,9 @@ def pack(
     """Return the packed store of a source, from the cache where it is there already.
 
     The store is keyed by the source's fingerprint and by all that is done to its samples.
-    Processes that pack the same thing wait for the first; one that is killed or interrupted
-    leaves what it has packed to the next. Nothing that is not whole ever
-    has a store's name, and a store that was damaged since is packed again.
+    Processes that pack the same thing wait for the first; one that is killed or interrupted, or finds
+    a bad image, leaves what it has packed to the next, which takes what has not changed since. Nothing
+    that is not whole ever has a store's name, and a store that was damaged since is packed again.
 
     Args:
         source: an `ImageSource` or an `ArraySource`, such as a `VectorSource`.
@@ -109,8 +109,7 @@ def pack(
         with ExitStack() as holding:
             with keeping():
                 cache.mkdir(parents=True, exist_ok=True)
-                remove_leftovers(cache, but=plan.key)
-                resumable = (KeyboardInterrupt, LostWorkerError)
+                resumable = (KeyboardInterrupt, LostWorkerError, BadImagesError)
                 lock = locked(cache, plan.key, lambda: say(wait, progress), resumable=resumable)
                 directory = holding.enter_context(lock)
             store = _reusable(entry)
@@ -145,7 +144,13 @@ class _Plan:
     count: int
     labels: NDArray[np.int64] | None
     class_names: tuple[str, ...]
+    treatment: str
     key: str
+
+    def row_digests(self) -> bytes | None:
+        """Return what each row is made of; `None` where the source does not say."""
+        revisions = self.source.revisions() if isinstance(self.source, ImageSource) else None
+        return None if revisions is None else digests_of_rows(revisions, self.treatment)
 
 
 def packed_spec(source: Source, image: ImageSpec | None) -> SampleSpec:
@@ -199,7 +204,8 @@ def _plan(
         encode = ArrayEncoder(source, spec)
     content = [_FORMAT, source.fingerprint(), count, class_names, labels is not None, treatment]
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    return _Plan(source, encode, spec, count, labels, class_names, key)
+    done = json.dumps([_FORMAT, treatment], sort_keys=True)
+    return _Plan(source, encode, spec, count, labels, class_names, done, key)
 
 
 def _reusable(entry: Path) -> Store | None:
@@ -224,14 +230,12 @@ def _write(
     That is the plan's, unless images are left out for a reason that may pass: such a store is
     none that anybody finds again.
     """
-    path, journal = directory / SAMPLES, PackingJournal(directory / _JOURNAL)
+    partial_store = PartialStore.at(directory, SAMPLES)
     header = _header(plan.spec, plan.count)
-    size = len(header) + plan.count * plan.spec.row_bytes
     with keeping():
-        if not journal.read() or not path.is_file() or path.stat().st_size != size:
-            _begin(directory, path, header, size)
-    write = RowWriter(plan.encode, path, len(header), plan.spec.row_bytes, keeping)
-    bad, enlarged = _write_rows(write, plan, journal, on_bad_image, workers, progress)
+        _begin(plan, directory, partial_store, header)
+    write = RowWriter(plan.encode, partial_store.samples, len(header), plan.spec.row_bytes, keeping)
+    bad, enlarged = _write_rows(write, plan, partial_store.journal, on_bad_image, workers, progress)
     count, labels = plan.count - len(bad), plan.labels
     if count == 0:
         raise GanlabError(f"none of the {plan.count:,} images can be used; the first: {bad[0].reason}")
@@ -243,7 +247,7 @@ def _write(
     reasons = [row.reason for row in bad]
     note = describe(plan.spec, count, plan.class_names, labels is not None, key, reasons, enlarged, origin)
     with keeping():
-        journal.close()
+        partial_store.close()
         if bad:
             _close_gaps(write, plan.count, dropped, _header(plan.spec, count))
         if labels is not None:
@@ -252,15 +256,30 @@ def _write(
     return key
 
 
-def _begin(directory: Path, path: Path, header: bytes, size: int) -> None:
-    """Make room for all rows, in place of what may have been left there."""
+def _begin(plan: _Plan, directory: Path, into: PartialStore, header: bytes) -> None:
+    """Make room for all rows, where none are left there, and let them be those that other data shares."""
+    cache, path = directory.parent, into.samples
+    size = len(header) + plan.count * plan.spec.row_bytes
+    if into.journal.read() and path.is_file() and path.stat().st_size == size:
+        remove_leftovers(cache, but=plan.key)
+        return
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
+    if shutil.disk_usage(directory).free < size:
+        remove_leftovers(cache, but=plan.key)
     if shutil.disk_usage(directory).free < size:
         raise OSError(ENOSPC, os.strerror(ENOSPC))
     with path.open("wb") as file:
         file.write(header)
         file.truncate(size)
+    digests = plan.row_digests()
+    if digests is not None:
+        into.digests.write_bytes(digests)
+
+    def carry_over(leftover: Path) -> None:
+        into.carry_over(PartialStore.at(leftover, SAMPLES), plan.spec.row_bytes)
+
+    remove_leftovers(cache, but=plan.key, before=carry_over)
 
 
 def _write_rows(
@@ -294,7 +313,8 @@ def _write_rows(
             # This process has nothing else to do, and the disk is busy before the end comes.
             with write.keeping():
                 fsync_path(write.path)
-                journal.add(chunk)
+                if on_bad_image == "skip" or not chunk.bad:  # what stops packing is looked at again
+                    journal.add(chunk)
             advance(chunk.rows)
             return chunk
 

@@ -90,6 +90,15 @@ class ImageSource(Source):
         """Return what errors call image `index`: its file's path, or `archive.zip/member`."""
         return f"number {index}"
 
+    def revisions(self) -> Sequence[str] | None:
+        """Return for each image a text that changes whenever `read` would return another.
+
+        No two images have the same, and an empty one stands for what is not known. `None` says nothing of
+        any, and is right where images would have to be read for it: of files, `ImageFiles.revisions` knows.
+        Packing that a bad image has stopped goes on by it once that image is repaired or removed.
+        """
+        return None
+
 
 class ArraySource(Source):
     """A source of arrays that are kept as they are read: samples of any kind that needs no decoding."""

@@ -108,6 +108,10 @@ class Celeba(ImageSource):
         """What was left out, and where the lists contradict themselves."""
         return self._notes
 
+    def revisions(self) -> list[str]:
+        """Return a text for each face that changes with its file and the crop."""
+        return [f"{self._crop}\0{revision}" for revision in self._files.revisions(self._names)]
+
     def read(self, index: int) -> Image:
         """Return face `index`, cropped."""
         name = self._names[index]

@@ -102,6 +102,10 @@ class ImageFolder(ImageSource):
             remarks.append(f"warning: {_listed(parts)} beside other folders of {root} counts as a class")
         return remarks
 
+    def revisions(self) -> list[str]:
+        """Return a text for each image that changes with its file."""
+        return self._files.revisions()
+
     def read(self, index: int) -> Image:
         """Return image `index`, whole."""
         return self._files.open(self._files.names[index])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +23,8 @@ from hypothesis import strategies as st
 from packed_sources import SPEC, Drawn, values
 from PIL import Image
 
-from ganlab import BadImageError
+from ganlab import BadImageError, ImageSpec
+from ganlab.data.image_set import open_image_set
 from ganlab.data.packing import pack
 from ganlab.errors import GanlabError
 
@@ -93,10 +97,117 @@ def test_what_may_pass_is_tried_again_when_packing_goes_on(tmp_path: Path) -> No
     assert values(pack(source, SPEC, cache=tmp_path, **options).samples) == list(range(200))
 
 
-def test_a_failure_keeps_nothing(tmp_path: Path) -> None:
+class Mended(Drawn):
+    """Images that are known by a name and a version; a version below 0 is bad."""
+
+    def __init__(self, versions: dict[int, int]) -> None:
+        super().__init__(len(versions))
+        self.names, self.versions = sorted(versions), versions
+
+    def fingerprint(self) -> str:
+        return str(self.versions)
+
+    def revisions(self) -> list[str]:
+        return [f"{name} {self.versions[name]}" for name in self.names]
+
+    def read(self, index: int) -> Image.Image:
+        self.reads += 1
+        name = self.names[index]
+        if self.versions[name] < 0:
+            raise BadImageError(f"/faces/{name}.jpg", "cut off")
+        # Those that are small have to be enlarged.
+        return Image.new("RGB", (10, 8) if name % 5 else (3, 3), (name % 256, 0, self.versions[name]))
+
+
+@settings(max_examples=20)
+@given(
+    at=st.integers(0, 199),
+    mend=st.sampled_from(["repair", "remove", "skip"]),
+    edited=st.sets(st.integers(0, 199), max_size=2),
+    removed=st.sets(st.integers(0, 199), max_size=2),
+    added=st.sets(st.integers(-50, -1), max_size=2),
+)
+def test_packing_that_a_bad_image_stopped_goes_on_with_what_has_not_changed(
+    at: int, mend: str, edited: set[int], removed: set[int], added: set[int]
+) -> None:
+    found = {**dict.fromkeys(range(200), 0), at: -1}
+    mended = {name: int(name in edited) for name in {*range(200), *added} - removed}
+    mended[at] = -1 if mend == "skip" else 1
+    if mend == "remove":
+        del mended[at]
+    options: Any = {"workers": 1, "progress": False}
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Path(folder)
+        with pytest.raises(GanlabError, match=f"/faces/{at}.jpg"):
+            pack(Mended(found), SPEC, cache=cache / "cache", **options)
+        options["on_bad_image"] = "skip" if mend == "skip" else "fail"
+        pack(Mended(mended), SPEC, cache=cache / "undisturbed", **options)
+        source = Mended(mended)
+        pack(source, SPEC, cache=cache / "cache", **options)
+        assert entry_in(cache / "cache") == entry_in(cache / "undisturbed")
+    packed_before = at // 16 * 16
+    touched = sum(name // 16 < at // 16 for name in edited | removed)
+    assert source.reads <= len(mended) - packed_before + 16 * (touched + len(added))
+
+
+def test_what_stopped_packing_is_looked_at_again(tmp_path: Path) -> None:
+    source = Drawn(200, [150])
+    source.fingerprint = lambda: "the same"  # type: ignore[method-assign]
     with pytest.raises(GanlabError, match="150"):
-        pack(Drawn(200, [150]), SPEC, cache=tmp_path, workers=1, progress=False)
-    assert not [path for path in tmp_path.iterdir() if path.is_dir()]
+        pack(source, SPEC, cache=tmp_path, workers=1, progress=False)
+    source.bad, source.reads = set(), 0  # as by a newer Pillow
+    store = pack(source, SPEC, cache=tmp_path, workers=1, progress=False)
+    assert values(store.samples) == list(range(200))
+    assert source.reads == 200 - 144
+
+
+def test_rows_are_not_carried_over_to_images_of_another_size_or_treatment(tmp_path: Path) -> None:
+    found = {**dict.fromkeys(range(200), 0), 150: -1}
+    for number, (spec, how) in enumerate(
+        [
+            (ImageSpec(3, 5, 4), {}),
+            (ImageSpec(3, 8, 8), {}),
+            (SPEC, {"resample": "box"}),
+            (SPEC, {"fit": "stretch"}),
+        ]
+    ):
+        options: Any = {"cache": tmp_path / str(number), "workers": 1, "progress": False}
+        with pytest.raises(GanlabError):
+            pack(Mended(found), SPEC, **options)
+        source = Mended({**found, 150: 1})
+        pack(source, spec, **options, **how)
+        assert source.reads == 200
+
+
+@pytest.mark.parametrize("mend", ["repair", "remove"])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_folder_whose_bad_image_is_mended_is_packed_on(tmp_path: Path, mend: str, zipped: bool) -> None:
+    folder, source = tmp_path / "folder", tmp_path / ("folder.zip" if zipped else "folder")
+    folder.mkdir()
+    for index in range(48):
+        Image.new("RGB", (10, 8), (index, 0, 0)).save(folder / f"{index:02}.png")
+    bad = folder / "40.png"
+    whole = bad.read_bytes()
+
+    def packed(cache: str) -> dict[str, bytes]:
+        if zipped:
+            shutil.make_archive(str(folder), "zip", folder)
+        images = open_image_set(source, uniform=True)
+        pack(images, images.spec, cache=tmp_path / cache, workers=1)
+        return entry_in(tmp_path / cache)
+
+    bad.write_bytes(whole[:40])
+    with pytest.raises(GanlabError, match=r"bad image .*40\.png"):
+        packed("cache")
+    # Something else has changed, too, and is not longer for it.
+    changed = Image.new("RGB", (10, 8), (99, 0, 0))
+    changed.save(folder / "20.png")
+    assert mend == "remove" or bad.write_bytes(whole)
+    assert mend == "repair" or not bad.unlink()
+    with contextlib.redirect_stderr(io.StringIO()) as told:
+        entry = packed("cache")
+    assert f"goes on after 16 of {48 - (mend == 'remove')} samples" in told.getvalue()
+    assert entry == packed("undisturbed")
 
 
 def test_what_was_packed_before_a_worker_was_lost_is_not_packed_again(tmp_path: Path) -> None:
