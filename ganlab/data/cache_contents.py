@@ -14,6 +14,7 @@ from ganlab.components import SampleSpec
 from ganlab.config.toml_writer import toml_value
 from ganlab.data.cache_directory import STATISTICS, is_partial, key_of, locked
 from ganlab.data.store import NOTE, PackedFrom
+from ganlab.descriptions import described
 from ganlab.errors import UsageError
 from ganlab.files import explained, reason
 from ganlab.paths import parse_path
@@ -135,7 +136,7 @@ def _packed(entry: Path) -> tuple[str, tuple[str, ...]]:
             text += f", {len(note['skipped']):,} left out as bad"
         if "origin" not in note:  # by an earlier version
             return text, ()
-        origin = PackedFrom(**note["origin"])
+        origin = described(PackedFrom, note["origin"])
         options = "".join(f", {key} = {toml_value(value)}" for key, value in origin.options.items())
         return f"{text}, of {origin.what}{options}", tuple(origin.paths)
     except OSError as error:

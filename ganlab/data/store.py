@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganlab.components import SampleSpec
+from ganlab.descriptions import described
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -102,7 +103,7 @@ class Store:
             labels = np.load(directory / LABELS) if note["labeled"] else None
             class_names, skipped = tuple(note["class_names"]), tuple(note["skipped"])
             count, fingerprint = note["count"], note["fingerprint"]
-            enlarged = Enlarged(**note["enlarged"]) if note.get("enlarged") else None
+            enlarged = described(Enlarged, note["enlarged"]) if note.get("enlarged") else None
         except (FileNotFoundError, ValueError, KeyError, TypeError, EOFError) as error:
             raise DamagedStoreError(f"{directory}: {error}") from error
         if samples.shape != (count, *spec.row_shape) or samples.dtype != spec.row_dtype:

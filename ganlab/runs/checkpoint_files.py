@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganlab.components import SampleSpec
+from ganlab.descriptions import read_description
 from ganlab.errors import GanlabError
 from ganlab.files import explained, fsync_path
 from ganlab.runs.encoding import to_json
@@ -86,6 +87,25 @@ class Checkpoint:
         return load_file(layout.averaged_generator if averaged else layout.generator)
 
 
+@dataclass(frozen=True)
+class _File:
+    """What proves a file whole."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class _Meta:
+    """What is read of `meta.json`; the defaults are those of versions that did not write a key."""
+
+    step: int
+    spec: dict[str, Any] | None
+    files: dict[str, _File]
+    own_statistics: bool = False
+    regular: bool = True
+
+
 def write_checkpoint(
     layout: CheckpointLayout,
     step: int,
@@ -141,30 +161,37 @@ def read_checkpoint(layout: CheckpointLayout) -> Checkpoint:
 def _checked(layout: CheckpointLayout) -> Checkpoint:
     directory = layout.root
     try:
-        meta = json.loads(layout.meta.read_bytes())
-        files, step = meta["files"], int(meta["step"])
-        spec = None if meta["spec"] is None else SampleSpec.from_json(meta["spec"])
-        regular = bool(meta.get("regular", True))
-        own_statistics = bool(meta.get("own_statistics", False))
-    except (FileNotFoundError, ValueError, TypeError, KeyError) as error:
+        meta = read_description(_Meta, layout.meta.read_bytes())
+    except FileNotFoundError as error:
         raise DamagedCheckpointError(
-            f"the checkpoint {directory} is damaged: {layout.meta.name} cannot be read"
+            f"the checkpoint {directory} is damaged: {layout.meta.name} is missing"
         ) from error
-    for name, expected in files.items():
+    except ValueError as error:
+        raise DamagedCheckpointError(
+            f"the checkpoint {directory} is damaged: {layout.meta.name} cannot be read: {error}"
+        ) from error
+    try:
+        spec = None if meta.spec is None else SampleSpec.from_json(meta.spec)
+    except (ValueError, TypeError, KeyError) as error:
+        raise DamagedCheckpointError(
+            f"the checkpoint {directory} cannot be used: it is of samples that are not known here: {error}"
+        ) from error
+    for name, expected in meta.files.items():
         path = directory / name
         if not path.is_file():
             raise DamagedCheckpointError(f"the checkpoint {directory} is damaged: {name} is missing")
         size = path.stat().st_size
-        if size != expected["bytes"]:
+        if size != expected.bytes:
             raise DamagedCheckpointError(
                 f"the checkpoint {directory} is damaged: {name} has {size:,} bytes instead of "
-                f"{expected['bytes']:,}"
+                f"{expected.bytes:,}"
             )
-        if _sha256(path) != expected["sha256"]:
+        if _sha256(path) != expected.sha256:
             raise DamagedCheckpointError(
                 f"the checkpoint {directory} is damaged: {name} is not what was written"
             )
-    return Checkpoint(directory, step, spec, layout.averaged_generator.name in files, own_statistics, regular)
+    has_ema = layout.averaged_generator.name in meta.files
+    return Checkpoint(directory, meta.step, spec, has_ema, meta.own_statistics, meta.regular)
 
 
 def is_regular(layout: CheckpointLayout) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ganlab.config import dump_resolved
 from ganlab.config.experiment import Experiment
+from ganlab.descriptions import described
 from ganlab.errors import GanlabError
 from ganlab.files import explained, write_atomically
 from ganlab.runs.checkpoints import Checkpoints
@@ -176,9 +177,9 @@ class RunDirectory:
             reason="",
             step=step,
             steps=experiment.settings.training.steps,
-            best=None if best is None or self.checkpoints.best is None else Best(**best),
-            last=None if record["last"] is None else Evaluated(**record["last"]),
-            warnings=tuple(HealthWarning(**warning) for warning in record["warnings"]),
+            best=None if best is None or self.checkpoints.best is None else described(Best, best),
+            last=None if record["last"] is None else described(Evaluated, record["last"]),
+            warnings=tuple(described(HealthWarning, warning) for warning in record["warnings"]),
             sessions=(*self.state.sessions, session),
         )
 

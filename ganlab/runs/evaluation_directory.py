@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ganlab.descriptions import read_description
 from ganlab.errors import GanlabError
 from ganlab.files import explained, write_atomically
 from ganlab.runs.encoding import to_json
@@ -51,19 +51,13 @@ def later_evaluations(run: Path) -> list[LaterEvaluation]:
             with explained(f"cannot read {layout.description}"):
                 content = layout.description.read_bytes()
             try:
-                described = _parse(json.loads(content))
-            except (ValueError, TypeError, AttributeError) as error:
+                described = read_description(LaterEvaluation, content)
+            except ValueError as error:
                 raise GanlabError(
-                    f"{layout.description} is damaged; remove {layout.root}, and measure again"
+                    f"{layout.description} is damaged: {error}; remove {layout.root}, and measure again"
                 ) from error
             found.append(dataclasses.replace(described, lines=tuple(read_lines(layout.evaluations))))
     return found
-
-
-def _parse(values: Mapping[str, Any]) -> LaterEvaluation:
-    """Return a description without what only a later version writes into it."""
-    known = {field.name for field in dataclasses.fields(LaterEvaluation)} - {"lines"}
-    return LaterEvaluation(**{key: value for key, value in values.items() if key in known})
 
 
 class EvaluationDirectory:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
+from ganlab.descriptions import read_description
 from ganlab.errors import GanlabError
 from ganlab.files import explained, write_atomically
 from ganlab.runs.encoding import to_json
@@ -169,33 +169,12 @@ def read_state(path: Path) -> RunState:
     """Read `run.json`.
 
     Raises:
-        GanlabError: it is not there, or not what this program writes.
+        GanlabError: it is not there, or not what this program writes; what a later version adds is passed
+            over.
     """
     with explained(f"cannot read {path}"):
         content = path.read_bytes()
     try:
-        return _parse(json.loads(content))
-    except json.JSONDecodeError as error:
-        what = f"it is not valid JSON at line {error.lineno}" if content.strip() else "it is empty"
-        raise GanlabError(f"{path} is damaged: {what}") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise GanlabError(f"{path} is damaged: it does not hold what ganlab writes into it") from error
-
-
-def _parse(values: dict[str, Any]) -> RunState:
-    values["class_names"] = tuple(values.get("class_names", ()))
-    values["class_counts"] = tuple(int(count) for count in values.get("class_counts", ()))
-    values["sessions"] = tuple(_parse_session(session) for session in values.get("sessions", ()))
-    values["warnings"] = tuple(HealthWarning(**warning) for warning in values.get("warnings", ()))
-    if values.get("parent") is not None:
-        values["parent"] = Parent(**values["parent"])
-    if (best := values.get("best")) is not None:
-        values["best"] = Best(best["step"], best["metric"], float(best["value"]))
-    if (last := values.get("last")) is not None:
-        metrics = {tag: float(value) for tag, value in last["metrics"].items()}
-        values["last"] = Evaluated(last["step"], metrics)
-    return RunState(**values)
-
-
-def _parse_session(values: dict[str, Any]) -> SessionRecord:
-    return SessionRecord(**{**values, "changes": tuple(values.get("changes", ()))})
+        return read_description(RunState, content)
+    except ValueError as error:
+        raise GanlabError(f"{path} is damaged: {error}") from error

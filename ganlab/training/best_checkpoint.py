@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ganlab.config.experiment import BestMetric
+from ganlab.descriptions import described
 from ganlab.evaluation.measurement import Measurement
 from ganlab.metrics import badness
 from ganlab.runs.state import Best
@@ -53,7 +54,7 @@ class BestCheckpoint:
 
     def load_state_dict(self, state: Mapping[str, Any] | None) -> None:
         """Restore what `state_dict` returned, unless another metric chooses now."""
-        best = None if state is None else Best(**state)
+        best = None if state is None else described(Best, state)
         self.best = best if best is not None and best.metric == self._name else None
 
     @property

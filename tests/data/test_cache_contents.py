@@ -123,6 +123,16 @@ def test_an_entry_of_an_earlier_version_is_listed(cache: Path, capsys: pytest.Ca
     assert held(capsys)["3 3×16×16 images"] == name
 
 
+def test_an_entry_of_which_a_later_version_says_more_is_listed(
+    cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = held(capsys)
+    for file in cache.glob("*/store.json"):
+        note = json.loads(file.read_text())
+        file.write_text(json.dumps({**note, "later": 1, "origin": {**note["origin"], "host": "a"}}))
+    assert held(capsys) == before
+
+
 def test_what_an_interrupted_packing_left_is_listed_and_cleared(
     cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -424,6 +424,17 @@ def test_a_store_that_never_counted_what_it_enlarged_can_be_read(tmp_path: Path)
     assert store.enlarged is None and len(store) == 9
 
 
+def test_a_store_of_which_a_later_version_says_more_can_be_read(tmp_path: Path) -> None:
+    source = Drawn(9)
+    before = pack(source, ImageSpec(3, 16, 20), cache=tmp_path, workers=1, progress=False)
+    file = tmp_path / before.fingerprint / "store.json"
+    note = json.loads(file.read_text())
+    note["enlarged"]["mean"] = 4.5
+    file.write_text(json.dumps({**note, "later": True}))
+    store = pack(source, ImageSpec(3, 16, 20), cache=tmp_path, workers=1, progress=False)
+    assert store.enlarged == before.enlarged and source.reads == 9
+
+
 def test_what_a_source_has_to_say_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     class Talking(Drawn):
         notes = ("left out: 3 .txt",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import resource
 from collections.abc import Iterator
@@ -78,6 +79,26 @@ def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
     assert (checkpoints.load("best").step, checkpoints.load("last").step) == (100, 400)
     checkpoints.mark_best(300)
     assert checkpoints.steps == [300, 400]
+
+
+def test_its_description_may_say_more_but_not_less(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    save(checkpoints, 1)
+    file = tmp_path / "checkpoints" / "step-00000001" / "meta.json"
+    whole = checkpoints.load(1)
+    meta = json.loads(file.read_text())
+    files = {name: {**proof, "crc": 7} for name, proof in meta["files"].items()}
+    file.write_text(json.dumps({**meta, "files": files, "later": True}))
+    assert checkpoints.load(1) == whole
+    file.write_text(json.dumps({**meta, "step": "first"}))
+    with pytest.raises(GanlabError, match=r"meta\.json cannot be read: its `step` is 'first'"):
+        checkpoints.load(1)
+    del meta["files"]["state.pt"]["sha256"]
+    file.write_text(json.dumps(meta))
+    with pytest.raises(
+        GanlabError, match=r"meta\.json cannot be read: it does not say `files\.state\.pt\.sha256`"
+    ):
+        checkpoints.load(1)
 
 
 def test_steps_are_numbers_not_words(tmp_path: Path) -> None:

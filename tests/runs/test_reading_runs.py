@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from ganlab.config import Experiment
 from ganlab.errors import GanlabError, UsageError
 from ganlab.runs.directory import RunDirectory
 from ganlab.runs.encoding import to_json
-from ganlab.runs.reading import find_run, list_runs
+from ganlab.runs.reading import find_run, list_runs, read_run
 from ganlab.runs.state import Best
 
 
@@ -154,16 +155,55 @@ def test_a_damaged_run_is_reported_wherever_runs_are_looked_for(
     [
         ("", "it is empty"),
         ('{"id":\n1', "it is not valid JSON at line 2"),
-        ("{}", "it does not hold what ganlab writes into it"),
-        ("[]", "it does not hold what ganlab writes into it"),
+        (b'{"id": "\xff"}', "it is not text in UTF-8"),
+        ("[]", "it is not a table of names and values"),
+        ("{}", "it does not say `id`"),
+        (
+            {"steps": "many"},
+            "its `steps` is 'many': input should be a valid integer, unable to parse string as an integer",
+        ),
+        ({"best": {"step": 1, "value": 2.0}}, "it does not say `best.metric`"),
+        (
+            {"sessions": [{"started": "", "host": "", "pid": None}]},
+            "its `sessions.0.pid` is None: input should be a valid integer",
+        ),
     ],
 )
-def test_damage_is_told_in_plain_words(root: Path, content: str, reason: str) -> None:
+def test_damage_is_told_in_plain_words(
+    root: Path, content: str | bytes | dict[str, object], reason: str
+) -> None:
     path = root / "rings" / "20260103-030405-0a1b"
-    (path / "run.json").write_text(content)
+    if isinstance(content, dict):
+        content = json.dumps({**json.loads((path / "run.json").read_text()), **content})
+    (path / "run.json").write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(GanlabError) as caught:
         find_run(str(path))
     assert str(caught.value) == f"{path / 'run.json'} is damaged: {reason}"
+
+
+def test_what_a_later_version_adds_is_passed_over(root: Path) -> None:
+    file = root / "rings" / "20260103-030405-0a1b" / "run.json"
+    known = json.loads(file.read_text()) | {
+        "parent": {"id": "a", "step": 1, "path": "/a", "digest": "b"},
+        "best": {"step": 1, "metric": "mmd.mmd2", "value": "NaN"},
+        "last": {"step": 2, "metrics": {"mmd.mmd2": "Infinity"}},
+        "warnings": [{"step": 1, "name": "a", "message": "b"}],
+        "parameters": {"generator": 7},
+        "sessions": [{"started": "2026-01-01T00:00:00+00:00", "host": "a", "pid": 3, "changes": ["b"]}],
+    }
+
+    def read(values: Any) -> str:
+        file.write_text(json.dumps(values))
+        return repr(read_run(file.parent).state)
+
+    def with_more(values: Any) -> Any:
+        if isinstance(values, dict):
+            return {key: with_more(value) for key, value in values.items()} | {"later": 4.0}
+        return [with_more(value) for value in values] if isinstance(values, list) else values
+
+    later = with_more(known)
+    del later["last"]["metrics"]["later"], later["parameters"]["later"]  # whose keys are what they are of
+    assert read(later) == read(known)
 
 
 def test_a_whole_name_comes_before_the_beginning_of_another(tmp_path: Path) -> None:
