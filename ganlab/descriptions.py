@@ -43,7 +43,7 @@ def described(kind: type[_Described], values: Mapping[str, Any]) -> _Described:
     from pydantic import ValidationError
 
     try:
-        described: _Described = _adapter(kind).validate_python(values)  # type: ignore[arg-type]  # a class is hashable
+        described: _Described = _adapter(kind).validate_python(values)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ganlab.errors import ComponentError
+from ganlab.words import counted
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -107,7 +108,7 @@ class SampleSpec(ABC):
         return "×".join(map(str, self.shape))
 
     def __str__(self) -> str:
-        labels = f", {self.classes} classes" if self.classes else ""
+        labels = f", {counted(self.classes, 'class', 'classes')}" if self.classes else ""
         return f"{self.extent} {self.word}{labels}"
 
     def with_classes(self, count: int) -> Self:

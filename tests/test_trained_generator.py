@@ -181,7 +181,7 @@ def test_labels_are_names_or_numbers_for_all_or_for_each(trained: TrainedGenerat
     assert classes(trained.sample(3, labels=["right", 1, "2"])) == [2, 1, 2]
     assert classes(trained.sample(2, labels=torch.tensor([2, 1]))) == [2, 1]
     for labels, message in (
-        ("middle", "unknown label middle; the 3 classes are never, left, right"),
+        ("middle", "unknown label middle; the labels are never, left, right"),
         (3, "unknown label 3"),
         (-1, "unknown label -1"),
         ("never", "no training sample was of class 'never'"),
@@ -377,7 +377,7 @@ def test_codes_of_categories_go_wherever_the_generator_goes(
     assert exported.latent == trained.latent == LatentSpec(7, "sphere", (3,))
     assert torch.equal(exported.sample(5), trained.sample(5))
     card = Path("out", "README.md").read_text()
-    assert "| latents | `(N, 7)` float32, one-hot codes of 3 elements, then 4 uniform on the sphere" in card
+    assert "| latents | `(N, 7)` float32, one-hot codes of lengths 3, then 4 uniform on the sphere" in card
     drawn = re.findall(r"^latents = .*?(?=^with|^session)", card, flags=re.MULTILINE | re.DOTALL)
     assert len(drawn) == 2
     for code in drawn:

@@ -55,7 +55,7 @@ def model_card(described: Mapping[str, Any], layout: ExportLayout, place: str) -
     torch_latents, numpy_latents = (each.format(dim=continuous) for each in drawn)
     if categories:
         listed = ", ".join(map(str, categories))
-        noise = f"one-hot codes of {listed} elements, then {continuous} {noise}"
+        noise = f"one-hot codes of lengths {listed}, then {continuous} {noise}"
     return templates.get_template("card.md").render(
         described=described,
         layout=layout,

@@ -23,6 +23,7 @@ from ganlab.errors import ComponentCrashError, GanlabError, UsageError, summaris
 from ganlab.runs.checkpoint_files import Checkpoint
 from ganlab.runs.reading import Run, find_run
 from ganlab.runs.reporting import print_warning
+from ganlab.words import counted
 
 __all__ = ["find_generator", "restore_exported", "restore_generator"]
 
@@ -191,7 +192,8 @@ def _estimate(
     )
     print_warning(
         f"{checkpoint.path} is of an earlier ganlab, which kept the running statistics that training "
-        f"left behind: they are re-estimated from {settings.samples:,} samples{alike} as a run does now"
+        f"left behind: they are re-estimated from {counted(settings.samples, 'sample')}{alike} as a run does "
+        "now"
     )
 
 

@@ -18,6 +18,7 @@ from ganlab.config.chosen_generator import ChosenGenerator
 from ganlab.engine.latents import draw_latents, interpolate, walk_around
 from ganlab.engine.sampling import run_generator
 from ganlab.errors import UsageError, printable
+from ganlab.words import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -234,10 +235,7 @@ class TrainedGenerator:
             raise UsageError("this run's generator takes no labels")
         label = self._named(given) if isinstance(given, str) else index(given)
         if label is None or not 0 <= label < len(self.class_names):
-            raise UsageError(
-                f"unknown label {printable(str(given))}; the {len(self.class_names)} classes are "
-                f"{self._listed()}"
-            )
+            raise UsageError(f"unknown label {printable(str(given))}; the labels are {self._listed()}")
         if label not in self.trained_classes:
             raise UsageError(
                 f"no training sample was of class {str(given)!r}: the generator never learned it"
@@ -245,7 +243,7 @@ class TrainedGenerator:
         return label
 
     def __repr__(self) -> str:
-        classes = f", of {len(self.class_names)} classes" if self.takes_labels else ""
+        classes = f", of {counted(len(self.class_names), 'class', 'classes')}" if self.takes_labels else ""
         weights = "averaged weights" if self.averaged else "raw weights"
         what = f"generator of {self.spec.extent} {self.spec.word}{classes}"
         return f"<{what}: {self.title!r}, run {self.source}, step {self.step:,}, {weights}>"

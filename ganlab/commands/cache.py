@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from ganlab.words import counted
+
 __all__ = ["command"]
 
 
@@ -49,7 +51,7 @@ def command(clear: str | None, as_json: bool) -> None:
 
 
 def _total(sizes: list[int]) -> str:
-    return f"{len(sizes):,} {'entry' if len(sizes) == 1 else 'entries'}, {_megabytes(sum(sizes))},"
+    return f"{counted(len(sizes), 'entry', 'entries')}, {_megabytes(sum(sizes))},"
 
 
 def _megabytes(size: int) -> str:

@@ -17,6 +17,7 @@ from ganlab.commands.measurements import (
     records,
 )
 from ganlab.errors import InterruptedRunError, UsageError, printable
+from ganlab.words import counted
 
 if TYPE_CHECKING:
     from ganlab.config import EvaluatorSelection, Experiment
@@ -102,7 +103,7 @@ def command(
             count = len({step for step, _ in measured})
             kept = f", and kept in {directory.layout.root}" if count else ""
             raise InterruptedRunError(
-                f"interrupted; {count} of {len(steps)} checkpoints were measured{kept}"
+                f"interrupted; measured {count} of {counted(len(steps), 'checkpoint')}{kept}"
             ) from None
         _track(directory, experiment, found.state.id, choices, measured)
         if len(steps) > 1:

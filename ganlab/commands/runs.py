@@ -13,6 +13,7 @@ import click
 
 from ganlab.commands.common import runs_option
 from ganlab.metrics import floor_text, with_error
+from ganlab.words import counted
 
 if TYPE_CHECKING:
     from ganlab.comparison.overview import Entry, ExperimentEntry
@@ -96,7 +97,7 @@ class _Column:
 
 
 def _count(experiment: ExperimentEntry) -> str:
-    return f"{len(experiment.entries)} runs"
+    return counted(len(experiment.entries), "run")
 
 
 def _statuses(experiment: ExperimentEntry) -> str:

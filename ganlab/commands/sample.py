@@ -16,6 +16,7 @@ import click
 
 from ganlab.commands.common import FILMS, film_options, local_plugins_option, parse_checkpoint, runs_option
 from ganlab.errors import UsageError, printable
+from ganlab.words import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -167,10 +168,10 @@ def command(
             _write_file(file, chosen, shown, wanted, trained, fps or _FPS, size)
     weights = "averaged weights" if trained.averaged else "raw weights"
     of_class = "" if number is None else f", class '{printable(trained.class_names[number])}'"
-    samples = "sample" if wanted.count == 1 else "samples"
+    samples = counted(wanted.count, "sample")
     around = f" around {wanted.keys} latents" if keys else ""
     of_step = f"of step {trained.step:,} ({weights}{of_class})"
-    click.echo(f"{wanted.count:,} {samples}{around} {of_step} in {target.path}")
+    click.echo(f"{samples}{around} {of_step} in {target.path}")
 
 
 @dataclass(frozen=True)

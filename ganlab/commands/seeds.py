@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ganlab.errors import DivergedError, GanlabError, InterruptedRunError, UsageError
+from ganlab.words import counted
 
 if TYPE_CHECKING:
     from ganlab.config import Experiment
@@ -138,7 +139,7 @@ def run_seeds(request: Request) -> int:
     diverged += train(request, waiting)
     if diverged:
         named = ", ".join(map(str, sorted(diverged)))
-        click.echo(f"error: of {len(request.seeds)} seeds, these diverged: {named}", err=True)
+        click.echo(f"error: of {counted(len(request.seeds), 'seed')}, these diverged: {named}", err=True)
         return DivergedError.exit_code
     return 0
 

@@ -8,6 +8,7 @@ import click
 
 from ganlab.commands.common import film_options, require_film, runs_option
 from ganlab.errors import UsageError
+from ganlab.words import counted
 
 __all__ = ["command"]
 
@@ -78,6 +79,6 @@ def command(
     write_film(target, timelapse(pictures, size, caption=caption), fps=fps, hold=hold, lossless=False)
     steps = list(pictures)
     click.echo(
-        f"{len(steps):,} pictures of steps {steps[0]:,} to {steps[-1]:,}, "
+        f"{counted(len(steps), 'picture')} of steps {steps[0]:,} to {steps[-1]:,}, "
         f"{len(steps) / fps + hold:.1f} s, in {target}"
     )

@@ -10,6 +10,7 @@ import click
 from ganlab.commands.common import experiment_options
 from ganlab.components import FeaturesComponent
 from ganlab.errors import UsageError
+from ganlab.words import counted
 
 if TYPE_CHECKING:
     from ganlab.registry import Registry
@@ -61,7 +62,7 @@ def command(
     trained = train_features(component, described, data, epochs=epochs, device=device)
     trained.save(out)
     click.echo(
-        f"accuracy on {trained.held_out:,} held-out samples: {trained.accuracy:.2%} "
+        f"accuracy on {counted(trained.held_out, 'held-out sample')}: {trained.accuracy:.2%} "
         f"(always naming the commonest class: {trained.guessing:.2%})"
     )
     click.echo(f"{out} holds it; below an entry of [[evaluators]], write\n")

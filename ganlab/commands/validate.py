@@ -12,6 +12,7 @@ import click
 from ganlab import tags
 from ganlab.commands.common import experiment_options, runs_option
 from ganlab.errors import ComponentError, DivergedError, ExperimentError, Problem
+from ganlab.words import counted
 
 if TYPE_CHECKING:
     from ganlab.components import SampleSpec
@@ -125,7 +126,7 @@ def _describe_data(data: Data) -> list[tuple[str, str]]:
     lines = [
         (
             "data",
-            f"{len(store):,} samples, {store.spec}: {len(split.training):,} for training, "
+            f"{counted(len(store), 'sample')}, {store.spec}: {len(split.training):,} for training, "
             f"{len(split.holdout):,} held out; {size:,.1f} MiB packed",
         )
     ]
@@ -156,7 +157,7 @@ def _describe_networks(engine: Engine) -> list[tuple[str, str]]:
         "encoder": f"{samples} -> mean and log-variance {latents}",
     }
     return [
-        (kind, f"{count_parameters(network):,} parameters, {ways[kind]}")
+        (kind, f"{counted(count_parameters(network), 'parameter')}, {ways[kind]}")
         for kind, network in engine.networks.items()
     ]
 
@@ -182,9 +183,8 @@ def _describe_play(engine: Engine) -> list[tuple[str, str]]:
     lines.append(("evaluators", ", ".join(measures) or "none"))
     training = experiment.settings.training
     precision = str(engine.dtype).removeprefix("torch.")
-    lines.append(
-        ("training", f"{training.steps:,} steps of {training.batch_size} on {engine.device} in {precision}")
-    )
+    steps = counted(training.steps, "step")
+    lines.append(("training", f"{steps} of {training.batch_size} on {engine.device} in {precision}"))
     return lines
 
 

@@ -15,6 +15,7 @@ from ganlab.comparison.result import ComparedMetric, ComparedPair, Comparison, C
 from ganlab.comparison.statistics import SIGNIFICANT, Value, adjust, compare_values, summarise
 from ganlab.errors import UsageError
 from ganlab.registry.suggest import did_you_mean
+from ganlab.words import counted
 
 __all__ = ["compare"]
 
@@ -117,7 +118,8 @@ def _others(group: Group, others: Sequence[Group]) -> list[str]:
         for count, settings in apart[:_OTHERS_NAMED]
     ]
     if more := sum(count for count, _ in apart[_OTHERS_NAMED:]):
-        notes.append(f"{group.name}: {more} more runs of this title have other keys")
+        have = "has" if more == 1 else "have"
+        notes.append(f"{group.name}: {counted(more, 'more run')} of this title {have} other keys")
     return notes
 
 

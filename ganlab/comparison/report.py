@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ganlab.comparison.result import ComparedMetric, ComparedPair, Comparison
 from ganlab.comparison.statistics import SIGNIFICANT, Test
 from ganlab.metrics import badness, error_text, floor_text, rounded
+from ganlab.words import counted
 
 __all__ = [
     "Table",
@@ -152,11 +153,11 @@ def _sentence(metric: ComparedMetric, pair: ComparedPair, mark_of: list[str], te
 
 def _over(test: Test) -> str:
     if test.how == "paired" or (test.how == "no spread" and len(test.seeds) == 1):
-        return f"over {test.seeds[0]} paired seeds"
+        return f"over {counted(test.seeds[0], 'paired seed')}"
     first, second = test.seeds
     if first == second == 1:
         return "over one seed each"
-    return f"over {first} and {second} seeds, unpaired"
+    return f"over {first} and {counted(second, 'seed')}, unpaired"
 
 
 def _without_test(test: Test) -> str:

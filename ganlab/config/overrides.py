@@ -13,6 +13,7 @@ from ganlab.config.positions import join_path
 from ganlab.config.toml import NotTomlError, parse_toml
 from ganlab.errors import ExperimentError, Problem, printable
 from ganlab.paths import is_text, path_text
+from ganlab.words import counted
 
 __all__ = ["apply_overrides"]
 
@@ -139,7 +140,7 @@ def _step(holder: Any, part: str, walked: str) -> Any:
     if not _is_index(part):
         raise _BadOverrideError(f"`{walked}` is an array", f"name an entry by its index: {_indices(holder)}")
     if len(part) > _LONGEST_INDEX or int(part) >= len(holder):
-        count = "1 entry" if len(holder) == 1 else f"{len(holder)} entries"
+        count = counted(len(holder), "entry", "entries")
         raise _BadOverrideError(f"`{walked}` has {count}", f"indices: {_indices(holder)}")
     return holder[int(part)]
 

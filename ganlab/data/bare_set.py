@@ -17,6 +17,7 @@ from ganlab.data.packing import pack
 from ganlab.data.store import PackedFrom, Store
 from ganlab.errors import UsageError
 from ganlab.paths import path_text
+from ganlab.words import counted
 
 __all__ = ["BareSet", "Samples", "describe_set", "open_bare_set", "store_images", "store_vectors"]
 
@@ -56,7 +57,7 @@ def describe_set(samples: BareSet) -> str:
     """Return what a sample is, in words."""
     if isinstance(samples, ImageSet):
         return f"images of {describe(samples.spec)}"
-    return f"vectors of {samples.shape[1]} elements"
+    return f"vectors of {counted(samples.shape[1], 'element')}"
 
 
 def store_images(images: ImageSet, spec: ImageSpec, max_pixels: int | None = None) -> Store:

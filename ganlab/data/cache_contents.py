@@ -19,6 +19,7 @@ from ganlab.errors import UsageError
 from ganlab.files import explained, reason
 from ganlab.paths import parse_path
 from ganlab.samples import UnknownKindError
+from ganlab.words import counted
 
 __all__ = ["CacheEntry", "cache_entries", "remove", "select"]
 
@@ -116,14 +117,11 @@ def _found(cache: Path) -> Iterator[CacheEntry]:
             yield CacheEntry("data", entry.name, _size(entry), text)
         elif entry.name == STATISTICS:
             files = [file for file in entry.iterdir() if file.is_file()]
-            sets = "set" if len(files) == 1 else "sets"
-            text = f"features and moments of {len(files):,} {sets} of real samples"
+            text = f"features and moments of {counted(len(files), 'set')} of real samples"
             yield CacheEntry("statistics", entry.name, _size(entry), text)
         elif entry.suffix != ".lock":
             count = sum(1 for file in entry.rglob("*") if file.is_file()) if entry.is_dir() else 1
-            yield CacheEntry(
-                "other", entry.name, _size(entry), f"{count:,} {'file' if count == 1 else 'files'}"
-            )
+            yield CacheEntry("other", entry.name, _size(entry), counted(count, "file"))
 
 
 def _packed(entry: Path) -> tuple[str, tuple[str, ...]]:

@@ -12,6 +12,7 @@ from ganlab.data.cache_directory import locked, remove_leftovers
 from ganlab.errors import ComponentError
 from ganlab.files import explained, fsync_path
 from ganlab.progress import counting, say
+from ganlab.words import counted
 
 __all__ = ["download"]
 
@@ -93,7 +94,7 @@ def _try(url: str, file: Path, sha256: str) -> str | None:
                 try:
                     piece = response.read(PIECE)
                 except (OSError, http.client.HTTPException) as error:
-                    return f"broke off after {done:,} bytes: {error or type(error).__name__}"
+                    return f"broke off after {counted(done, 'byte')}: {error or type(error).__name__}"
                 if not piece:
                     break
                 out.write(piece)

@@ -40,6 +40,7 @@ from ganlab.data.workers import Bad, Chunk, LostWorkerError, RowWriter, availabl
 from ganlab.errors import ComponentError, GanlabError
 from ganlab.files import explained, fsync_path
 from ganlab.progress import counting, say
+from ganlab.words import counted
 
 if TYPE_CHECKING:
     from ganlab.data.images import Fit, Resample
@@ -123,8 +124,7 @@ def pack(
     if store.skipped and on_bad_image == "fail":
         raise _bad_images(store.skipped, "")
     if store.skipped:
-        images = "image" if len(store.skipped) == 1 else "images"
-        say(f"left out {len(store.skipped):,} bad {images}, the first: {store.skipped[0]}", progress)
+        say(f"left out {counted(len(store.skipped), 'bad image')}, the first: {store.skipped[0]}", progress)
     if store.enlarged is not None:
         say(_warning_of(store.enlarged, store), progress)
     return store
@@ -185,9 +185,8 @@ def _plan(
     if labels is not None:
         labels = np.ascontiguousarray(labels, dtype=np.int64)
         if labels.shape != (count,) or labels.min() < 0 or labels.max() >= len(class_names):
-            message = (
-                f"the labels must be {count} numbers below {len(class_names)}, the number of class names"
-            )
+            numbers = counted(count, "number")
+            message = f"the labels must be {numbers} below {len(class_names)}, the number of class names"
             raise ComponentError(message)
     spec = packed_spec(source, image).with_classes(0)
     fields = [value for name, value in asdict(spec).items() if name != "classes"]
@@ -238,7 +237,7 @@ def _write(
     bad, enlarged = _write_rows(write, plan, partial_store.journal, on_bad_image, workers, progress)
     count, labels = plan.count - len(bad), plan.labels
     if count == 0:
-        raise GanlabError(f"none of the {plan.count:,} images can be used; the first: {bad[0].reason}")
+        raise GanlabError(f"none of {counted(plan.count, 'image')} can be used; the first: {bad[0].reason}")
     dropped = [row.index for row in bad]
     if labels is not None:
         labels = np.delete(labels, dropped)
@@ -301,7 +300,10 @@ def _write_rows(
     missing = sum(end - begin for begin, end in spans)
     if there:
         rows = plan.count - missing
-        say(f"packing was interrupted, and goes on after {rows:,} of {plan.count:,} samples", progress)
+        say(
+            f"packing was interrupted, and goes on after {rows:,} of {counted(plan.count, 'sample')}",
+            progress,
+        )
 
     # The bar draws from a thread of its own, which must not run yet when workers are forked.
     with (

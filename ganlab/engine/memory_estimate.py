@@ -29,6 +29,7 @@ from ganlab.engine.streams import isolated_randomness
 from ganlab.errors import ExperimentError, OutOfMemoryError
 from ganlab.memory import SMALLER_BATCH, in_units, is_out_of_memory
 from ganlab.processes import Processes
+from ganlab.words import counted
 
 __all__ = ["Footprint", "estimate"]
 
@@ -79,8 +80,8 @@ class Footprint:
         if self.free is None or self.total <= self.free:
             return
         message = (
-            f"a step of {self.batch_size:,} samples needs at least {in_units(self.total)} of memory, and "
-            f"{in_units(self.free)} are free on {self.device}"
+            f"a step of {counted(self.batch_size, 'sample')} needs at least {in_units(self.total)} of memory"
+            f", and {in_units(self.free)} are free on {self.device}"
         )
         hint = f"{self.figures}\n{SMALLER_BATCH}"
         raise ExperimentError([self.origin.problem("training.batch_size", message, hint)])
@@ -113,7 +114,7 @@ def estimate(
     activations = _activations(experiment, spec, networks, at_once) - at_once * sample
     gradients = 4 * sum(weights.values())
     parts = {
-        f"a batch of {rows:,} samples": rows * sample,
+        f"a batch of {counted(rows, 'sample')}": rows * sample,
         # A player's gradients come as its activations go.
         **(
             {f"the activations of {at_once:,} at once": activations}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from ganlab.engine.networks import Networks
+from ganlab.words import counted
 
 __all__ = ["count_parameters", "network_summary"]
 
@@ -19,7 +20,7 @@ def network_summary(networks: Networks) -> str:
     parts: list[str] = []
     for kind, network in networks.items():
         parts += [
-            f"### {kind}: {count_parameters(network):,} parameters",
+            f"### {kind}: {counted(count_parameters(network), 'parameter')}",
             "",
             "| layer | what | parameters |",
             "| --- | --- | ---: |",

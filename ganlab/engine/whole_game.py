@@ -16,6 +16,7 @@ from ganlab.engine.shared_rows import cut, gather
 from ganlab.engine.turn_samples import Draw
 from ganlab.errors import ComponentError
 from ganlab.processes import Processes
+from ganlab.words import counted
 
 __all__ = ["WholeGame"]
 
@@ -137,7 +138,9 @@ class WholeGame(Game):
         """
         count, world = len(whole), self._processes.world
         if count < world:
-            raise ComponentError(f"it gives a network {count} samples, which {world} processes cannot share")
+            raise ComponentError(
+                f"it gives a network {counted(count, 'sample')}, which {world} processes cannot share"
+            )
         return cut(whole, self._processes)
 
     def _cut_labels(self, labels: torch.Tensor | None) -> torch.Tensor | None:

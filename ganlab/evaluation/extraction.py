@@ -9,6 +9,7 @@ import torch
 from ganlab.arithmetic import exact_arithmetic
 from ganlab.errors import GanlabError
 from ganlab.evaluation.evaluator import FeatureExtractor
+from ganlab.words import counted
 
 __all__ = ["extract", "rebatch", "require_independence"]
 
@@ -40,7 +41,7 @@ def rebatch(batches: Iterable[torch.Tensor], size: int, count: int) -> Iterator[
             waiting, held = [joined[size:]], max(0, held - size)
         if done == count:
             return
-    raise ValueError(f"asked for {count} samples, the stream ended after {done + held}")
+    raise ValueError(f"asked for {counted(count, 'sample')}, the stream ended after {done + held}")
 
 
 def extract(
@@ -61,7 +62,7 @@ def extract(
         features = extractor.extract(samples.to(device))
     if features.ndim != 2 or len(features) != len(samples) or not features.is_floating_point():
         raise GanlabError(
-            f"{who}: extracting {len(samples)} samples gave {features.dtype} of shape "
+            f"{who}: extracting {counted(len(samples), 'sample')} gave {features.dtype} of shape "
             f"{tuple(features.shape)}; it must be float32 of shape ({len(samples)}, d)"
         )
     features = features.detach().to("cpu", torch.float32)

@@ -21,6 +21,7 @@ from ganlab.evaluation.evaluator import Estimate, Evaluator, Shown
 from ganlab.evaluation.feature_pass import FeaturePass, wanted_reals
 from ganlab.evaluation.measurement import Measurement
 from ganlab.evaluation.standardise import Standardiser
+from ganlab.words import counted
 
 __all__ = ["Reals", "SingleEvaluation"]
 
@@ -189,7 +190,8 @@ class SingleEvaluation:
         if self._n_heldout == 0:
             yield "no floor: fewer than 2 real samples are held out"
         elif self._n_heldout < fake.n:
-            yield f"the floor is of {self._n_heldout} held-out samples, the value of {fake.n} generated ones"
+            of = counted(self._n_heldout, "held-out sample")
+            yield f"the floor is of {of}, the value of {fake.n:,} generated ones"
 
     @contextmanager
     def _floor_refused(self, n: int) -> Iterator[None]:
@@ -198,7 +200,7 @@ class SingleEvaluation:
             yield
         except ComponentError as error:
             raise ComponentError(
-                f"{error} (for the floor, {n} samples are held out: hold out more or none)",
+                f"{error} (the floor is of {counted(n, 'held-out sample')}: hold out more or none)",
                 option=error.option,
             ) from error
 

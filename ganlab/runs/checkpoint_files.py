@@ -16,6 +16,7 @@ from ganlab.files import explained, fsync_path
 from ganlab.runs.encoding import to_json
 from ganlab.runs.layout import CheckpointLayout
 from ganlab.runs.state import utc_now
+from ganlab.words import counted
 
 if TYPE_CHECKING:
     import torch
@@ -183,7 +184,7 @@ def _checked(layout: CheckpointLayout) -> Checkpoint:
         size = path.stat().st_size
         if size != expected.bytes:
             raise DamagedCheckpointError(
-                f"the checkpoint {directory} is damaged: {name} has {size:,} bytes instead of "
+                f"the checkpoint {directory} is damaged: {name} has {counted(size, 'byte')} instead of "
                 f"{expected.bytes:,}"
             )
         if _sha256(path) != expected.sha256:

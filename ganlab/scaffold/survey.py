@@ -18,6 +18,7 @@ from ganlab.data.source import BadImageError, ImageSource, Source
 from ganlab.errors import UsageError
 from ganlab.kinds import KINDS
 from ganlab.progress import counting
+from ganlab.words import counted
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -58,8 +59,7 @@ class Survey:
 
     def remarks(self) -> Iterator[str]:
         """Yield it as sentences for people."""
-        things = "images" if self.looked_at else "samples"
-        yield f"{self.count:,} {things}"
+        yield counted(self.count, "image" if self.looked_at else "sample")
         if self.sizes:
             widths, heights = zip(*self.sizes, strict=True)
             same = len(set(self.sizes)) == 1
@@ -69,7 +69,7 @@ class Survey:
         if self.classes:
             shown = ", ".join(f"{name} ({count:,})" for name, count in list(self.classes.items())[:10])
             more = f", and {len(self.classes) - 10:,} more" if len(self.classes) > 10 else ""
-            yield f"{len(self.classes):,} classes: {shown}{more}"
+            yield f"{counted(len(self.classes), 'class', 'classes')}: {shown}{more}"
         if self.bad:
             of = "" if self.looked_at == self.count else f" of {self.looked_at:,} that were looked at"
             yield f"{len(self.bad):,}{of} cannot be read, the first: {self.bad[0]}"

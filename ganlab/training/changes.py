@@ -15,6 +15,7 @@ from ganlab.processes import Processes
 from ganlab.runs.environment import describe_environment
 from ganlab.runs.reading import Run
 from ganlab.runs.state import SessionRecord
+from ganlab.words import counted
 
 __all__ = [
     "changes_of_experiment",
@@ -93,11 +94,11 @@ def changes_since_earlier_versions(state: Mapping[str, Any], engine: Engine) -> 
     if engine.statistics_samples:
         changes.append(
             "the generator's running statistics: those that training left behind -> re-estimated from "
-            f"{engine.statistics_samples:,} samples, so measurements before and after do not compare"
+            f"{counted(engine.statistics_samples, 'sample')}, so measurements before and after do not compare"
         )
     if engine.average is not None and engine.images_per_step != engine.batch_size:
         changes.append(
-            f"ema.half_life_images: a step counted {engine.batch_size:,} images -> "
+            f"ema.half_life_images: a step counted {counted(engine.batch_size, 'image')} -> "
             f"{engine.images_per_step:,}, a batch for each turn"
         )
     return changes

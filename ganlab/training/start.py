@@ -30,6 +30,7 @@ from ganlab.training.changes import (
 )
 from ganlab.training.plan import Plan
 from ganlab.training.repetition import forked_from, how_to_fork_again
+from ganlab.words import counted
 
 __all__ = ["Start", "find_start", "find_weights"]
 
@@ -242,7 +243,9 @@ def _start_from(
     if start.pinned is None and experiment.settings.start is not None:
         start = replace(start, pinned=experiment.settings.start.pinned)
     if start.step > steps:
-        raise UsageError(f"{run.path} has completed {start.step} steps, and training.steps is {steps}")
+        raise UsageError(
+            f"{run.path} has completed {counted(start.step, 'step')}, and training.steps is {steps}"
+        )
     if steps != run.state.steps:
         changes.append(f"training.steps: {run.state.steps} -> {steps}")
     changes += changes_of_machine(run, processes, device)

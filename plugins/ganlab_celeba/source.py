@@ -66,7 +66,7 @@ class Celeba(ImageSource):
         absent = [name for name in listed if name not in members]
         if absent and missing == "fail":
             message = (
-                f"{len(absent):,} of {len(listed):,} listed images are not in {self._files.root}: "
+                f"of {len(listed):,} listed images, {self._files.root} does not hold {len(absent):,}: "
                 f'{_some(absent)}; missing = "skip" goes without them'
             )
             raise ComponentError(message, option="missing")
@@ -219,9 +219,9 @@ def _notes(files: ImageFiles, attributes: AttributeList | None, absent: int, unu
             f"{len(attributes.names):,}: is it cut off?"
         )
     if absent:
-        yield f"left out, as they are listed but not in {files.root}: {absent:,} images"
+        yield f"left out of the lists, as {files.root} does not hold them: {absent:,}"
     if unused:
-        yield f"left out of {files.root}, as no list names them: {unused:,} images"
+        yield f"left out of {files.root}, as no list names them: {unused:,}"
     if left_out := files.describe_left_out():
         yield f"left out of {files.root}, as they are not .jpg or .png: {left_out}"
 

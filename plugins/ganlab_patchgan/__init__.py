@@ -40,7 +40,7 @@ def build(options: PatchganOptions, image: ImageSpec) -> nn.Module:
     smallest = SMALLEST * 2 ** (options.layers + options.scales - 1)
     if min(image.height, image.width) < smallest:
         raise ComponentError(
-            f"{options.layers} strided convolutions at {options.scales} scales need images of {smallest} "
+            f"layers = {options.layers} with scales = {options.scales} needs images of {smallest} "
             f"pixels a side, and [image] asks for {image.height}×{image.width}",
             option="layers",
         )

@@ -184,6 +184,7 @@ def test_built_in_networks_and_losses_are_valid_and_named(
     assert validate(tmp_path, *BUILT_IN[name]) == 0
     output = capsys.readouterr().out
     assert output.endswith("valid\n")
+    assert "training       1 step of 4 on cpu in " in output
     whole = r"(under a second|\d+ s) for all; "
     assert re.search(rf"^time           about [\d.]+ m?s a step here, {whole}", output, re.MULTILINE)
     assert "checked        generator dcgan: shapes, finite samples in [-1, 1]" in output

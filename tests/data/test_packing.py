@@ -246,7 +246,7 @@ def test_where_no_worker_can_be_started_this_process_packs(
 
 
 def test_nothing_usable(tmp_path: Path) -> None:
-    with pytest.raises(GanlabError, match="none of the 3 images can be used"):
+    with pytest.raises(GanlabError, match="none of 3 images can be used"):
         pack(Drawn(3, range(3)), SPEC, on_bad_image="skip", cache=tmp_path, progress=False)
     with pytest.raises(ComponentError, match="empty"):
         pack(Drawn(0), SPEC, cache=tmp_path, progress=False)

@@ -326,7 +326,7 @@ def test_samples_that_are_all_alike_are_told_of_by_every_evaluator(component: Ev
 
 
 def test_a_floor_that_cannot_be_measured_is_refused_as_one(fakes: Fakes) -> None:
-    with pytest.raises(ExperimentError, match=r"k = 3 needs .*for the floor, 3 samples are held out"):
+    with pytest.raises(ExperimentError, match=r"k = 3 needs .*the floor is of 3 held-out samples"):
         evaluation(choice(PRECISION_RECALL), data=Data(images(240), held_out=3)).run(fakes)
 
 

@@ -74,5 +74,5 @@ def test_a_pack_is_judged_by_all_that_is_in_it() -> None:
 
 
 def test_an_image_too_small_is_refused() -> None:
-    with pytest.raises(ComponentError, match="3 strided convolutions at 2 scales need images of 64"):
+    with pytest.raises(ComponentError, match="layers = 3 with scales = 2 needs images of 64"):
         patchgan(ImageSpec(1, 32, 64), scales=2)

@@ -402,7 +402,7 @@ def test_labels_take_turns_or_are_chosen(make_experiment: object, tmp_path: Path
 
     assert first_pixels("a") == [0, 1, 2, 0]
     assert first_pixels("b", "--label", 2) == [2, 2, 2, 2]
-    with pytest.raises(UsageError, match="unknown label 3; the 3 classes"):
+    with pytest.raises(UsageError, match="unknown label 3; the labels are number 0"):
         first_pixels("c", "--label", 3)
 
 

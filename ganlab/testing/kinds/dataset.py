@@ -12,6 +12,7 @@ from PIL import Image
 from ganlab.components import DatasetComponent
 from ganlab.data.source import ArraySource, ImageSource, Source
 from ganlab.testing.subject import Subject
+from ganlab.words import counted
 
 __all__ = ["check"]
 
@@ -77,7 +78,7 @@ def _read(subject: Subject[DatasetComponent], source: Source) -> dict[int, Any]:
 
 
 def _sample(subject: Subject[DatasetComponent], source: Any, index: int) -> NDArray[Any]:
-    with subject.during(f"read({index}) of {len(source)} samples"):
+    with subject.during(f"read({index}) of {counted(len(source), 'sample')}"):
         sample = source.read(index)
     if isinstance(source, ImageSource):
         subject.require(

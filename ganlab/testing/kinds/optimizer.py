@@ -13,6 +13,7 @@ from ganlab.engine.player import memory_of, remember
 from ganlab.testing.networks import require_finite
 from ganlab.testing.state import saved
 from ganlab.testing.subject import Subject
+from ganlab.words import counted
 
 __all__ = ["PROMISES", "check"]
 
@@ -55,8 +56,8 @@ def _build(subject: Subject[OptimizerComponent], weights: Sequence[nn.Parameter]
     held = [id(weight) for group in optimizer.param_groups for weight in group["params"]]
     subject.require(
         sorted(held) == sorted(map(id, weights)),
-        f"of {len(weights)} parameters that `build` is given, its param_groups hold {len(held)}; it must "
-        "take each of them once",
+        f"of {counted(len(weights), 'parameter')} that `build` is given, its param_groups hold {len(held)}; "
+        "it must take each of them once",
     )
     _require_no_draw(subject, before, "build()")
     built: Optimizer = optimizer

@@ -171,7 +171,7 @@ def test_absent_images_are_named_with_the_way_out(root: Path) -> None:
     (root / "img_align_celeba" / "000002.jpg").unlink()
     (root / "img_align_celeba" / "000004.jpg").unlink()
     with pytest.raises(
-        ComponentError, match=r"2 of 5 listed images .*000002\.jpg, 000004\.jpg; missing = "
+        ComponentError, match=r"of 5 listed .* does not hold 2: .*000002\.jpg, 000004\.jpg; missing = "
     ) as caught:
         source(root)
     assert caught.value.option == "missing"
@@ -324,7 +324,7 @@ def test_a_list_that_is_cut_off_is_told(root: Path) -> None:
     assert len(faces) == 3
     assert faces.notes == (
         f"warning: {root}/list_attr_celeba.txt announces 5 images and lists 3: is it cut off?",
-        f"left out of {root}/img_align_celeba, as no list names them: 2 images",
+        f"left out of {root}/img_align_celeba, as no list names them: 2",
     )
 
 
@@ -342,8 +342,8 @@ def test_what_is_left_out_is_told(root: Path) -> None:
     (root / "img_align_celeba" / "readme.txt").touch()
     images = root / "img_align_celeba"
     assert source(root, missing="skip").notes == (
-        f"left out, as they are listed but not in {images}: 1 images",
-        f"left out of {images}, as no list names them: 1 images",
+        f"left out of the lists, as {images} does not hold them: 1",
+        f"left out of {images}, as no list names them: 1",
         f"left out of {images}, as they are not .jpg or .png: 1 .txt",
     )
 
