@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from ganlab.config.difference import flatten
@@ -35,6 +36,7 @@ _NOT_COMPARED = {
 }
 """What says what to look at and what to keep, but not what is trained; plugins go by content."""
 
+_FIRST_WEIGHTS = "start.pinned.digest"
 _WHERE_WEIGHTS_WERE = {"start.run", "start.checkpoint", "start.pinned.run", "start.pinned.step"}
 """What a run began with is known by its content, where that is written down."""
 
@@ -93,9 +95,9 @@ def keys_of(run: Run, tables: Mapping[str, Any], ignore: Collection[str] = ()) -
         ignore: further keys that are no part of it, or tables with all that is in them.
     """
     keys = without(dict(flatten(tables)), {*_NOT_COMPARED, *ignore})
-    if "start.pinned.digest" in keys:
+    if _FIRST_WEIGHTS in keys:
         keys = without(keys, _WHERE_WEIGHTS_WERE)
-        keys["start.pinned.digest"] = str(keys["start.pinned.digest"])[:8]
+        keys[_FIRST_WEIGHTS] = str(keys[_FIRST_WEIGHTS])[:8]
     if "training.steps" in keys:
         keys["training.steps"] = run.state.steps  # a run that was made longer keeps its experiment's file
     for file in tables.get("provenance", {}).get("files", ()):
@@ -179,10 +181,9 @@ def told_apart(differing: Sequence[DifferingKey], index: int) -> str:
     settings = []
     for key in differing:
         value = key.values[index]
-        if None in key.values:
-            settings += [] if value is None else [key.path]
-        else:
-            settings.append(f"{key.path} = {value}")
+        if value is not None:
+            alike = len({*key.values} - {None}) == 1
+            settings.append(key.path if alike else f"{key.path} = {value}")
     if not settings:
         return "without " + ", ".join(key.path for key in differing[:_NAMED])
     return ", ".join(settings[:_NAMED]) + (", …" if len(settings) > _NAMED else "")
@@ -202,7 +203,26 @@ def what_differs(groups: Sequence[Group]) -> list[DifferingKey]:
         values = [group.keys.get(path, missing) for group in groups]
         if any(value != values[0] for value in values):
             rows[path] = tuple(None if value is missing else toml_value(value) for value in values)
-    return [DifferingKey(path, values) for path, values in rows.items()]
+    return [
+        _first_weights(groups) if path == _FIRST_WEIGHTS else DifferingKey(path, values)
+        for path, values in rows.items()
+    ]
+
+
+def _first_weights(groups: Sequence[Group]) -> DifferingKey:
+    """Return in words which weights experiments begin with, where these are not the same."""
+    digests = [group.keys.get(_FIRST_WEIGHTS) for group in groups]
+    words = [digest and _place(group) for group, digest in zip(groups, digests, strict=True)]
+    if len({*words}) < len({*digests}):  # others have come to be in the same place
+        words = [each and f"{each}, weights {digest}" for each, digest in zip(words, digests, strict=True)]
+    return DifferingKey("start", tuple(each and toml_value(each) for each in words))
+
+
+def _place(group: Group) -> str:
+    """Return where the weights were that an experiment begins with."""
+    pinned = group.first.experiment()["start"]["pinned"]
+    run = PurePath(pinned["run"])
+    return f"{run.parent.name}/{run.name} at step {pinned['step']:,}"
 
 
 def _not_shared(groups: Sequence[Group], paths: Sequence[str]) -> list[str]:

@@ -149,7 +149,7 @@ def test_an_experiment_file_means_its_runs(tmp_path: Path, compare: Compare) -> 
 
 def test_weights_to_begin_with_go_by_their_content(tmp_path: Path, compare: Compare) -> None:
     def begin(seed: int, run: str, digest: str | None, step: int = 100, **more: str) -> None:
-        pin = [f"start.pinned.run=/{run}", f"start.pinned.step={step}", f"start.pinned.digest={digest}"]
+        pin = [f"start.pinned.run=/runs/{run}", f"start.pinned.step={step}", f"start.pinned.digest={digest}"]
         asked = [f"start.run={run}", f"start.checkpoint={step}"]
         simulate(tmp_path, seed, 0.5, overrides=[*asked, *(pin if digest else ())], **more)
 
@@ -159,7 +159,20 @@ def test_weights_to_begin_with_go_by_their_content(tmp_path: Path, compare: Comp
     begin(0, "parent", "b" * 64)
     told = record(compare("Rings", "--json"))
     assert [list(each["runs"]) for each in told["experiments"]] == [["0", "1"], ["0"]]
-    assert told["differences"] == {"start.pinned.digest": {"A": '"aaaaaaaa"', "B": '"bbbbbbbb"'}}
+    begun = "runs/parent at step 100, weights "
+    assert told["differences"] == {"start": {"A": f'"{begun}aaaaaaaa"', "B": f'"{begun}bbbbbbbb"'}}
+    for parent, digest, step in (("parent", "a", 1000), ("parent", "c", 2000), ("other", "d", 2000)):
+        begin(0, parent, digest * 64, step=step, title="Later")
+    simulate(tmp_path, 0, 0.5, title="Later")
+    told = record(compare("Later", "--json"))
+    words = ["runs/parent at step 1,000", "runs/parent at step 2,000", "runs/other at step 2,000"]
+    assert told["differences"]["start"] == {
+        **dict(zip("ABC", (f'"{each}"' for each in words), strict=True)),
+        "D": None,
+    }
+    names = [each["name"] for each in told["experiments"]]
+    assert names[1] == 'Later (start.networks, start = "runs/parent at step 2,000")'
+    assert names[3] == "Later (without start.networks, start)"
 
     # Earlier versions did not write down what the weights were: they go by their run.
     for parent in ("first", "second"):
