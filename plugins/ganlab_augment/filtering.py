@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from ganlab_augment.chance import Chance
-from ganlab_augment.constants import constant
+from ganlab_augment.constants import constant, linear_map
 
 __all__ = ["BANDS", "filtered"]
 
@@ -52,18 +52,19 @@ def filtered(images: torch.Tensor, chance: Chance) -> torch.Tensor:
         factors = torch.ones_like(gains)
         factors[:, band] = chance.factor(DEVIATION)
         gains = gains * factors / (power * factors.square()).sum(1, keepdim=True).sqrt()
-    taps = (gains @ constant(tuple(map(tuple, BANDS.tolist())), gains)).to(images.dtype)
-    return _convolved(_convolved(images, taps), taps, transposed=True)
+    height, width = images.shape[2:]
+    down, across = (
+        torch.einsum("nb,boi->noi", gains, linear_map(_filtered_rows, side, gains)).to(images.dtype)
+        for side in (height, width)
+    )
+    rows = (images.flatten(1, 2) @ across.mT).reshape(images.shape)
+    return down[:, None] @ rows
 
 
-def _convolved(images: torch.Tensor, taps: torch.Tensor, transposed: bool = False) -> torch.Tensor:
-    """Return each image with its rows (or columns) convolved with its own taps, reflected at borders."""
-    if transposed:
-        return _convolved(images.transpose(2, 3), taps).transpose(2, 3)
-    count, channels, height, width = images.shape
-    margin = taps.shape[1] // 2
-    side = torch.arange(-margin, width + margin, device=images.device)
-    places = (width - 1) - (side.remainder(2 * (width - 1)) - (width - 1)).abs()
-    padded = images[..., places].reshape(1, count * channels, height, width + 2 * margin)
-    kernels = taps.repeat_interleave(channels, 0)[:, None, None]
-    return F.conv2d(padded, kernels, groups=count * channels).reshape(images.shape)
+def _filtered_rows(rows: torch.Tensor) -> torch.Tensor:
+    """Return the bands `(rows, 4, side)` of rows `(rows, side)`, reflected as often as it takes."""
+    margin = BANDS.shape[1] // 2
+    last = rows.shape[1] - 1
+    places = torch.arange(-margin, last + margin + 1)
+    reflected = rows[:, last - (places.remainder(2 * last) - last).abs()]
+    return F.conv1d(reflected[:, None], torch.from_numpy(BANDS.copy())[:, None])

@@ -29,15 +29,16 @@ def blitted(images: torch.Tensor, chance: Chance) -> torch.Tensor:
     mirror = chance.integer(2).bool()
     turns = chance.integer(4) if height == width else 2 * chance.integer(2)
     shift = chance.value((chance.draws.rand(2) * 2 - 1) * SHIFT, otherwise=0.0)
-    images = torch.where(mirror[:, None, None, None], images.flip(3), images)
-    turned = images
-    for quarter in (1, 2, 3) if height == width else (2,):
-        chosen = (turns == quarter)[:, None, None, None]
-        turned = torch.where(chosen, images.rot90(quarter, (2, 3)), turned)
-    rows = _reflected(height, (shift[:, 0] * height).round().long())
-    columns = _reflected(width, (shift[:, 1] * width).round().long())
-    sample = torch.arange(len(images), device=images.device)[:, None, None]
-    return turned.permute(0, 2, 3, 1)[sample, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    down = _reflected(height, (shift[:, 0] * height).round().long())[:, :, None]
+    across = _reflected(width, (shift[:, 1] * width).round().long())[:, None, :]
+    mirror, turns = mirror[:, None, None], turns[:, None, None]
+    sideways = (turns == 1) | (turns == 3)
+    rows = torch.where(sideways, across, down)
+    columns = torch.where(sideways, down, across)
+    rows = torch.where(turns >= 2, height - 1 - rows, rows)
+    columns = torch.where(mirror ^ ((turns == 1) | (turns == 2)), width - 1 - columns, columns)
+    places = (rows * width + columns).flatten(1)[:, None].expand(-1, images.shape[1], -1)
+    return images.flatten(2).gather(2, places).reshape(images.shape)
 
 
 def moved(images: torch.Tensor, chance: Chance) -> torch.Tensor:

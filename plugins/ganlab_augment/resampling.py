@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from ganlab_augment.constants import constant
+from ganlab_augment.constants import constant, linear_map
 
 __all__ = ["SYM6", "resampled"]
 
@@ -37,26 +38,35 @@ def resampled(images: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
         maps: from the place of a pixel to where it comes from, `(n, 2, 3)`, in columns and rows from
             the centre, in pixels.
     """
-    count, channels, height, width = images.shape
-    kernel = constant(SYM6, images)
-    kernel = torch.outer(kernel, kernel)[None, None]
-    padded = F.pad(images, (PADDING,) * 4, mode="reflect").flatten(0, 1)[:, None]
-    large = F.conv_transpose2d(padded, kernel, stride=2)
-    large = large.reshape(count, channels, *large.shape[2:])
-    places = torch.stack(
-        torch.meshgrid(_places(width, images), _places(height, images), indexing="xy"), dim=-1
-    ) - _centre(images)
-    sources = torch.einsum("nij,hwj->nhwi", maps[:, :, :2].to(images.dtype), places)
-    sources = sources + maps[:, None, None, :, 2].to(images.dtype) + _centre(images)
-    grid = torch.stack(
-        [
-            _grid(_reflected(sources[..., 0], width), large.shape[3]),
-            _grid(_reflected(sources[..., 1], height), large.shape[2]),
-        ],
-        dim=-1,
-    )
-    sampled = _sample(large, grid).flatten(0, 1)[:, None]
-    return F.conv2d(sampled, kernel, stride=2).reshape(images.shape)
+    height, width = images.shape[2:]
+    large = _along_sides(_enlarged_rows, images)
+    down, across = _places(height, images), _places(width, images)
+    places = torch.stack(torch.meshgrid(across, down, indexing="xy")).flatten(1)
+    # Columns first, then rows, as in the maps.
+    last = constant(((width - 1.0,), (height - 1.0,)), images)
+    maps = maps.to(images.dtype)
+    sources = maps[:, :, :2] @ (places - last / 2) + (maps[:, :, 2:] + last / 2)
+    samples = constant(((large.shape[3] - 1.0,), (large.shape[2] - 1.0,)), images)
+    grid = (_reflected(sources, last) + (PADDING + CENTRE / 2)) * (4 / samples) - 1
+    grid = grid.reshape(-1, 2, len(down), len(across)).permute(0, 2, 3, 1)
+    return _along_sides(_reduced_rows, _sample(large, grid))
+
+
+def _along_sides(compute: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor) -> torch.Tensor:
+    """Return images whose columns and rows went through a linear map of rows."""
+    down, across = (linear_map(compute, side, images) for side in images.shape[2:])
+    return down @ (images @ across.mT)
+
+
+def _enlarged_rows(rows: torch.Tensor) -> torch.Tensor:
+    """Return rows `(rows, side)` reflected at borders and enlarged twofold by the filter."""
+    padded = F.pad(rows[:, None], (PADDING,) * 2, mode="reflect")
+    return F.conv_transpose1d(padded, rows.new_tensor(SYM6)[None, None], stride=2)[:, 0]
+
+
+def _reduced_rows(rows: torch.Tensor) -> torch.Tensor:
+    """Return rows `(rows, samples)` reduced twofold by the filter reversed, without what its ends lack."""
+    return F.conv1d(rows[:, None], rows.new_tensor(SYM6)[None, None], stride=2)[:, 0]
 
 
 def _places(side: int, like: torch.Tensor) -> torch.Tensor:
@@ -65,22 +75,12 @@ def _places(side: int, like: torch.Tensor) -> torch.Tensor:
     return (samples - CENTRE) / 2
 
 
-def _centre(images: torch.Tensor) -> torch.Tensor:
-    height, width = images.shape[2:]
-    return constant(((width - 1) / 2, (height - 1) / 2), images)
-
-
-def _reflected(places: torch.Tensor, side: int) -> torch.Tensor:
-    """Return places with those far outside reflected at the outer pixels, as often as it takes."""
-    last = side - 1
-    folded = last - (places.remainder(2 * last) - last).abs()
+def _reflected(places: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
+    """Return places with those far outside reflected at 0 and `last`, as often as it takes."""
+    period = 2 * last
+    folded = (places - (places / period).round() * period).abs()
     inside = (places > -SLACK) & (places < last + SLACK)
     return torch.where(inside, places, folded)
-
-
-def _grid(places: torch.Tensor, samples: int) -> torch.Tensor:
-    """Return places in an image as `grid_sample` wants those in the enlarged one: from -1 to 1."""
-    return (2 * (places + PADDING) + CENTRE) * 2 / (samples - 1) - 1
 
 
 def _sample(images: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:

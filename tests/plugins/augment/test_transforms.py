@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from ganlab_augment.boxes import without_box
 from ganlab_augment.chance import Chance
 from ganlab_augment.colour import colour_maps
 from ganlab_augment.diffaugment import recoloured, shifted
-from ganlab_augment.filtering import BANDS, POWER
+from ganlab_augment.filtering import BANDS, POWER, filtered
 from ganlab_augment.flip import Flip
 from ganlab_augment.geometry import affine_maps, blitted
 from ganlab_augment.resampling import SYM6, resampled
@@ -151,10 +152,69 @@ def test_gradients_of_gradients_are_exact() -> None:
     )
 
     def bent(samples: torch.Tensor) -> torch.Tensor:
-        return resampled(samples, maps).tanh()
+        return filtered(resampled(samples, maps), Chance(torch.tensor(1.0), draws(2))).tanh()
 
     assert torch.autograd.gradcheck(bent, given, fast_mode=True)
     assert torch.autograd.gradgradcheck(bent, given, fast_mode=True)
+
+
+@pytest.mark.parametrize(("height", "width"), [(7, 8), (12, 9)])
+def test_resampling_is_what_its_definition_says(height: int, width: int) -> None:
+    given = images(2, 1, height, width)
+    maps = affine_maps(Chance(torch.tensor(1.0), draws(2)), height, width)
+    seen = resampled(given, maps)
+    taps = np.array(SYM6)
+    centre = float((taps * np.arange(12)).sum() / taps.sum())
+    for image, linear, result in zip(given[:, 0].numpy(), maps.double().numpy(), seen[:, 0], strict=True):
+        padded = np.pad(image, 6, mode="reflect")
+        large = np.zeros([2 * side + 10 for side in padded.shape])
+        for row, column in np.ndindex(padded.shape):
+            window = large[2 * row : 2 * row + 12, 2 * column : 2 * column + 12]
+            window += padded[row, column] * np.outer(taps, taps)
+        moved = np.zeros([2 * side + 10 for side in image.shape])
+        for row, column in np.ndindex(moved.shape):
+            place = (np.array([column, row]) - centre) / 2 - (np.array([width, height]) - 1) / 2
+            source = linear[:, :2] @ place + linear[:, 2] + (np.array([width, height]) - 1) / 2
+            moved[row, column] = bilinear(large, source, (width, height), centre)
+        for row, column in np.ndindex(image.shape):
+            window = moved[2 * row : 2 * row + 12, 2 * column : 2 * column + 12]
+            expected = (window * np.outer(taps, taps)).sum()
+            assert result[row, column].item() == pytest.approx(expected, abs=1e-5)
+
+
+def bilinear(
+    large: np.ndarray[Any, Any], source: np.ndarray[Any, Any], sides: tuple[int, int], centre: float
+) -> float:
+    """Return what a place (column, row) of the small image shows of the padded one enlarged twofold."""
+    value = 0.0
+    lower, shares = [], []
+    for place, side in zip(source, sides, strict=True):
+        if not -3 < place < side + 2:
+            place = (side - 1) - abs(place % (2 * (side - 1)) - (side - 1))
+        sample = 2 * (place + 6) + centre
+        lower.append(math.floor(sample))
+        shares.append(sample - math.floor(sample))
+    for down, right in np.ndindex(2, 2):
+        share = (shares[0] if right else 1 - shares[0]) * (shares[1] if down else 1 - shares[1])
+        value += share * large[lower[1] + down, lower[0] + right]
+    return value
+
+
+@pytest.mark.parametrize(("height", "width"), [(5, 40), (64, 9)])
+def test_bands_are_filtered_with_each_image_s_own_gains(height: int, width: int) -> None:
+    given = images(3, 2, height, width)
+    seen = filtered(given, Chance(torch.tensor(1.0), draws(3)))
+    chance, gains = Chance(torch.tensor(1.0), draws(3)), np.ones((3, 4))
+    for band in range(4):
+        factors = np.ones((3, 4))
+        factors[:, band] = chance.factor(1.0)
+        gains *= factors / np.sqrt((POWER * factors**2).sum(1, keepdims=True))
+    margin = BANDS.shape[1] // 2
+    for image, taps, result in zip(given.numpy(), gains @ BANDS, seen, strict=True):
+        padded = np.pad(image, [(0, 0), (margin, margin), (margin, margin)], mode="reflect")
+        for axis in (1, 2):
+            padded = np.apply_along_axis(np.convolve, axis, padded, taps, mode="valid")
+        np.testing.assert_allclose(result, padded, atol=1e-5)
 
 
 def test_affine_maps_keep_the_area_on_average_and_turn_about_the_centre() -> None:
