@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import conv2d, conv_transpose2d, interpolate
 
 from ganlab import ComponentError, ImageSpec, LatentSpec
 from ganlab_r3gan import NetworkOptions, build_discriminator, build_generator
@@ -68,15 +68,28 @@ def test_every_block_begins_as_nothing() -> None:
         )
 
 
-def test_resampling_is_bilinear() -> None:
-    features = torch.randn(2, 3, 8, 6)
-    inner = (slice(None), slice(None), slice(1, -1), slice(1, -1))
-    doubled = Resampling(doubling=True)(features)
-    expected = interpolate(features, scale_factor=2, mode="bilinear")
-    assert torch.allclose(doubled[inner], expected[inner], atol=1e-6)
-    halved = Resampling(doubling=False)(features)
-    expected = interpolate(features, scale_factor=0.5, mode="bilinear", antialias=True)
-    assert torch.allclose(halved[inner], expected[inner], atol=1e-6)
+@pytest.mark.parametrize(("height", "width"), [(8, 6), (9, 4), (2, 13)])
+@pytest.mark.parametrize("doubling", [True, False])
+def test_resampling_is_a_filter_of_bilinear_taps(doubling: bool, height: int, width: int) -> None:
+    features = torch.randn(2, 3, height, width)
+    resampled = Resampling(height, width, doubling=doubling)(features)
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / (4 if doubling else 8)
+    kernel = torch.outer(taps, taps).expand(3, 1, 4, 4)
+    convolve = conv_transpose2d if doubling else conv2d
+    torch.testing.assert_close(resampled, convolve(features, kernel, stride=2, padding=1, groups=3))
+    factor = 2 if doubling else 0.5
+    bilinear = interpolate(features, scale_factor=factor, mode="bilinear", antialias=not doubling)
+    inner = (..., slice(1, -1), slice(1, -1))
+    torch.testing.assert_close(resampled[inner], bilinear[inner])
+
+
+def test_half_precision_stays_half_precision() -> None:
+    block = ResidualBlock(8, expansion=2, group=4, depth=16)
+    features = torch.randn(1, 8, 4, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        for layer in block.layers:
+            features = layer(features)
+            assert features.dtype == torch.bfloat16
 
 
 def test_labels_change_what_is_made_and_judged() -> None:
