@@ -55,7 +55,7 @@ class Resampling(nn.Module):
         rows, columns = self.rows.to(features.dtype), self.columns.to(features.dtype)
         # Channels lie last in memory: no product has to move them.
         pixels = features.permute(0, 2, 3, 1)
-        pixels = (rows @ pixels.flatten(2)).reshape(len(pixels), len(rows), *pixels.shape[2:])
+        pixels = (rows @ pixels.flatten(2)).reshape(pixels.shape[0], rows.shape[0], *pixels.shape[2:])
         return (columns @ pixels).permute(0, 3, 1, 2)
 
 

@@ -83,6 +83,16 @@ def test_resampling_is_a_filter_of_bilinear_taps(doubling: bool, height: int, wi
     torch.testing.assert_close(resampled[inner], bilinear[inner])
 
 
+@pytest.mark.slow
+def test_a_program_of_resampling_takes_any_batch() -> None:
+    network = Resampling(4, 6, doubling=True)
+    program = torch.export.export(
+        network, (torch.randn(3, 2, 4, 6),), dynamic_shapes=({0: torch.export.Dim("batch", min=1)},)
+    )
+    features = torch.randn(5, 2, 4, 6)
+    assert torch.equal(program.module()(features), network(features))
+
+
 def test_half_precision_stays_half_precision() -> None:
     block = ResidualBlock(8, expansion=2, group=4, depth=16)
     features = torch.randn(1, 8, 4, 4)

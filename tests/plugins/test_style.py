@@ -23,7 +23,7 @@ from ganlab_style import (
     ganlab_discriminators,
     ganlab_generators,
 )
-from ganlab_style.layers import EqualisedLinear, ModulatedConvolution, append_spread
+from ganlab_style.layers import Blur, EqualisedLinear, ModulatedConvolution, append_spread
 from ganlab_style.networks import Generator
 
 SMALL = {"width": 2, "widest": 2, "style": 6, "mapping": 2}
@@ -87,6 +87,15 @@ def test_doubling_keeps_what_is_even() -> None:
     assert doubled.shape == (1, 1, 16, 16)
     # Nine weights of 1/3 on every pixel, of which a doubled image sees 9/4 on the average.
     assert torch.allclose(doubled[..., 4:-4, 4:-4], torch.full((8, 8), 3.0), atol=1e-5)
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 6), (9, 5)])
+def test_halving_keeps_every_second_blurred_pixel(height: int, width: int) -> None:
+    features = torch.randn(2, 3, height, width)
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+    kernel = torch.outer(taps, taps).expand(3, 1, 4, 4)
+    expected = conv2d(features, kernel, padding=1, stride=2, groups=3)
+    torch.testing.assert_close(Blur(1, stride=2)(features), expected)
 
 
 def test_an_equalised_layer_learns_at_its_rate() -> None:
