@@ -30,8 +30,8 @@ class EbganOptions(Options):
 
     margin: float = Field(1.0, gt=0)
     """Energy beyond which a fake is left alone, in the discriminator's units. Far above the energy of real
-    samples, which the chart `logits/real` shows, no fake ever comes below it: of an autoencoder of images, 0.05
-    to 0.1 is right. The paper searches it for each data set."""
+    samples, which the chart `logits/real` shows, no fake ever comes below it: 0.05 to 0.1 is right for an
+    autoencoder of images. The paper searches it for each data set."""
     pulling_away: float = Field(0.0, ge=0)
     """Weight of the pulling-away term, which turns the fakes' codes apart; 0.1 in the paper's EBGAN-PT."""
 
