@@ -227,7 +227,7 @@ def test_what_a_loss_drops_of_a_whole_batch_is_not_kept() -> None:
 
 def test_fewer_samples_than_processes_cannot_be_shared() -> None:
     game, _, _ = make_game(make_networks(), "discriminator")
-    with pytest.raises(ComponentError, match="gives a network 1 samples, which 2 processes cannot share"):
+    with pytest.raises(ComponentError, match="gives a network 1 sample, which 2 processes cannot share"):
         WholeGame(game, Processes(0, 2), 6).generate(torch.ones(1, 4))
 
 
