@@ -154,8 +154,8 @@ class TrainingSettings(Section):
     generator_steps: int = Field(1, ge=1, le=1000)
     """Turns of the generator in a step."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto` is bf16 autocast where the hardware has it natively, else fp32; torch computes convolutions of
-    fp32 in TF32 where a GPU has that."""
+    """`auto` is bf16 autocast for images where the hardware has it natively, else fp32; torch computes
+    convolutions of fp32 in TF32 where a GPU has that."""
     device: Device = "auto"
     """`auto`, `cpu`, `cuda`, `cuda:1` or `mps`; of several processes each has a GPU of its own in `cuda`,
     and all share the one of `cuda:1`."""

@@ -39,7 +39,7 @@ def make_networks(experiment: Experiment, spec: SampleSpec, processes: Processes
     training = experiment.settings.training
     _require_equal_shares(training, processes.world)
     device = choose_device(training.device, processes)
-    dtype = choose_precision(training.precision, device)
+    dtype = choose_precision(training.precision, device, spec.bounded)
     return build_networks(experiment, spec, device, dtype, synchronise=processes.world > 1)
 
 

@@ -56,10 +56,20 @@ def has_native_bf16(device: torch.device) -> bool:
     return False
 
 
-def choose_precision(wish: Literal["auto", "fp32", "bf16"], device: torch.device) -> torch.dtype:
-    """Return the type that networks compute in; weights, losses and metrics are float32 always."""
+def choose_precision(
+    wish: Literal["auto", "fp32", "bf16"], device: torch.device, bounded: bool
+) -> torch.dtype:
+    """Return the type that networks compute in; weights, losses and metrics are float32 always.
+
+    Args:
+        wish: `[training] precision`.
+        device: what they compute on.
+        bounded: whether samples lie in [-1, 1], as images do. Others may lie closer to each other than
+            bf16 can tell apart, which has neighbours 1/32 from each other from 4 on: `auto` keeps them
+            in float32.
+    """
     if wish == "auto":
-        wish = "bf16" if has_native_bf16(device) else "fp32"
+        wish = "bf16" if bounded and has_native_bf16(device) else "fp32"
     return torch.bfloat16 if wish == "bf16" else torch.float32
 
 

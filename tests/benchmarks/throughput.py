@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5, help="after which no further round begins")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    precision = choose_precision("auto", torch.device("cpu"))
+    precision = choose_precision("auto", torch.device("cpu"), bounded=True)
     print(f"images a second of one core in {precision}, torch {torch.__version__}", flush=True)
     print("width  batch" + "".join(f"{f'{size}×{size}':>10}" for size in options.sizes))
     for width in options.widths:

@@ -206,11 +206,19 @@ def test_schedules() -> None:
 def test_device_and_precision() -> None:
     cpu = torch.device("cpu")
     assert choose_device("cpu") == cpu
-    assert choose_precision("fp32", cpu) is torch.float32
-    assert choose_precision("bf16", cpu) is torch.bfloat16
+    assert choose_precision("fp32", cpu, bounded=True) is torch.float32
+    assert choose_precision("bf16", cpu, bounded=False) is torch.bfloat16
     if not torch.cuda.is_available():
         with pytest.raises(UsageError, match=r"0 CUDA devices"):
             choose_device("cuda")
+
+
+def test_auto_keeps_what_is_not_bounded_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganlab.engine.precision.has_native_bf16", lambda device: True)
+    assert choose_precision("auto", torch.device("cpu"), bounded=True) is torch.bfloat16
+    assert choose_precision("auto", torch.device("cpu"), bounded=False) is torch.float32
+    monkeypatch.setattr("ganlab.engine.precision.has_native_bf16", lambda device: False)
+    assert choose_precision("auto", torch.device("cpu"), bounded=True) is torch.float32
 
 
 def test_evaluation_mode_restores_each_module() -> None:
