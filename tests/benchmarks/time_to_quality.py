@@ -131,8 +131,9 @@ def race(contestants: Sequence[Contestant]) -> None:
 
 
 def shared_settings(data: Path) -> list[str]:
-    """Return what is set in each recipe so that all train on the same faces."""
-    return [f"dataset.root={json.dumps(str(data))}", f"dataset.holdout={HELD_OUT}", "dataset.split_seed=0"]
+    """Return what is set in each recipe so that all train on the same faces, resized as the script does."""
+    root = f"dataset.root={json.dumps(str(data))}"
+    return [root, f"dataset.holdout={HELD_OUT}", "dataset.split_seed=0", 'image.resample="bilinear"']
 
 
 def split_faces(recipe: Path, data: Path, out: Path) -> tuple[Path, Path]:
@@ -243,17 +244,21 @@ def compete(options: argparse.Namespace, seed: int, out: Path) -> list[dict[str,
     return records
 
 
-def when_reached(curve: Sequence[dict[str, Any]], metric: str, target: float) -> float | None:
-    """Return when a falling curve first is as low as the target, by straight lines between its points."""
-    before: dict[str, Any] | None = None
+def how_much_sooner(curve: Sequence[dict[str, Any]], metric: str, script: dict[str, Any]) -> str:
+    """Say how much sooner than the script's last point a falling curve is as low as that.
+
+    Between its points it is taken for straight.
+    """
+    target, before = script[metric], None
     for point in curve:
         if point[metric] <= target:
             if before is None:
-                return float(point["seconds"])
+                return f"at least {script['seconds'] / point['seconds']:.1f} times sooner"
             share = (before[metric] - target) / (before[metric] - point[metric])
-            return float(before["seconds"] + share * (point["seconds"] - before["seconds"]))
+            seconds = before["seconds"] + share * (point["seconds"] - before["seconds"])
+            return f"{script['seconds'] / seconds:.1f} times sooner"
         before = point
-    return None
+    return "never"
 
 
 def report(records: Sequence[dict[str, Any]]) -> None:
@@ -275,8 +280,7 @@ def report(records: Sequence[dict[str, Any]]) -> None:
                 continue
             for name, curve in curves.items():
                 if name != "script":
-                    reached = when_reached(curve, metric, end[metric])
-                    sooner = "never" if reached is None else f"{end['seconds'] / reached:.1f} times sooner"
+                    sooner = how_much_sooner(curve, metric, end)
                     print(f"{metric}: {name} is at the script's {end[metric]:.4g} {sooner}")
 
 
