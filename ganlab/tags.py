@@ -22,6 +22,7 @@ __all__ = [
     "LOSSES",
     "MEMORY",
     "NETWORKS",
+    "PAIR_SIGN",
     "PROCESS_MEMORY_PEAK",
     "REAL_SIGN",
     "STANDARD_ERROR",
@@ -65,7 +66,14 @@ A mean over its turns since the log point before, as all that is logged of losse
 REAL_SIGN = "balance/real-sign"
 """Mean sign of the logits of real samples, in [-1, 1]; near 1, the discriminator knows them by heart.
 
-The heuristic r_t of Karras et al. (2020); logged where an experiment has augmentations.
+The heuristic r_t of Karras et al. (2020), the sign taken from where a loss is undecided
+(`ganlab.Loss.undecided`); logged where an experiment has augmentations.
+"""
+
+PAIR_SIGN = "balance/pair-sign"
+"""Mean sign of a real sample's logit minus a fake's, pair by pair, in [-1, 1].
+
+In the place of `REAL_SIGN` where no loss gives logits a place to be undecided at.
 """
 
 AUGMENTATIONS = "augmentation/"

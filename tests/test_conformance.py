@@ -643,8 +643,8 @@ class Dim(Augmentation):
             return self.change(samples, draws)
         return samples * draws.rand()[:, None, None, None]
 
-    def observe(self, real_signs: torch.Tensor, images: int) -> None:
-        self.heard += float(real_signs) * images
+    def observe(self, signs: torch.Tensor, images: int) -> None:
+        self.heard += float(signs) * images
 
 
 class Forgetful(Dim):

@@ -123,7 +123,7 @@ def field(
     line along the gradient of the logit: the way it has to go to be taken for real.
 
     Args:
-        logits: `(g, g)` on a grid over the `view` of the reference, rows downwards.
+        logits: `(g, g)` on a grid over the `view` of the reference, rows downwards; 0 is undecided.
         points: generated points, `(N, 2)`.
         directions: gradient of the logit at each, `(N, 2)`.
         reference: real points, `(M, 2)`.

@@ -51,12 +51,14 @@ class Augmentation:
         """
         raise NotImplementedError
 
-    def observe(self, real_signs: torch.Tensor, images: int) -> None:
-        """Learn how sure the discriminator is, after each of its turns that saw real samples.
+    def observe(self, signs: torch.Tensor, images: int) -> None:
+        """Learn how sure the discriminator is, after each of its turns in which a loss looked at logits.
 
         Args:
-            real_signs: the mean sign of its logits for real samples, a scalar in [-1, 1]: near 1, it
-                knows the real samples by heart (the heuristic r_t of Karras et al., 2020).
+            signs: the mean sign of its logits for real samples, a scalar in [-1, 1]: near 1, it
+                knows the real samples by heart (the heuristic r_t of Karras et al., 2020). Where no loss says
+                from where on a logit means real (`ganlab.Loss.undecided`), the mean sign of a real
+                sample's logit minus a fake's.
             images: real samples of the turn, over all processes.
         """
 
@@ -116,10 +118,10 @@ class Augmentations:
     def __bool__(self) -> bool:
         return bool(self._entries)
 
-    def observe(self, real_signs: torch.Tensor, images: int) -> None:
+    def observe(self, signs: torch.Tensor, images: int) -> None:
         """Tell every augmentation how sure the discriminator is."""
         for entry in self._entries:
-            entry.augmentation.observe(real_signs, images)
+            entry.augmentation.observe(signs, images)
 
     def scalars(self) -> dict[tuple[str, str], torch.Tensor]:
         """Return what augmentations have to log, by label and name."""

@@ -21,7 +21,7 @@ from ganlab.engine.latents import draw_latents, to_device
 from ganlab.engine.meter import Meter
 from ganlab.engine.networks import Networks, load_weights
 from ganlab.engine.streams import Streams, derive_seed, global_state, restore_global_state
-from ganlab.engine.turn import TurnSetup
+from ganlab.engine.turn import TurnSetup, undecided_logit
 from ganlab.engine.turn_samples import Fakes, TurnSamples
 from ganlab.engine.weights import AVERAGED, weights_in
 from ganlab.errors import GanlabError
@@ -140,6 +140,16 @@ class Engine:
     def images_seen(self) -> int:
         """Images of all completed steps: what losses, speeds and half-lives are compared by."""
         return self.step * self.images_per_step
+
+    @property
+    def logits_looked_at(self) -> bool:
+        """Whether some loss has looked at logits of real or fake samples, in a turn since this was made."""
+        return any(turn.logits_asked_for for turn in self._turns)
+
+    @property
+    def undecided_logit(self) -> float | None:
+        """The logit halfway between real and fake; `None` where no loss gives logits such a place."""
+        return undecided_logit(self.terms)
 
     @property
     def generator(self) -> torch.nn.Module:

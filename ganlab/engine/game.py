@@ -29,6 +29,7 @@ class Game(ABC):
         player: whose turn it is.
         step: completed steps before this one.
         latent: what the experiment's latents are.
+        logits_asked_for: `real` and `fake`, as far as losses have looked at those logits.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Game(ABC):
         self.player = player
         self.step = step
         self.latent = latent
+        self.logits_asked_for: set[str] = set()
 
     @property
     @abstractmethod
@@ -76,11 +78,13 @@ class Game(ABC):
     @property
     def real_logits(self) -> torch.Tensor:
         """Logits of `real`, `(N,)` or `(N, …)`; higher is more real."""
+        self.logits_asked_for.add("real")
         return self.real_verdict.logits
 
     @property
     def fake_logits(self) -> torch.Tensor:
         """Logits of `fake`, `(N,)` or `(N, …)`; higher is more real."""
+        self.logits_asked_for.add("fake")
         return self.fake_verdict.logits
 
     @abstractmethod

@@ -56,6 +56,10 @@ class Loss:
     log_odds: bool = False
     """Whether logits are log-odds of being real, so that probabilities and accuracy mean something."""
 
+    undecided: float | None = None
+    """The logit halfway between real and fake: 0 of log-odds and where a loss says so; `None` where adding a
+    number to all logits changes nothing, or the loss leaves it open."""
+
     couples_samples: bool = False
     """Whether a sample's share depends on the rest of the batch, which microbatches would change."""
 

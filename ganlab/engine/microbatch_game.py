@@ -176,8 +176,9 @@ class MicrobatchGame(Game):
     @property
     def logits_seen(self) -> dict[str, torch.Tensor]:
         """The logits of `real` and of `fake`, those of them that some loss has asked for already."""
-        verdicts = {kind: self.__dict__.get(f"{kind}_verdict") for kind in ("real", "fake")}
-        return {kind: verdict.logits.detach() for kind, verdict in verdicts.items() if verdict is not None}
+        kinds = [kind for kind in ("real", "fake") if kind in self.logits_asked_for]
+        verdicts: dict[str, Verdict] = {kind: getattr(self, f"{kind}_verdict") for kind in kinds}
+        return {kind: verdict.logits.detach() for kind, verdict in verdicts.items()}
 
     def draw_for_all(self, draw: Draw, shape: tuple[int, ...]) -> torch.Tensor:
         """Return the losses' next random numbers for the whole batch, over all processes."""

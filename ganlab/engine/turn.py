@@ -24,7 +24,7 @@ from ganlab.engine.whole_game import WholeGame
 from ganlab.errors import ComponentError, UsageError
 from ganlab.processes import Processes
 
-__all__ = ["Term", "Turn", "TurnSetup", "speaks_to"]
+__all__ = ["Term", "Turn", "TurnSetup", "speaks_to", "undecided_logit"]
 
 
 @dataclass(frozen=True)
@@ -133,11 +133,15 @@ class Turn:
         player: who moves.
         terms: the losses that speak to the player.
         setup: what all turns have in common.
+
+    Attributes:
+        logits_asked_for: `real` and `fake`, as far as a loss has looked at those logits since this was made.
     """
 
     def __init__(self, player: Player, terms: Sequence[Term], setup: TurnSetup) -> None:
         self.player = player
         self.terms = tuple(terms)
+        self.logits_asked_for: set[str] = set()
         self._setup = setup
         self._others = [network for name, network in setup.networks.items() if name not in player.networks]
 
@@ -157,8 +161,9 @@ class Turn:
             norm = observed[tags.gradient_norm(player.name)]
             torch.nn.utils.clip_grads_with_norm_(player.parameters, player.clip_gradient_norm, norm)
         player.update()
-        if tags.REAL_SIGN in observed:
-            self._setup.augmentations.observe(observed[tags.REAL_SIGN], self._setup.batch_size)
+        signs = [observed[tag] for tag in (tags.REAL_SIGN, tags.PAIR_SIGN) if tag in observed]
+        if signs:
+            self._setup.augmentations.observe(signs[0], self._setup.batch_size)
             self._setup.meter.add(
                 {
                     tags.augmentation(*name): value
@@ -215,12 +220,13 @@ class Turn:
         # A loss over the whole batch is no share of anything: what it gives these rows is all they get.
         weighted = [value * (1 if each else share) for value, each in zip(values, coupled, strict=True)]
         _differentiate(torch.stack(weighted).sum())
+        self.logits_asked_for |= game.logits_asked_for
         observed = {name: part.detach() for named in parts for name, part in named.items()}
         observed[tags.total_loss(self.player.name)] = torch.stack(values).sum().detach()
         if self.player.name == "discriminator":
             observed |= mean_logits(game)
-            if self._setup.augmentations and "real" in game.logits_seen:
-                observed[tags.REAL_SIGN] = game.logits_seen["real"].sign().mean()
+            if self._setup.augmentations:
+                observed |= mean_sign(game, undecided_logit(self.terms))
             if any(term.loss.log_odds for term in terms):
                 observed |= balance(game)
         return {name: value * share for name, value in observed.items()}
@@ -247,6 +253,24 @@ def _differentiate(objective: torch.Tensor) -> None:
 def mean_logits(game: MicrobatchGame) -> dict[str, torch.Tensor]:
     """Return the mean logit of real and of fake samples, as far as some loss asked for them."""
     return {tags.logits(kind): logits.mean() for kind, logits in game.logits_seen.items()}
+
+
+def undecided_logit(terms: Sequence[Term]) -> float | None:
+    """Return the logit halfway between real and fake, as the first loss has it that knows one."""
+    known = [0.0 if term.loss.log_odds else term.loss.undecided for term in terms]
+    return next((logit for logit in known if logit is not None), None)
+
+
+def mean_sign(game: MicrobatchGame, undecided: float | None) -> dict[str, torch.Tensor]:
+    """Return how often real samples are taken for such, as far as losses have asked for the logits it takes.
+
+    Where nothing is undecided, a real sample is held against a fake one: that stays the same whatever
+    number is added to all logits.
+    """
+    seen = game.logits_seen
+    if undecided is not None:
+        return {tags.REAL_SIGN: (seen["real"] - undecided).sign().mean()} if "real" in seen else {}
+    return {tags.PAIR_SIGN: (seen["real"] - seen["fake"]).sign().mean()} if len(seen) == 2 else {}
 
 
 def balance(game: MicrobatchGame) -> dict[str, torch.Tensor]:

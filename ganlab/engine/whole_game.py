@@ -38,6 +38,7 @@ class WholeGame(Game):
         super().__init__(own.player, step=own.step, latent=own.latent)
         self._processes = processes
         self._own, self._count = own, count
+        self.logits_asked_for = own.logits_asked_for
         # Own rows by what was gathered of them, for as long as a loss could ask for its gradient.
         self._gathered: MutableMapping[torch.Tensor, torch.Tensor] = WeakTensorKeyDictionary()
 

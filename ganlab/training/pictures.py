@@ -85,8 +85,10 @@ class Pictures:
         engine = self._engine
         samples = self._make(engine.raw_generator, self._latents, self._labels)
         pictures = {"fixed": self._draw(samples)}
-        if self._spec.is_plane and engine.networks.discriminator is not None:
-            pictures["field"] = self._field(engine.networks.discriminator, samples[:ARROWS])
+        discriminator = engine.networks.discriminator
+        # Logits that no loss looks at, as where features alone are compared, are those of an untrained layer.
+        if self._spec.is_plane and discriminator is not None and engine.logits_looked_at:
+            pictures["field"] = self._field(discriminator, samples[:ARROWS])
         averaged = engine.averaged_generator
         if averaged is not None:
             samples = self._make(averaged, self._latents, self._labels)
@@ -102,7 +104,11 @@ class Pictures:
         return self._spec.quantise(samples).cpu()
 
     def _field(self, discriminator: nn.Module, points: torch.Tensor) -> NDArray[np.uint8]:
-        """Draw what the discriminator thinks of the plane, a mean over the classes where it takes labels."""
+        """Draw what the discriminator thinks of the plane, a mean over the classes where it takes labels.
+
+        Undecided is what the losses say or, where they say nothing, halfway between the mean logits of real
+        and of generated points.
+        """
         networks, classes = self._engine.networks, max(self._spec.classes, 1)
 
         def logits(places: torch.Tensor) -> torch.Tensor:
@@ -119,8 +125,13 @@ class Pictures:
         with evaluation_mode(discriminator), freeze(discriminator), isolated_randomness(0):
             ground = logits(places).detach().reshape(FIELD, FIELD)
             moving = points.to(networks.device).requires_grad_()
-            (directions,) = torch.autograd.grad(logits(moving).sum(), moving)
-        return field(ground, points, directions, self._real[:REALS])
+            moved = logits(moving)
+            (directions,) = torch.autograd.grad(moved.sum(), moving)
+            undecided = self._engine.undecided_logit
+            if undecided is None:
+                real = logits(self._real[:REALS].to(networks.device)).detach()
+                undecided = float(real.mean() + moved.detach().mean()) / 2
+        return field(ground - undecided, points, directions, self._real[:REALS])
 
     def _draw(self, samples: torch.Tensor) -> NDArray[np.uint8]:
         if self._spec.is_picture:

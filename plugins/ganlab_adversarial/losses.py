@@ -53,6 +53,8 @@ class NonSaturating(Minimax):
 class Hinge(AdversarialLoss):
     """Geometric GAN (Lim & Ye, 2017)."""
 
+    undecided = 0.0
+
     def discriminator(self, game: Game) -> torch.Tensor:
         """Return E max(0, 1 − real) + E max(0, 1 + fake)."""
         return relu(1 - game.real_logits).mean() + relu(1 + game.fake_logits).mean()
@@ -64,6 +66,8 @@ class Hinge(AdversarialLoss):
 
 class LeastSquares(AdversarialLoss):
     """LSGAN with the targets 1 for real and 0 for fake (Mao et al., 2017, eq. 9)."""
+
+    undecided = 0.5
 
     def discriminator(self, game: Game) -> torch.Tensor:
         """Return ½ E (real − 1)² + ½ E fake²."""

@@ -32,7 +32,7 @@ class TopK(Loss):
         self._least = least
         self._decay = decay
         self._decay_steps = decay_steps
-        self.log_odds = loss.log_odds
+        self.log_odds, self.undecided = loss.log_odds, loss.undecided
 
     def discriminator(self, game: Game) -> LossValue:
         """Return the adversarial loss of the whole batch."""

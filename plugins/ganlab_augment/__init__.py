@@ -55,7 +55,9 @@ class AdaOptions(Options):
     """What may happen to an image: `blit` (mirrored, turned by 90°, shifted by whole pixels), `geometry`
     (scaled, turned, stretched, shifted), `colour`, `filter` (bands of frequencies), `noise`, `cutout`."""
     target: float = Field(0.6, ge=-1, le=1)
-    """The mean sign of the logits of real samples that `p` is steered to."""
+    """The mean sign of the logits of real samples that `p` is steered to. Losses that leave logits without a
+    zero, as `relativistic`, `wasserstein` and `ebgan` do, are heard by the mean sign of a real sample's
+    logit minus a fake's instead, which is somewhat nearer to 1."""
     images: int = Field(500_000, ge=1)
     """Images in which `p` could go from 0 to 1; fewer follow faster."""
     interval: int = Field(4, ge=1)

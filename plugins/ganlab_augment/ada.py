@@ -53,11 +53,15 @@ class AdaptiveAugmentation(Augmentation):
     down otherwise. As long as p is well below 1, the augmentations do not leak into what the generator
     makes: it could not match the augmented real samples by any other distribution than the real one.
 
+    How sure it is, the mean sign of its logits for real samples tells or, under losses that leave logits
+    without a zero (relativistic, Wasserstein, energies), that of a real sample's logit minus a fake's.
+    Where no loss looks at logits, p stays.
+
     Args:
         transforms: names of groups of `TRANSFORMS`.
         p: at the start, in [0, `most`].
         most: largest p, in [0, 1].
-        target: mean sign of real logits, in [-1, 1].
+        target: that mean sign, in [-1, 1].
         images: that p would need from 0 to 1.
         interval: turns between adjustments.
         adaptive: whether p is adjusted at all.
@@ -89,16 +93,16 @@ class AdaptiveAugmentation(Augmentation):
             samples = transform(samples, chance)
         return samples
 
-    def observe(self, real_signs: torch.Tensor, images: int) -> None:
+    def observe(self, signs: torch.Tensor, images: int) -> None:
         """Gather how sure the discriminator is, and adjust p when it is time."""
         if not self._adaptive:
             return
-        self._signs = self._signs.to(real_signs.device) + real_signs.detach()
+        self._signs = self._signs.to(signs.device) + signs.detach()
         self._turns += 1
         self._seen += images
         if self._turns == self._interval:
             towards = torch.sign(self._signs / self._turns - self._target)
-            moved = self._p.to(real_signs.device) + towards * (self._seen / self._images)
+            moved = self._p.to(signs.device) + towards * (self._seen / self._images)
             self._p = moved.clamp(0.0, self._most)
             self._signs = torch.zeros_like(self._signs)
             self._turns = self._seen = 0

@@ -67,22 +67,15 @@ class MmdGan(Loss):
 
     def _answers(self, game: Game) -> tuple[torch.Tensor, torch.Tensor]:
         """Return what is compared of real and of fake samples, each `(N, d)`, near zero."""
-        real, fake = (self._answer(verdict) for verdict in (game.real_verdict, game.fake_verdict))
+        if self._space == "logits":
+            real, fake = (logits.reshape(len(logits), -1) for logits in (game.real_logits, game.fake_logits))
+        else:
+            real, fake = _features(game.real_verdict), _features(game.fake_verdict)
         if len(real) < 2:
             raise ComponentError("`mmd-gan` compares batches; `training.batch_size` must be at least 2")
         # Distances stay the same, and the expansion of their square loses fewer digits.
         centre = real.detach().mean(dim=0)
         return real - centre, fake - centre
-
-    def _answer(self, verdict: Verdict) -> torch.Tensor:
-        answer = verdict.features if self._space == "features" else verdict.logits
-        if answer is None:
-            raise ComponentError(
-                "this discriminator returns logits alone; choose one that returns a `Verdict` with "
-                '`features`, or compare logits: space = "logits"',
-                option="space",
-            )
-        return answer.reshape(len(answer), -1)
 
     def _discrepancy(self, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
         return self._within(real) + self._within(fake) - 2 * self._kernel(real, fake).mean()
@@ -95,3 +88,14 @@ class MmdGan(Loss):
 
     def _kernel(self, one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
         return rbf_mixture(squared_distances(one, other), self._variances)
+
+
+def _features(verdict: Verdict) -> torch.Tensor:
+    """Return the features, `(N, d)`."""
+    if verdict.features is None:
+        raise ComponentError(
+            "this discriminator returns logits alone; choose one that returns a `Verdict` with "
+            '`features`, or compare logits: space = "logits"',
+            option="space",
+        )
+    return verdict.features.flatten(1)

@@ -55,6 +55,11 @@ def test_log_odds_are_declared_where_logits_are_such() -> None:
     assert {name for name, loss in LOSSES.items() if loss().log_odds} == {"minimax", "non-saturating"}
 
 
+def test_where_a_discriminator_is_undecided_is_halfway_between_its_targets() -> None:
+    known = {name: loss().undecided for name, loss in LOSSES.items() if not loss().log_odds}
+    assert known == {"hinge": 0.0, "least-squares": 0.5, "wasserstein": None}
+
+
 WEIGHT = torch.tensor([3.0, 4.0])
 
 

@@ -19,7 +19,10 @@ PLUGIN = '''
 import json
 from pathlib import Path
 
-from ganlab import Augmentation, AugmentationComponent, Loss, LossComponent, Options, hookimpl
+from torch import nn
+
+from ganlab import Augmentation, AugmentationComponent, DiscriminatorComponent, Loss, LossComponent
+from ganlab import Options, hookimpl
 
 SEEN = Path(__file__).with_name("seen.jsonl")
 
@@ -34,6 +37,20 @@ class Spy(Augmentation):
         with SEEN.open("a") as file:
             file.write(json.dumps(len(samples)) + "\\n")
         return samples + 0 * draws.randn(3)[:, 0, None, None, None]
+
+
+class ShiftedOptions(Options):
+    shift: float
+    """Added to all logits."""
+
+
+class Shifted(nn.Module):
+    def __init__(self, shift):
+        super().__init__()
+        self.shift, self.head = shift, nn.Linear(3 * 16 * 16, 1)
+
+    def forward(self, samples):
+        return self.head(samples.flatten(1)).squeeze(1) + self.shift
 
 
 class Wrong(Augmentation):
@@ -55,6 +72,16 @@ def ganlab_augmentations():
     yield AugmentationComponent(name="spy", summary="Looks", build=lambda options, image: Spy())
     yield AugmentationComponent(name="wrong", summary="Loses colours", build=lambda options, image: Wrong())
     yield AugmentationComponent(name="none", summary="Is none", build=lambda options, image: None)
+
+
+@hookimpl
+def ganlab_discriminators():
+    yield DiscriminatorComponent(
+        name="shifted",
+        summary="Linear",
+        options=ShiftedOptions,
+        build=lambda options, image: Shifted(options.shift),
+    )
 
 
 @hookimpl
@@ -177,6 +204,28 @@ def test_how_sure_the_discriminator_is_and_what_follows_are_logged(tmp_path: Pat
         if line["balance/real-sign"] > -1:
             assert line["augmentation/ada/p"] <= 0.08 * number + 1e-6
     assert metrics(path)[-1]["augmentation/ada/p"] > 0
+
+
+@pytest.mark.parametrize("loss", ["relativistic", "relativistic-average", "wasserstein"])
+def test_what_is_added_to_all_logits_is_no_sureness_where_losses_have_no_zero(
+    tmp_path: Path, loss: str
+) -> None:
+    ada = '\n[[augmentations]]\nname = "ada"\ntarget = 0.0\nimages = 100\ninterval = 1\n'
+    found = []
+    for shift in (-8, 8):
+        judge = f'discriminator={{name="shifted", shift={shift:.1f}}}'
+        lines = metrics(trained(tmp_path / str(shift), ada, judge, f'losses=[{{name="{loss}"}}]'))
+        assert all("balance/real-sign" not in line for line in lines)
+        found.append([(line["balance/pair-sign"], line["augmentation/ada/p"]) for line in lines])
+    assert found[0] == found[1]
+    assert {p for _, p in found[0]} != {0.0}
+
+
+def test_energies_are_never_positive_and_are_heard_all_the_same(tmp_path: Path) -> None:
+    ada = '\n[[augmentations]]\nname = "ada"\ntarget = -0.9\nimages = 100\ninterval = 1\n'
+    judge = 'discriminator={name="autoencoder", width=2}'
+    lines = metrics(trained(tmp_path, ada, judge, 'losses=[{name="ebgan"}]'))
+    assert lines[-1]["augmentation/ada/p"] > 0
 
 
 def test_a_loss_that_finds_none_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
