@@ -130,10 +130,15 @@ class Game(ABC):
 
     @abstractmethod
     def input_gradient(self, logits: torch.Tensor, samples: torch.Tensor) -> torch.Tensor:
-        """Return ∂(Σ logits)/∂ samples, shaped as the samples, itself differentiable.
+        """Return ∂(Σ verdicts)/∂ samples, shaped as the samples, itself differentiable.
 
-        Since a sample's logits depend on that sample alone (as long as the discriminator has
-        no batch statistics), row i is the gradient of the verdict on sample i.
+        The verdict on a sample is the mean of its logits, where it has several. Since they depend on
+        that sample alone (as long as the discriminator does not look across its batch), row i is the
+        gradient of the verdict on sample i.
+
+        Args:
+            logits: `(N,)` or `(N, …)`.
+            samples: what they follow from, a leaf or not.
         """
 
     def rand(self, *shape: int) -> torch.Tensor:

@@ -117,7 +117,7 @@ class WholeGame(Game):
         return self._whole(mean, len(samples)), self._whole(log_variance, len(samples))
 
     def input_gradient(self, logits: torch.Tensor, samples: torch.Tensor) -> torch.Tensor:
-        """Return ∂(Σ logits)/∂ samples, shaped as the samples, itself differentiable."""
+        """Return ∂(Σ verdicts)/∂ samples, shaped as the samples, itself differentiable."""
         # What was gathered is no part of the graph that it was gathered from: the own rows are.
         own = self._gathered.get(samples)
         if own is None:

@@ -42,7 +42,8 @@ class PathLength(Loss):
         labels = None if game.fake_labels is None else game.fake_labels[:count]
         samples, styles = game.generate_with_styles(game.latents[:count], labels)
         noise = game.randn(*samples.shape[1:])[:count] / math.sqrt(math.prod(samples.shape[2:]))
-        lengths = _path_lengths(game.input_gradient(samples * noise, styles).float())
+        products = (samples * noise).flatten(1).sum(dim=1)
+        lengths = _path_lengths(game.input_gradient(products, styles).float())
         mean = lengths.mean().lerp(self._mean.to(lengths), self._decay)
         self._mean = mean.detach()
         return (lengths - mean).square().mean()

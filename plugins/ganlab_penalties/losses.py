@@ -1,7 +1,8 @@
 """Penalties on the gradient of the discriminator by its input.
 
-They assume that a sample's logit depends on that sample alone; batch normalisation in the
-discriminator breaks this, and layer or no normalisation goes with them better.
+D is the verdict on a sample: its logit or, where a discriminator gives several (a PatchGAN), their
+mean. The penalties assume that a sample's logits depend on that sample alone; batch normalisation in
+the discriminator breaks this, and layer or no normalisation goes with them better.
 """
 
 from __future__ import annotations

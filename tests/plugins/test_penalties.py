@@ -52,6 +52,22 @@ def test_r2_of_a_quadratic_discriminator() -> None:
     assert value.item() == pytest.approx(float((2 * fake).square().sum(1).mean() / 2), rel=1e-5)
 
 
+@pytest.mark.parametrize("make", [R1, R2, GradientPenalty, lambda: Dragan(deviation=0.5)])
+def test_of_several_logits_the_mean_is_held_however_many_there_are(make: Callable[[], Loss]) -> None:
+    draw = torch.Generator().manual_seed(0)
+    real, fake, weight = (torch.randn(*shape, generator=draw) for shape in ((5, 2), (5, 2), (2, 12)))
+
+    def patches(samples: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(samples @ weight).unflatten(1, (3, 4))
+
+    def penalty(judge: Callable[[torch.Tensor], torch.Tensor]) -> float:
+        value: float = play("discriminator", make(), real=real, fake=fake, judge=judge).item()
+        return value
+
+    assert penalty(patches) == pytest.approx(penalty(lambda x: patches(x).mean(dim=(1, 2))), rel=1e-5)
+    assert penalty(lambda x: patches(x).repeat(1, 7, 1)) == pytest.approx(penalty(patches), rel=1e-5)
+
+
 def test_dragan_of_a_linear_discriminator() -> None:
     weight = torch.tensor([3.0, 4.0])
     samples = torch.randn(5, 2)
