@@ -165,15 +165,17 @@ class ModulatedConvolution(nn.Module):
 def append_spread(features: torch.Tensor, group: int) -> torch.Tensor:
     """Return features with one more channel: how much they differ from sample to sample.
 
-    Samples are compared in groups: the largest that the batch can be cut into evenly, up to
-    `group`. A lack of variety among fakes shows (minibatch standard deviation, Karras et al., 2018).
+    Samples are compared in groups of one size, which divides the batch and is the nearest to `group`, the
+    smaller of two; a batch of a prime number is one group. A lack of variety among fakes shows
+    (minibatch standard deviation, Karras et al., 2018). The spread of a single sample is 0.
 
     Args:
         features: `(N, C, H, W)`.
-        group: samples of a group.
+        group: samples of a group, as far as the batch allows.
     """
     count, _, height, width = features.shape
-    size = next(size for size in range(min(group, count), 0, -1) if count % size == 0)
+    sizes = (size for size in range(2, count + 1) if count % size == 0)
+    size = min(sizes, key=lambda size: abs(size - group), default=1)
     groups = features.reshape(size, -1, *features.shape[1:])
     spread = (groups.var(dim=0, correction=0) + EPSILON).sqrt().mean(dim=(1, 2, 3))
     channel = spread.repeat(size)[:, None, None, None].expand(-1, 1, height, width)

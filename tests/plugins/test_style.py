@@ -117,9 +117,21 @@ def test_the_spread_of_a_group_is_shown() -> None:
         expected = group.std(dim=0, correction=0).mean()
         assert torch.allclose(shown[member::2, 3], expected, atol=1e-5)
     assert append_spread(torch.ones(8, 3, 2, 2), 4)[:, 3].max() < 1e-3
-    # A batch of six cannot be cut into fours: threes; one of five is cut into single samples.
-    assert append_spread(features[:6], 4)[:, 3, 0, 0].unique().numel() == 2
-    assert append_spread(features[:5], 4)[:, 3].max() < 1e-3
+
+
+@pytest.mark.parametrize(("count", "size"), [(6, 3), (7, 7), (8, 4), (13, 13), (31, 31), (15, 3), (14, 2)])
+def test_groups_are_as_near_to_what_is_asked_for_as_the_batch_allows(count: int, size: int) -> None:
+    features = torch.randn(count, 3, 2, 2)
+    shown = append_spread(features, 4)[:, 3, 0, 0]
+    for member in range(count // size):
+        group = features[member :: count // size]
+        assert len(group) == size
+        expected = group.std(dim=0, correction=0).mean()
+        torch.testing.assert_close(shown[member :: count // size], expected.expand(size), atol=1e-5, rtol=0)
+
+
+def test_a_single_sample_has_no_spread() -> None:
+    assert append_spread(torch.randn(1, 3, 2, 2), 4)[:, 3].max() < 1e-3
 
 
 def test_truncation_draws_styles_towards_the_mean() -> None:
