@@ -167,7 +167,9 @@ class DiscriminatorComponent(Component):
     """`build(options, image) -> nn.Module`, called as `(samples[, labels]) -> logits`.
 
     Logits are `(N,)`, or `(N, …)` where each element is one more verdict on that
-    sample; higher is more real; no sigmoid. A `ganlab.Verdict` may be returned instead.
+    sample; higher is more real; no sigmoid. A `ganlab.Verdict` may be returned instead. A network that
+    compares the samples of a batch with one another says so in an attribute `samples_together`, the
+    fewest that it makes sense of; without it, or where it is 1, each is judged by itself.
 
     Attributes:
         takes_labels: whether `forward` wants labels `(N,)` int64 where the data has them.

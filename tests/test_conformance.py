@@ -284,6 +284,15 @@ class Shifting(SingleEvaluation):
         return super().forward(images)
 
 
+class Comparing(SingleEvaluation):
+    def forward(self, images: torch.Tensor) -> Any:
+        return super().forward(images - images.mean(dim=0))
+
+
+class Unsaid(SingleEvaluation):
+    samples_together = 0
+
+
 class Blind(SingleEvaluation):
     def forward(self, images: torch.Tensor) -> Any:
         return super().forward(images.detach())
@@ -323,6 +332,11 @@ DISCRIMINATORS: dict[str, Case] = {
     "infinite": (discriminator(lambda x: x / 0), "its logits must be finite"),
     "in place": (discriminator(network=Shifting), "changes the samples that it is given"),
     "blind": (discriminator(network=Blind), "no gradient reaches the samples"),
+    "comparing": (
+        discriminator(network=Comparing),
+        "depends on the rest of its batch; set samples_together to the fewest samples that it compares",
+    ),
+    "none together": (discriminator(network=Unsaid), "its samples_together is 0; it must be"),
     "labels": (discriminator(takes_labels=True), "and labels raises TypeError"),
 }
 

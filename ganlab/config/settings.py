@@ -162,7 +162,8 @@ class TrainingSettings(Section):
     reuse_fakes: bool = True
     """Let the generator's turn judge the fakes of the discriminator's, where each takes one turn."""
     joint_batch: bool = False
-    """Pass real and fake through the discriminator together, sharing batch statistics."""
+    """Pass real and fake through the discriminator together, sharing batch statistics; not for discriminators
+    that compare the samples of a batch."""
     log_every: int = Field(50, ge=1)
     """Steps between scalars."""
 

@@ -33,14 +33,17 @@ def make_networks(experiment: Experiment, spec: SampleSpec, processes: Processes
         processes: those that share the training.
 
     Raises:
-        ExperimentError: a network cannot be built as asked.
+        ExperimentError: a network cannot be built as asked, or the discriminator compares samples
+            that do not come to it together.
         UsageError: the device is not there, or the processes cannot share the batch.
     """
     training = experiment.settings.training
     _require_equal_shares(training, processes.world)
     device = choose_device(training.device, processes)
     dtype = choose_precision(training.precision, device, spec.bounded)
-    return build_networks(experiment, spec, device, dtype, synchronise=processes.world > 1)
+    networks = build_networks(experiment, spec, device, dtype, synchronise=processes.world > 1)
+    _refuse(_company_problems(experiment, networks, processes.world))
+    return networks
 
 
 def require_trainable(experiment: Experiment, networks: Networks) -> None:
@@ -133,6 +136,37 @@ def _microbatch_problems(experiment: Experiment, terms: Sequence[Term]) -> list[
         for term in terms
         if term.loss.couples_samples
     ]
+
+
+def _company_problems(experiment: Experiment, networks: Networks, world: int) -> list[Problem]:
+    """Return what keeps a discriminator that compares samples from getting enough, and those of one kind."""
+    together = int(getattr(networks.discriminator, "samples_together", 1))
+    if together < 2 or experiment.discriminator is None:
+        return []
+    training, who = experiment.settings.training, experiment.discriminator.who
+    problems = []
+    if training.joint_batch:
+        message = f"{who} compares the samples of a batch with one another, and would compare real with fake"
+        hint = "leave `joint_batch` out: it is for batch normalisation"
+        problems.append(experiment.origin.problem("training.joint_batch", message, hint))
+    fewest = _fewest_at_once(training, world)
+    if fewest < together:
+        cut = training.microbatch_size not in (None, training.batch_size)
+        setting = "microbatch_size" if cut else "batch_size"
+        shared = f" of {world} processes" if world > 1 else ""
+        message = (
+            f"{who} compares {together} samples of a batch with one another, and is given {fewest} at once"
+        )
+        hint = f"each pass{shared} needs {together} or more"
+        problems.append(experiment.origin.problem(f"training.{setting}", message, hint))
+    return problems
+
+
+def _fewest_at_once(training: TrainingSettings, world: int) -> int:
+    """Return the samples of the smallest pass: of a microbatch, or of what is left over after the last."""
+    shares = (training.batch_size // world, math.ceil(training.batch_size / world))
+    micro = training.microbatch_size or training.batch_size
+    return min(share % micro or min(micro, share) for share in shares)
 
 
 def _refuse(problems: list[Problem]) -> None:

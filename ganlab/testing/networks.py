@@ -154,17 +154,25 @@ def check_inputs_left_alone(
 
 
 def check_rows_apart(
-    subject: Subject[Component], network: nn.Module, arguments: Sequence[torch.Tensor]
+    subject: Subject[Component], network: nn.Module, arguments: Sequence[torch.Tensor], advice: str = ""
 ) -> None:
-    """Require that in evaluation mode each row of the output follows from its own row of the input."""
+    """Require that in evaluation mode each row of the output follows from its own row of the input.
+
+    Args:
+        subject: the network's component.
+        network: what is called.
+        arguments: with what.
+        advice: another way to mend it, which goes before the usual one.
+    """
     with subject.during("forward() on one row"), evaluation_mode(network), torch.no_grad():
         whole = _tuple(network(*arguments))
         single = _tuple(network(*(argument[:1] for argument in arguments)))
     for part, alone in zip(whole, single, strict=True):
         subject.require(
             torch.allclose(part[:1], alone, rtol=1e-3, atol=1e-4),
-            "in evaluation mode, an output depends on the rest of its batch; normalise by running statistics "
-            "there, as torch.nn.BatchNorm2d does",
+            "in evaluation mode, an output depends on the rest of its batch; "
+            f"{f'{advice} ' if advice else ''}normalise by running statistics there, as torch.nn.BatchNorm2d "
+            "does",
         )
 
 

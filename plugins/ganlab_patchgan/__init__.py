@@ -30,7 +30,7 @@ class PatchganOptions(Options):
     """Discriminators at each scale, alike but for where they begin (Durugkar et al., 2017)."""
     pack: int = Field(1, ge=1, le=64)
     """Images that are judged together, each with the ones before it in the batch (PacGAN, Lin et al., 2018):
-    a lack of variety shows."""
+    a lack of variety shows. A batch needs as many at the least."""
 
 
 def build(options: PatchganOptions, image: ImageSpec) -> nn.Module:

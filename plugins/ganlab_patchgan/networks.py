@@ -92,6 +92,9 @@ class Committee(nn.Module):
         members: discriminators at each scale.
         pack: images that are judged together.
 
+    Attributes:
+        samples_together: as many.
+
     Shapes: `(N, C, H, W)` [and labels `(N,)`] -> `(N, logits)`.
     """
 
@@ -108,7 +111,7 @@ class Committee(nn.Module):
         pack: int,
     ) -> None:
         super().__init__()
-        self.pack = pack
+        self.pack = self.samples_together = pack
         self.scales = nn.ModuleList(
             nn.ModuleList(
                 PatchDiscriminator(

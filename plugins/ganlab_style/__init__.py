@@ -48,7 +48,9 @@ class DiscriminatorOptions(Options):
     widest: int = Field(8, ge=1, le=2**14)
     """Largest multiple of `width`."""
     group: int = Field(4, ge=0, le=2**14)
-    """Samples of a batch whose spread a sample is shown beside its own features; 0 shows none."""
+    """Samples of a batch whose spread a sample is shown beside its own features, or else the number nearest
+    to this that divides the batch, if only all of them; 0 shows none. A single sample has no spread: a batch,
+    or microbatch, has 2 or more."""
 
 
 def build_generator(options: GeneratorOptions, image: ImageSpec, latent: LatentSpec) -> nn.Module:

@@ -261,6 +261,9 @@ class Discriminator(nn.Module):
         widest: largest multiple of `width`.
         group: samples whose spread is shown to each of them; 0 for none.
 
+    Attributes:
+        samples_together: 2 where a spread is shown, which one sample has not.
+
     Shapes: `(N, C, H, W)` [and labels `(N,)`] -> `(N,)`.
     """
 
@@ -270,6 +273,7 @@ class Discriminator(nn.Module):
         channels, stages = widths[-1], len(widths) - 1
         size = (image.height >> stages) * (image.width >> stages)
         self.group = group
+        self.samples_together = 2 if group else 1
         self.from_image = EqualisedConvolution(image.channels, width, 1)
         self.blocks = nn.Sequential(*(ResidualBlock(fine, coarse) for fine, coarse in pairwise(widths)))
         self.convolution = EqualisedConvolution(channels + 1 if group else channels, channels, 3)

@@ -208,3 +208,48 @@ def test_a_moment_is_no_zero_seconds(
     monkeypatch.setattr("ganlab.engine.step_time.time_a_step", lambda engine: seconds)
     assert validate(tmp_path) == 0
     assert f"time           {told}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["validate", "run"])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            ['discriminator={name="style", width=2}', "training.joint_batch=true"],
+            "training.joint_batch: the discriminator 'style' compares the samples of a batch "
+            "with one another, and would compare real with fake",
+        ),
+        (
+            ['discriminator={name="patchgan", width=2, layers=1, pack=2}', "training.joint_batch=true"],
+            "training.joint_batch: the discriminator 'patchgan' compares",
+        ),
+        (
+            ['discriminator={name="patchgan", width=2, layers=1, pack=9}'],
+            "training.batch_size: the discriminator 'patchgan' compares 9 samples of a batch "
+            "with one another, and is given 4 at once",
+        ),
+        (
+            ['discriminator={name="style", width=2}', "training.microbatch_size=1"],
+            "training.microbatch_size: the discriminator 'style' compares 2 samples of a batch "
+            "with one another, and is given 1 at once",
+        ),
+    ],
+)
+def test_a_discriminator_that_compares_samples_is_given_enough_and_of_one_kind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, changes: list[str], message: str
+) -> None:
+    (tmp_path / "x.toml").write_text(EXPERIMENT.replace('plugins = ["./mine.py"]\n', ""))
+    arguments = [part for change in changes for part in ("--set", change)]
+    assert run([command, str(tmp_path / "x.toml"), "--runs", str(tmp_path / "runs"), *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    ['discriminator={name="style", width=2, group=0}', 'discriminator={name="dcgan", width=2}'],
+)
+def test_any_other_is_given_real_and_fake_together(tmp_path: Path, change: str) -> None:
+    (tmp_path / "x.toml").write_text(EXPERIMENT.replace('plugins = ["./mine.py"]\n', ""))
+    joint = ["--set", change, "--set", "training.joint_batch=true"]
+    assert run(["validate", str(tmp_path / "x.toml"), *joint]) == 0

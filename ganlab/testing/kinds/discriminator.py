@@ -18,6 +18,7 @@ from ganlab.testing.networks import (
     check_gradients,
     check_inputs_left_alone,
     check_restoring,
+    check_rows_apart,
     draw_labels,
     require_finite,
 )
@@ -84,6 +85,8 @@ def _check_on(subject: Subject[DiscriminatorComponent], spec: SampleSpec) -> Non
         # A copy, as autograd lets nobody change a leaf, and whether it is changed is told above.
         logits = _discriminate(subject, network.train(), leaves.clone(), spec).logits
         _require_no_squashing(subject, logits)
+    with subject.promise("each sample is judged by itself, or it says that samples are compared"):
+        _check_company(subject, network, _arguments(subject, samples, spec))
     with subject.promise("a gradient reaches the samples"):
         _check_input_gradient(subject, logits, leaves)
     with subject.promise(GRADIENTS):
@@ -139,6 +142,38 @@ def _require_verdict(
             shape == (count, spec.classes),
             f"class_logits have shape {shape}; for {spec} it must be ({count}, {spec.classes})",
         )
+
+
+def _check_company(
+    subject: Subject[DiscriminatorComponent], network: nn.Module, arguments: tuple[torch.Tensor, ...]
+) -> None:
+    together = getattr(network, "samples_together", 1)
+    subject.require(
+        isinstance(together, int) and together >= 1,
+        f"its samples_together is {together!r}; it must be the fewest samples it makes sense of, at least 1",
+    )
+    if together == 1:
+        check_rows_apart(
+            subject,
+            _Logits(network),
+            arguments,
+            "set samples_together to the fewest samples that it compares with one another, or, if it should "
+            "compare none,",
+        )
+
+
+class _Logits(nn.Module):
+    """A discriminator's logits alone."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *arguments: torch.Tensor) -> torch.Tensor:
+        # Copies, as whether it changes them is told elsewhere.
+        answer = self.network(*(argument.clone() for argument in arguments))
+        logits: torch.Tensor = answer.logits if isinstance(answer, Verdict) else answer
+        return logits
 
 
 def _require_no_squashing(subject: Subject[DiscriminatorComponent], logits: torch.Tensor) -> None:
