@@ -173,10 +173,12 @@ class DiscriminatorComponent(Component):
 
     Attributes:
         takes_labels: whether `forward` wants labels `(N,)` int64 where the data has them.
+        outputs: names of the `outputs` in its `ganlab.Verdict`.
     """
 
     kind: ClassVar[str] = "discriminator"
     takes_labels: bool = False
+    outputs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -203,10 +205,12 @@ class LossComponent(Component):
     Attributes:
         needs: the networks beside the generator without which it makes no sense, and `augmentation`
             where it augments samples by itself.
+        needs_outputs: of the discriminator's `outputs`, the names of those that it cannot do without.
     """
 
     kind: ClassVar[str] = "loss"
     needs: frozenset[Literal["augmentation", "discriminator", "encoder"]] = frozenset()
+    needs_outputs: frozenset[str] = frozenset()
     accepts: tuple[type[SampleSpec], ...] = (SampleSpec,)
 
 

@@ -330,6 +330,15 @@ DISCRIMINATORS: dict[str, Case] = {
         r"class_logits have shape \(1, 9\)",
     ),
     "infinite": (discriminator(lambda x: x / 0), "its logits must be finite"),
+    "undeclared": (
+        discriminator(lambda x: Verdict(x, outputs={"energy": -x})),
+        r"has the outputs \['energy'\], and its record declares \[\]; set outputs=frozenset",
+    ),
+    "kept back": (discriminator(outputs=frozenset({"energy"})), r"has the outputs \[\]"),
+    "an output for all": (
+        discriminator(lambda x: Verdict(x, outputs={"energy": x.mean()}), outputs=frozenset({"energy"})),
+        r"gave energy of shape \(\)",
+    ),
     "in place": (discriminator(network=Shifting), "changes the samples that it is given"),
     "blind": (discriminator(network=Blind), "no gradient reaches the samples"),
     "comparing": (
@@ -429,6 +438,10 @@ LOSSES: dict[str, Case] = {
     "needs": (
         loss(discriminator=lambda game: game.real_logits.mean()),
         r"asks for the discriminator, .* needs=frozenset\(\{\"discriminator\"\}\)",
+    ),
+    "needs outputs": (
+        loss("discriminator", discriminator=lambda game: game.real_verdict.output("energy").mean()),
+        r"looks at `energy` .* needs_outputs=frozenset\(\{\"energy\"\}\)",
     ),
     "needs encoder": (loss(generator=lambda game: game.encode(game.real)[0].mean()), "asks for the encoder"),
     "differentiates": (

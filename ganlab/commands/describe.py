@@ -45,7 +45,9 @@ def command(
     word = (what or "").strip("[]")
     if name is not None:
         offer = registry.get(word, name)
-        page: Any = _component_as_json(offer, name) if as_json else lambda: _print_component(offer, name)
+        page: Any = (
+            _component_as_json(offer, name) if as_json else lambda: _print_component(offer, name, registry)
+        )
     elif not word:
         page = _overview_as_json() if as_json else _print_overview
     elif kind := _kind_called(word):
@@ -167,7 +169,7 @@ def _print_kind(kind: Kind, registry: Registry) -> None:
     )
 
 
-def _print_component(offer: Offer, name: str) -> None:
+def _print_component(offer: Offer, name: str, registry: Registry) -> None:
     from ganlab.config.example import example_table
     from ganlab.config.sections import keys_of
 
@@ -175,7 +177,7 @@ def _print_component(offer: Offer, name: str) -> None:
     click.secho(f"{component.kind} {component.name}", bold=True)
     print_text(component.summary)
     click.echo()
-    print_facts(list(_facts(offer)))
+    print_facts(list(_facts(offer, registry)))
     click.echo()
     options = keys_of(component.options)
     if options:
@@ -199,15 +201,23 @@ def _term(key: Key) -> tuple[str, str, str]:
     return name, f"{key.type}, required" if key.required else key.type, key.description
 
 
-def _facts(offer: Offer) -> Iterator[tuple[str, str]]:
+def _facts(offer: Offer, registry: Registry) -> Iterator[tuple[str, str]]:
+    from ganlab.config.checks import showing
+    from ganlab.registry.suggest import listing
+
     component = offer.component
     yield "from", f"{offer.provenance} ({offer.provenance.plugin})"
     word = "yields" if component.kind == "dataset" else "works on"
     yield word, " and ".join(kind.word for kind in accepted_kinds(component.accepts))
     if labels := _labels(component):
         yield "labels", "are given to it where the data has classes" if labels == "yes" else "it takes none"
+    if isinstance(component, DiscriminatorComponent) and component.outputs:
+        yield "shows", ", ".join(sorted(component.outputs))
     if isinstance(component, LossComponent) and component.needs:
         yield "needs", ", ".join(KINDS[need].header for need in sorted(component.needs))
+    if isinstance(component, LossComponent):
+        for output in sorted(component.needs_outputs):
+            yield "", f"a discriminator that shows `{output}`: {listing(showing(output, registry))}"
     if isinstance(component, EvaluatorComponent):
         yield (
             "metrics",

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ganlab.components import EvaluatorComponent, LossComponent
+from ganlab.components import DiscriminatorComponent, EvaluatorComponent, LossComponent
 from ganlab.config.draft import Draft
 from ganlab.config.experiment import BestMetric
 from ganlab.config.settings import TrainingSettings
 from ganlab.errors import Problem
 from ganlab.kinds import KINDS
-from ganlab.registry import Offer
+from ganlab.registry import Offer, Registry
 from ganlab.registry.suggest import did_you_mean, listing
 from ganlab.samples import accepted_kinds
 
-__all__ = ["best_metric", "check_together"]
+__all__ = ["best_metric", "check_together", "showing"]
 
 _DIVISORS_TRIED = 100_000
 
@@ -26,6 +26,7 @@ def check_together(draft: Draft) -> list[Problem]:
         _samples_fit,
         _image_has_images,
         _losses_have_what_they_need,
+        _discriminators_show_what_losses_need,
         _networks_have_their_losses,
         _best_is_measured,
         _microbatches_fill_a_batch,
@@ -94,6 +95,31 @@ def _losses_have_what_they_need(draft: Draft) -> Iterator[Problem]:
                     f"the loss `{component.name}` needs {article} {need}",
                     f"add {article} {kind.header} table; {kind.plural}: {names}",
                 )
+
+
+def _discriminators_show_what_losses_need(draft: Draft) -> Iterator[Problem]:
+    judge = draft.offers.get("discriminator")
+    if judge is None or not isinstance(judge.component, DiscriminatorComponent):
+        return
+    for path, offer in draft.of("losses").items():
+        if offer is None or not isinstance(offer.component, LossComponent):
+            continue
+        for output in sorted(offer.component.needs_outputs - judge.component.outputs):
+            yield draft.origin.problem(
+                path,
+                f"the loss `{offer.component.name}` needs a discriminator that shows `{output}`, "
+                f"and `{judge.component.name}` does not",
+                f"discriminators that do: {listing(showing(output, draft.registry))}",
+            )
+
+
+def showing(output: str, registry: Registry) -> list[str]:
+    """Return the names of the discriminators that show an output."""
+    return [
+        offer.component.name
+        for offer in registry.components("discriminator")
+        if isinstance(offer.component, DiscriminatorComponent) and output in offer.component.outputs
+    ]
 
 
 def _networks_have_their_losses(draft: Draft) -> Iterator[Problem]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from ganlab.errors import ComponentError
 
 if TYPE_CHECKING:
     import torch
@@ -23,13 +25,29 @@ class Verdict:
 
     Attributes:
         logits: `(N,)` or `(N, …)`, higher is more real.
-        features: `(N, …)` of an inner layer.
+        features: `(N, …)`, what an inner layer makes of the sample: a representation of it, and nothing else.
         class_logits: `(N, classes)` of an auxiliary classifier.
+        outputs: whatever else it shows, by name, each `(N, …)`; the record names them too
+            (`ganlab.DiscriminatorComponent.outputs`).
     """
 
     logits: torch.Tensor
     features: torch.Tensor | None = None
     class_logits: torch.Tensor | None = None
+    outputs: Mapping[str, torch.Tensor] = field(default_factory=dict)
+
+    def output(self, name: str) -> torch.Tensor:
+        """Return one of `outputs`.
+
+        Raises:
+            ComponentError: the discriminator does not show it.
+        """
+        if name not in self.outputs:
+            raise ComponentError(
+                f"it looks at `{name}` among the discriminator's outputs, and there is none such; its record "
+                f'should say needs_outputs=frozenset({{"{name}"}})'
+            )
+        return self.outputs[name]
 
     def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Verdict:
         """Return the verdict with a function applied to each of its tensors."""
@@ -37,6 +55,7 @@ class Verdict:
             function(self.logits),
             None if self.features is None else function(self.features),
             None if self.class_logits is None else function(self.class_logits),
+            {name: function(output) for name, output in self.outputs.items()},
         )
 
 

@@ -13,7 +13,14 @@ from typing import Any
 import pluggy
 
 from ganlab import hookspecs
-from ganlab.components import Component, DatasetComponent, LossComponent, Options, SampleSpec
+from ganlab.components import (
+    Component,
+    DatasetComponent,
+    DiscriminatorComponent,
+    LossComponent,
+    Options,
+    SampleSpec,
+)
 from ganlab.errors import GanlabError
 from ganlab.hookspecs import PROJECT
 from ganlab.kinds import KINDS
@@ -165,7 +172,11 @@ def _content_fault(record: Component) -> str:
         return f"`accepts` of `{record.name}` must be a tuple of sample specs, as in (ImageSpec,)"
     if isinstance(record, DatasetComponent) and SampleSpec in record.accepts:
         return f"`accepts` of `{record.name}` must be the kind of sample that it yields, as in (ImageSpec,)"
-    return _needs_fault(record) if isinstance(record, LossComponent) else ""
+    if isinstance(record, DiscriminatorComponent):
+        return _names_fault(record, "outputs", record.outputs)
+    if isinstance(record, LossComponent):
+        return _needs_fault(record) or _names_fault(record, "needs_outputs", record.needs_outputs)
+    return ""
 
 
 def _is_kind(accepted: object) -> bool:
@@ -180,6 +191,12 @@ def _needs_fault(record: LossComponent) -> str:
         f'`needs` of `{record.name}` must be a frozenset of "discriminator", "encoder" and "augmentation", '
         f"or of some of these, not {given}"
     )
+
+
+def _names_fault(record: Component, attribute: str, names: object) -> str:
+    if isinstance(names, Set) and all(isinstance(name, str) for name in names):
+        return ""
+    return f"`{attribute}` of `{record.name}` must be a frozenset of names, not {_what(names)}"
 
 
 def _options_fault(record: Component) -> str:

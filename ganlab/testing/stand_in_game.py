@@ -36,12 +36,19 @@ class StandInGame:
         spec: the samples.
         latent: the noise.
         verdicts: shape of a sample's logits: `()`, or `(4, 4)` as a PatchGAN would give.
+        outputs: names of what else the discriminator shows.
     """
 
-    def __init__(self, spec: SampleSpec, latent: LatentSpec, verdicts: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        spec: SampleSpec,
+        latent: LatentSpec,
+        verdicts: tuple[int, ...],
+        outputs: Collection[str] = (),
+    ) -> None:
         self._networks: dict[str, nn.Module] = {
             "generator": _Generator(spec, latent),
-            "discriminator": _Discriminator(spec, verdicts),
+            "discriminator": _Discriminator(spec, verdicts, outputs),
             "encoder": _Encoder(spec, latent),
         }
         labels = draw_labels(spec, BATCH)
@@ -121,9 +128,10 @@ class _Generator(nn.Module):
 
 
 class _Discriminator(nn.Module):
-    def __init__(self, spec: SampleSpec, verdicts: tuple[int, ...]) -> None:
+    def __init__(self, spec: SampleSpec, verdicts: tuple[int, ...], outputs: Collection[str]) -> None:
         super().__init__()
         self.verdicts = verdicts
+        self.outputs = outputs
         self.body = nn.Linear(math.prod(spec.shape), HIDDEN)
         self.head = nn.Linear(HIDDEN, math.prod(verdicts))
         self.classifier = nn.Linear(HIDDEN, spec.classes) if spec.classes else None
@@ -131,7 +139,12 @@ class _Discriminator(nn.Module):
     def forward(self, samples: torch.Tensor) -> Verdict:
         features = torch.tanh(self.body(samples.flatten(1)))
         logits = self.head(features).view(len(samples), *self.verdicts)
-        return Verdict(logits, features, self.classifier(features) if self.classifier else None)
+        return Verdict(
+            logits,
+            features,
+            self.classifier(features) if self.classifier else None,
+            dict.fromkeys(self.outputs, features),
+        )
 
 
 class _Encoder(nn.Module):

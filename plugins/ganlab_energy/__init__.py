@@ -88,6 +88,7 @@ def ganlab_losses() -> Iterator[LossComponent]:
         options=EbganOptions,
         build=build_ebgan,
         needs=frozenset({"discriminator"}),
+        needs_outputs=frozenset({"energy"}),
     )
 
 
@@ -100,4 +101,5 @@ def ganlab_discriminators() -> Iterator[DiscriminatorComponent]:
         options=AutoencoderOptions,
         build=build_autoencoder,
         accepts=(SampleSpec,),
+        outputs=frozenset({"energy"}),
     )

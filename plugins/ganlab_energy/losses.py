@@ -1,4 +1,7 @@
-"""The loss of energy-based GANs (Zhao, Mathieu & LeCun, 2017); a sample's energy is minus its logit."""
+"""The loss of energy-based GANs (Zhao, Mathieu & LeCun, 2017); a sample's energy is minus its logit.
+
+A discriminator whose logits are such, never above 0, shows them as the output `energy`.
+"""
 
 from __future__ import annotations
 
@@ -24,16 +27,22 @@ class Ebgan(Loss):
         self.couples_samples = pulling_away > 0
 
     def discriminator(self, game: Game) -> torch.Tensor:
-        """Return E energy(real) + E max(0, margin − energy(fake))."""
+        """Return E energy(real) + E max(0, margin − energy(fake)).
+
+        Raises:
+            ComponentError: the discriminator's logits are no energies.
+        """
+        game.real_verdict.output("energy")
         return relu(self._margin + game.fake_logits).mean() - game.real_logits.mean()
 
     def generator(self, game: Game) -> dict[str, torch.Tensor]:
         """Return `energy`, E energy(fake), and the term `pulling-away` where it has a weight.
 
         Raises:
-            ComponentError: the term is asked for, and the discriminator shows no codes or a
-                batch has one sample only.
+            ComponentError: the discriminator's logits are no energies; the term is asked for, and
+                the discriminator shows no codes or a batch has one sample only.
         """
+        game.fake_verdict.output("energy")
         terms = {"energy": -game.fake_logits.mean()}
         if self._pulling_away:
             terms["pulling-away"] = self._pulling_away * _pulling_away(game.fake_verdict)

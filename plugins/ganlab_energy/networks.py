@@ -23,7 +23,7 @@ class Autoencoder(nn.Module):
         encoder: samples to codes `(N, …)`.
         decoder: codes to samples.
 
-    Shapes: `(N, …)` -> logits `(N,)`, at most 0, and features, the codes.
+    Shapes: `(N, …)` -> logits `(N,)`, at most 0; features, the codes; and the output `energy`, `(N,)`.
     """
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
@@ -36,7 +36,8 @@ class Autoencoder(nn.Module):
         code = self.encoder(samples)
         # Under autocast the reconstruction is coarse, but its error need not be.
         error = self.decoder(code).float() - samples
-        return Verdict(-error.square().flatten(1).mean(dim=1), features=code)
+        energy = error.square().flatten(1).mean(dim=1)
+        return Verdict(-energy, features=code, outputs={"energy": energy})
 
 
 def perceptron(samples: SampleSpec, width: int, code: int, slope: float) -> Autoencoder:

@@ -78,6 +78,7 @@ def ganlab_discriminators() -> Iterator[DiscriminatorComponent]:
         options=NetworkOptions,
         build=build_discriminator,
         takes_labels=True,
+        outputs=frozenset({"reconstruction_error"}),
     )
 
 
@@ -89,4 +90,5 @@ def ganlab_losses() -> Iterator[LossComponent]:
         summary="What a self-supervised discriminator misses of real samples (FastGAN, Liu et al., 2021)",
         build=build_reconstruction,
         needs=frozenset({"discriminator"}),
+        needs_outputs=frozenset({"reconstruction_error"}),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ganlab import ComponentError, Game, Loss
+from ganlab import Game, Loss
 
 __all__ = ["Reconstruction"]
 
@@ -12,7 +12,7 @@ __all__ = ["Reconstruction"]
 class Reconstruction(Loss):
     """E (what the decoder drew − the real sample)², over samples and pixels.
 
-    The discriminator shows the difference as its verdict's features. The paper compares by LPIPS,
+    The discriminator shows the difference as its output `reconstruction_error`. The paper compares by LPIPS,
     which takes a trained network; here pixels are compared.
     """
 
@@ -22,10 +22,4 @@ class Reconstruction(Loss):
         Raises:
             ComponentError: the discriminator shows none.
         """
-        difference = game.real_verdict.features
-        if difference is None:
-            raise ComponentError(
-                "it looks at what the discriminator draws again, and this one returns logits alone; choose "
-                "the discriminator `fastgan`, or leave it out"
-            )
-        return difference.square().mean()
+        return game.real_verdict.output("reconstruction_error").square().mean()

@@ -132,14 +132,14 @@ class Discriminator(nn.Module):
     """Images to a logit for each patch, and to what is missed when they are drawn again.
 
     A small decoder draws the image at about half its size from the feature map that is judged, which
-    must therefore hold what is in it. The verdict's features are the difference from the image.
+    must therefore hold what is in it. The difference from the image is the output `reconstruction_error`.
 
     Args:
         image: what to judge.
         width: channels at full size; they double at every halving.
         widest: largest multiple of `width`.
 
-    Shapes: `(N, C, H, W)` [and labels `(N,)`] -> logits `(N, h, w)`, features `(N, C, H', W')`.
+    Shapes: `(N, C, H, W)` [and labels `(N,)`] -> logits `(N, h, w)`, and the difference `(N, C, H', W')`.
     """
 
     def __init__(self, image: ImageSpec, width: int, widest: int) -> None:
@@ -174,7 +174,8 @@ class Discriminator(nn.Module):
             logits = logits + projection[:, None, None]
         drawn: torch.Tensor = self.decoder(features)
         height, width = drawn.shape[2:]
-        return Verdict(logits, features=drawn - F.adaptive_avg_pool2d(images, (height, width)))
+        error = drawn - F.adaptive_avg_pool2d(images, (height, width))
+        return Verdict(logits, outputs={"reconstruction_error": error})
 
 
 def _halvings(image: ImageSpec, base: int) -> int:

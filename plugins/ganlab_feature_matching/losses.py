@@ -39,7 +39,7 @@ def _mean_features(verdict: Verdict) -> torch.Tensor:
     """Return the mean over samples of the features, `(d,)`."""
     if verdict.features is None:
         raise ComponentError(
-            "feature matching compares features, and this discriminator returns logits alone; choose one "
-            "that returns a `Verdict` with `features`"
+            "feature matching compares features, and this discriminator shows none; choose one that returns "
+            "a `Verdict` with `features`, as `dcgan` and `mlp` do"
         )
     return verdict.features.flatten(1).mean(dim=0)

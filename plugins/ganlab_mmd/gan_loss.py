@@ -94,8 +94,8 @@ def _features(verdict: Verdict) -> torch.Tensor:
     """Return the features, `(N, d)`."""
     if verdict.features is None:
         raise ComponentError(
-            "this discriminator returns logits alone; choose one that returns a `Verdict` with "
-            '`features`, or compare logits: space = "logits"',
+            "this discriminator shows no features; choose one that returns a `Verdict` with `features`, as "
+            '`dcgan` and `mlp` do, or compare logits: space = "logits"',
             option="space",
         )
     return verdict.features.flatten(1)

@@ -77,6 +77,7 @@ def ganlab_discriminators() -> Iterator[DiscriminatorComponent]:
         build=build_tree,
         accepts=(ImageSpec, VectorSpec),
         takes_labels=True,
+        outputs=frozenset({"splits"}),
     )
 
 
@@ -88,4 +89,5 @@ def ganlab_losses() -> Iterator[LossComponent]:
         summary="Keeps the splits of a soft tree in use: half goes either way (Frosst & Hinton, 2017)",
         build=build_balance,
         needs=frozenset({"discriminator"}),
+        needs_outputs=frozenset({"splits"}),
     )

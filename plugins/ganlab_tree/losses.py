@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from ganlab import ComponentError, Game, Loss, Verdict
+from ganlab import Game, Loss, Verdict
 
 __all__ = ["BalancedSplits"]
 
@@ -25,7 +25,7 @@ class BalancedSplits(Loss):
         """Return the penalty.
 
         Raises:
-            ComponentError: the discriminator is no soft tree.
+            ComponentError: the discriminator shows no splits.
         """
         ways = torch.cat([_ways(game.real_verdict), _ways(game.fake_verdict)])
         passed = ways.logsumexp(dim=0)
@@ -36,9 +36,5 @@ class BalancedSplits(Loss):
 
 def _ways(verdict: Verdict) -> torch.Tensor:
     """Return the log-probabilities of leaving each split either way, `(N, splits, 2)`."""
-    features = verdict.features
-    if features is None or features[0].numel() % 2:
-        raise ComponentError(
-            "it balances the splits of a soft tree; choose the discriminator `soft-tree`, or leave it out"
-        )
-    return features.reshape(len(features), -1, 2)
+    splits = verdict.output("splits")
+    return splits.reshape(len(splits), -1, 2)

@@ -24,7 +24,7 @@ class SoftForest(nn.Module):
     The answer is the mean of the leaves' probabilities, weighted by the probabilities of arriving
     there, and over the trees; the logits are its log-odds. Where the data has labels, all classes
     share the splits, and every leaf has a probability for each class. Beside the logits, a verdict
-    shows as features the log-probabilities of leaving each split either way.
+    shows as the output `splits` the log-probabilities of leaving each split either way.
 
     Args:
         samples: what to judge.
@@ -34,7 +34,7 @@ class SoftForest(nn.Module):
         convolutions: strided convolutions whose features images are split by; 0 for the bare samples.
         width: channels after the first of them.
 
-    Shapes: `(N, …)` [and labels `(N,)`] -> logits `(N,)`, features `(N, trees, splits, 2)`.
+    Shapes: `(N, …)` [and labels `(N,)`] -> logits `(N,)`, `splits` `(N, trees, splits, 2)`.
     """
 
     def __init__(
@@ -75,4 +75,4 @@ class SoftForest(nn.Module):
         real = (levels[-1] + logsigmoid(leaves)).flatten(1).logsumexp(dim=1)
         fake = (levels[-1] + logsigmoid(-leaves)).flatten(1).logsumexp(dim=1)
         ways = [level.reshape(*level.shape[:2], -1, 2) for level in levels[1:]]
-        return Verdict(real - fake, features=torch.cat(ways, dim=2))
+        return Verdict(real - fake, outputs={"splits": torch.cat(ways, dim=2)})

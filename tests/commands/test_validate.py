@@ -253,3 +253,38 @@ def test_any_other_is_given_real_and_fake_together(tmp_path: Path, change: str) 
     (tmp_path / "x.toml").write_text(EXPERIMENT.replace('plugins = ["./mine.py"]\n', ""))
     joint = ["--set", change, "--set", "training.joint_batch=true"]
     assert run(["validate", str(tmp_path / "x.toml"), *joint]) == 0
+
+
+@pytest.mark.parametrize("command", ["validate", "run"])
+@pytest.mark.parametrize(
+    ("loss", "output", "shown_by"),
+    [
+        ("reconstruction", "reconstruction_error", "fastgan"),
+        ("balanced-splits", "splits", "soft-tree"),
+        ("ebgan", "energy", "autoencoder"),
+    ],
+)
+def test_a_loss_that_needs_more_than_logits_names_who_shows_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, loss: str, output: str, shown_by: str
+) -> None:
+    text = EXPERIMENT.replace('plugins = ["./mine.py"]\n', "").replace("non-saturating", loss)
+    (tmp_path / "x.toml").write_text(text)
+    assert run([command, str(tmp_path / "x.toml"), "--runs", str(tmp_path / "runs")]) == 2
+    error = capsys.readouterr().err
+    assert f"needs a discriminator that shows `{output}`, and `dcgan` does not" in error
+    assert f"discriminators that do: {shown_by}\n" in error
+    assert run(["describe", "loss", loss]) == 0
+    assert f"a discriminator that shows `{output}`: {shown_by}\n" in capsys.readouterr().out
+    assert run(["describe", "discriminator", shown_by]) == 0
+    assert re.search(rf"^shows +{output}$", capsys.readouterr().out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("judge", ['{name="fastgan", width=2}', '{name="soft-tree", width=2, depth=2}'])
+@pytest.mark.parametrize("loss", ["feature-matching", "mmd-gan"])
+def test_what_is_no_representation_of_a_sample_is_not_taken_for_features(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], judge: str, loss: str
+) -> None:
+    text = EXPERIMENT.replace('plugins = ["./mine.py"]\n', "")
+    (tmp_path / "x.toml").write_text(text.replace("[[losses]]", f'[[losses]]\nname = "{loss}"\n[[losses]]'))
+    assert run(["validate", str(tmp_path / "x.toml"), "--set", f"discriminator={judge}"]) == 2
+    assert "that returns a `Verdict` with `features`, as `dcgan` and `mlp` do" in capsys.readouterr().err

@@ -109,7 +109,7 @@ def on_logits(player: PlayerName, loss: Loss, real: torch.Tensor, fake: torch.Te
 
 def with_features(samples: torch.Tensor) -> Verdict:
     """Read features `(N, d)` off the samples."""
-    return Verdict(samples.sum(dim=1), features=samples)
+    return Verdict(samples.sum(dim=1), features=samples, outputs={"energy": -samples.sum(dim=1)})
 
 
 @float64()

@@ -32,7 +32,7 @@ def test_any_size_and_channel_count(height: int, width: int, channels: int) -> N
     assert images.abs().max() <= 1
     verdict = build_discriminator(SMALL, image)(images)
     assert verdict.logits.shape[0] == 2 and verdict.logits.dim() == 3
-    assert verdict.features.shape[:2] == (2, channels)
+    assert verdict.output("reconstruction_error").shape[:2] == (2, channels)
 
 
 def test_the_generators_parameters_at_64() -> None:
@@ -65,26 +65,26 @@ def test_a_verdict_shows_what_is_missed() -> None:
     images = torch.rand(2, 1, 64, 64) * 2 - 1
     verdict = network(images)
     assert verdict.logits.shape == (2, 5, 5)
-    drawn = verdict.features + adaptive_avg_pool2d(images, (32, 32))
+    drawn = verdict.output("reconstruction_error") + adaptive_avg_pool2d(images, (32, 32))
     assert torch.allclose(drawn, network.decoder(network.body(images)), atol=1e-5)
 
 
 class Judged:
     """As much of a game as the loss looks at."""
 
-    def __init__(self, features: torch.Tensor | None) -> None:
-        self.real_verdict = Verdict(torch.zeros(2), features)
+    def __init__(self, **outputs: torch.Tensor) -> None:
+        self.real_verdict = Verdict(torch.zeros(2), torch.zeros(2, 3), outputs=outputs)
 
 
-def reconstruction(features: torch.Tensor | None) -> float:
-    game: Game = Judged(features)  # type: ignore[assignment]
+def reconstruction(**outputs: torch.Tensor) -> float:
+    game: Game = Judged(**outputs)  # type: ignore[assignment]
     return Reconstruction().discriminator(game).item()
 
 
 def test_the_loss_is_what_is_missed_squared() -> None:
-    assert reconstruction(torch.tensor([[1.0, -1.0], [2.0, 0.0]])) == 1.5
-    with pytest.raises(ComponentError, match="choose the discriminator `fastgan`"):
-        reconstruction(None)
+    assert reconstruction(reconstruction_error=torch.tensor([[1.0, -1.0], [2.0, 0.0]])) == 1.5
+    with pytest.raises(ComponentError, match="looks at `reconstruction_error`"):
+        reconstruction()
 
 
 def test_labels_change_what_is_made_and_judged() -> None:

@@ -61,7 +61,7 @@ def test_each_class_has_leaves_of_its_own() -> None:
     image = torch.randn(1, 1, 8, 8).expand(3, 1, 8, 8)
     verdict = forest(image, torch.arange(3))
     assert verdict.logits.unique().numel() == 3
-    assert torch.equal(verdict.features[0], verdict.features[1])
+    assert torch.equal(verdict.output("splits")[0], verdict.output("splits")[1])
 
 
 def test_it_learns_what_no_single_split_tells() -> None:
@@ -122,8 +122,8 @@ def test_the_balance_counts_splits_by_what_arrives() -> None:
 
 def test_the_balance_wants_a_tree() -> None:
     logits = torch.zeros(4)
-    for features in (None, torch.zeros(4, 7)):
-        with pytest.raises(ComponentError, match="choose the discriminator `soft-tree`"):
+    for features in (None, torch.zeros(4, 8)):
+        with pytest.raises(ComponentError, match="looks at `splits`"):
             balance(Verdict(logits, features), Verdict(logits, features))
 
 

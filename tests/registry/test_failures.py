@@ -208,3 +208,6 @@ def test_a_loss_can_only_need_networks_that_there_are(needs: Any) -> None:
     assert '`needs` of `x` must be a frozenset of "discriminator"' in record_fault(
         replace(sound, needs=needs)
     )
+    assert "`needs_outputs` of `x` must be a frozenset of names, not" in record_fault(
+        replace(sound, needs_outputs="energy")  # type: ignore[arg-type]
+    )

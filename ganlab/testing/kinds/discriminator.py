@@ -118,18 +118,24 @@ def _arguments(
 
 
 def _tensors(verdict: Verdict) -> tuple[torch.Tensor, ...]:
-    parts = (verdict.logits, verdict.features, verdict.class_logits)
+    parts = (verdict.logits, verdict.features, verdict.class_logits, *verdict.outputs.values())
     return tuple(part for part in parts if part is not None)
 
 
 def _require_verdict(
     subject: Subject[DiscriminatorComponent], verdict: Verdict, spec: SampleSpec, count: int
 ) -> None:
-    names = ("logits", "features", "class_logits")
-    for name in names:
-        part = getattr(verdict, name)
-        if part is None and name != "logits":
-            continue
+    shown, declared = set(verdict.outputs), subject.component.outputs
+    subject.require(
+        shown == declared,
+        f"its Verdict has the outputs {sorted(shown)}, and its record declares {sorted(declared)}; "
+        "set outputs=frozenset({…}) to their names",
+    )
+    parts = {"logits": verdict.logits, **verdict.outputs}
+    parts |= {
+        name: part for name in ("features", "class_logits") if (part := getattr(verdict, name)) is not None
+    }
+    for name, part in parts.items():
         require_finite(subject, part, f"its {name}")
         subject.require(
             part.ndim > 0 and len(part) == count,

@@ -41,7 +41,7 @@ def check(subject: Subject[LossComponent]) -> None:
         )
     for spec in subject.labelled_specs:
         for verdicts in VERDICTS if "discriminator" in subject.component.needs else VERDICTS[:1]:
-            stand_ins = StandInGame(spec, subject.latent, verdicts)
+            stand_ins = StandInGame(spec, subject.latent, verdicts, subject.component.needs_outputs)
             for player in players:
                 _Turn(subject, spec, stand_ins, player).check()
 
