@@ -126,6 +126,14 @@ class Feed:
         self.wait_seconds += time.perf_counter() - started
         return batch
 
+    def labels(self) -> Tensor | None:
+        """Return the labels of the batch that comes next, without moving on; `None` where there are none."""
+        import torch
+
+        if self._store.labels is None:
+            return None
+        return self._to_device(self._pinned(torch.from_numpy(self._store.labels[self.order(self._position)])))
+
     def close(self) -> None:
         """Stop reading ahead. A feed that is closed must not be used again."""
         self._forget_ahead()
@@ -152,9 +160,10 @@ class Feed:
         return slice(start, (self._rank + 1) * self._batch_size // self._world)
 
     def _permutation(self, epoch: int) -> NDArray[np.int64]:
-        if self._epoch is None or self._epoch[0] != epoch:
-            self._epoch = (epoch, permutation(len(self._indices), self._seed, "order", epoch))
-        return self._epoch[1]
+        known = self._epoch  # once: the thread that reads ahead may put another there
+        if known is None or known[0] != epoch:
+            self._epoch = known = (epoch, permutation(len(self._indices), self._seed, "order", epoch))
+        return known[1]
 
     def _gather(self, position: int) -> _Gathered:
         """Return a slice at rest: on the device if it is resident, else in (pinned) host memory."""

@@ -210,9 +210,9 @@ class Engine:
         return self.meter.read()
 
     def _turn_samples(self, fakes: Fakes) -> TurnSamples:
-        rng = self.streams["losses"]
+        rng, real = self.streams["losses"], fakes.real
         return TurnSamples(
-            self._next_batch,
+            self._next_batch if real is None else lambda: real,
             fakes,
             batch_size=self.batch_size,
             rows=self.rows,
@@ -222,7 +222,13 @@ class Engine:
         )
 
     def _fakes(self) -> Fakes:
-        return Fakes(self._draw_latents, self._draw_labels)
+        """Return what the generator is given: latents, and the labels of the real batch that comes next.
+
+        So a real sample and the fake at its place are of one class, for losses that pair them, and for points
+        between them.
+        """
+        labels = self.feed.labels()
+        return Fakes(self._draw_latents, lambda: labels)
 
     def _shared_fakes(self) -> Fakes | None:
         """Return fakes that both turns judge, made once with their graph, where the experiment allows."""
@@ -232,6 +238,8 @@ class Engine:
         if not training.reuse_fakes or names != ["discriminator", "generator"] or not whole:
             return None
         fakes = self._fakes()
+        if fakes.labels is not None:
+            fakes.real = self._next_batch()
         fakes.samples = self.networks.generate(fakes.latents, fakes.labels)
         return fakes
 
@@ -241,10 +249,6 @@ class Engine:
     def _draw_latents(self) -> torch.Tensor:
         latents = draw_latents(self.experiment.latent, self.batch_size, self.streams["latents"])
         return to_device(latents[self.rows], self.device)
-
-    def _draw_labels(self) -> torch.Tensor | None:
-        labels = self.labels.draw(self.batch_size, self.streams["labels"])
-        return None if labels is None else to_device(labels[self.rows], self.device)
 
     def share_buffers(self) -> None:
         """Let every process's networks have the leader's buffers, as batch normalisation's averages."""

@@ -58,7 +58,7 @@ class Game(ABC):
     @property
     @abstractmethod
     def fake_labels(self) -> torch.Tensor | None:
-        """Labels `(N,)` that the fakes were made for, or `None`."""
+        """Labels `(N,)` that the fakes were made for, the real samples' own; `None` where there are none."""
 
     @property
     @abstractmethod

@@ -25,6 +25,7 @@ class Fakes:
         draw_labels: returns labels `(n,)`, or `None` where there are none.
 
     Attributes:
+        real: the real batch whose labels these are, where turns that share the fakes are to share it too.
         samples: what the generator made of it, with its graph, where two turns share that;
             `None` where each turn makes its own.
     """
@@ -34,6 +35,7 @@ class Fakes:
     ) -> None:
         self._draw_latents = draw_latents
         self._draw_labels = draw_labels
+        self.real: Batch | None = None
         self.samples: torch.Tensor | None = None
 
     @cached_property
