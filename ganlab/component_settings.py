@@ -95,7 +95,7 @@ class LossSettings(ComponentSettings):
 
     label: Label | None = None
     """What tags and files call this entry; its name if left out."""
-    weight: float = 1.0
+    weight: float = Field(1.0, ge=0)
     """Factor of the term in the sum."""
     every: int = Field(1, ge=1)
     """Apply it on every n-th step only, n times as strongly (lazy regularisation)."""

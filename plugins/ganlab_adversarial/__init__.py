@@ -25,7 +25,8 @@ class TopKOptions(Options):
     """Options of top-k training."""
 
     loss: Literal["non-saturating", "minimax", "hinge", "least-squares", "wasserstein"] = "non-saturating"
-    """The adversarial loss; the discriminator minimises it on the whole batch."""
+    """The adversarial loss; the discriminator minimises it on the whole batch. Its generator looks at fakes
+    alone: a relativistic one compares them with real samples, and which of those would be left?"""
     least: float = Field(0.5, gt=0, le=1)
     """Share of the batch that the generator learns from in the end."""
     decay: float = Field(0.99, gt=0, le=1)

@@ -16,7 +16,9 @@ class TopK(Loss):
     """An adversarial loss whose generator learns from the k fakes of a batch that look most real.
 
     Sinha et al., "Top-k training of GANs", 2020. The share k/N begins at 1 and falls
-    geometrically to its least. Of several verdicts on a fake their mean counts.
+    geometrically to its least. Of several verdicts on a fake their mean counts. Relativistic losses are
+    not among those it takes: theirs is the margin to a real sample, so that the k best would be those
+    that met an unlikely one, and not those that look most real.
 
     Args:
         loss: what both players minimise.

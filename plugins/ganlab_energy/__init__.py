@@ -28,7 +28,7 @@ SMALLEST = 8
 class EbganOptions(Options):
     """Options of the energy-based loss."""
 
-    margin: float = Field(1.0, gt=0)
+    margin: float = Field(0.1, gt=0)
     """Energy beyond which a fake is left alone, in the discriminator's units. Far above the energy of real
     samples, which the chart `logits/real` shows, no fake ever comes below it: 0.05 to 0.1 is right for an
     autoencoder of images. The paper searches it for each data set."""

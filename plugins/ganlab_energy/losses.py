@@ -21,7 +21,7 @@ class Ebgan(Loss):
         pulling_away: weight of the pulling-away term, which compares the fakes of a batch.
     """
 
-    def __init__(self, margin: float = 1.0, pulling_away: float = 0.0) -> None:
+    def __init__(self, margin: float = 0.1, pulling_away: float = 0.0) -> None:
         self._margin = margin
         self._pulling_away = pulling_away
         self.couples_samples = pulling_away > 0

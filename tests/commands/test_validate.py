@@ -288,3 +288,9 @@ def test_what_is_no_representation_of_a_sample_is_not_taken_for_features(
     (tmp_path / "x.toml").write_text(text.replace("[[losses]]", f'[[losses]]\nname = "{loss}"\n[[losses]]'))
     assert run(["validate", str(tmp_path / "x.toml"), "--set", f"discriminator={judge}"]) == 2
     assert "that returns a `Verdict` with `features`, as `dcgan` and `mlp` do" in capsys.readouterr().err
+
+
+def test_a_negative_weight_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.toml").write_text(EXPERIMENT.replace('plugins = ["./mine.py"]\n', ""))
+    assert run(["validate", str(tmp_path / "x.toml"), "--set", 'losses=[{name="hinge", weight=-1.0}]']) == 2
+    assert "losses.0.weight" in capsys.readouterr().err

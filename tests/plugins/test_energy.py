@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from playing import PlayerName, on_logits, play, require_shared_equally, with_features
 
 from ganlab import ComponentError, ImageSpec, SampleSpec, VectorSpec, Verdict
-from ganlab_energy import AutoencoderOptions, build_autoencoder
+from ganlab_energy import AutoencoderOptions, EbganOptions, build_autoencoder
 from ganlab_energy.losses import Ebgan
 
 ENERGIES = torch.tensor([0.5, 2.0, 0.25])
@@ -84,3 +84,7 @@ def test_logits_are_minus_the_error_of_reconstruction(spec: SampleSpec, code: tu
 def test_images_that_cannot_be_halved_are_refused() -> None:
     with pytest.raises(ComponentError, match="from 8 pixels a side"):
         build_autoencoder(AutoencoderOptions(), ImageSpec(3, 7, 64))
+
+
+def test_the_margin_is_what_its_description_recommends() -> None:
+    assert 0.05 <= EbganOptions().margin <= 0.1
