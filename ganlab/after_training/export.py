@@ -71,8 +71,7 @@ def export_generator(
         ):
             if reason := _why_not(write, trained, path):
                 left_out[name] = reason
-    shown = trained.sample(64 if trained.spec.is_picture else 1024)
-    write_png(layout.picture, trained.grid(shown))
+    write_png(layout.picture, trained.overview(64 if trained.spec.is_picture else 1024))
     layout.card.write_text(model_card(described, layout, place or directory.name), encoding="utf-8")
     return left_out
 

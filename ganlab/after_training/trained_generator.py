@@ -15,6 +15,7 @@ from torch import nn
 
 from ganlab.components import LatentSpec, SampleSpec
 from ganlab.config.chosen_generator import ChosenGenerator
+from ganlab.drawing.class_rows import ClassRows, class_rows
 from ganlab.engine.latents import draw_latents, interpolate, walk_around
 from ganlab.engine.sampling import run_generator
 from ganlab.errors import UsageError, printable
@@ -191,12 +192,12 @@ class TrainedGenerator:
         rows = self._pictures(samples).permute(0, 2, 3, 1).numpy()
         return [to_pillow(image) for image in rows]
 
-    def grid(self, samples: torch.Tensor, *, columns: int | None = None) -> NDArray[np.uint8]:
+    def grid(self, samples: torch.Tensor, *, columns: int | Sequence[int] | None = None) -> NDArray[np.uint8]:
         """Return a picture of samples, uint8 `(H, W, 1 or 3)`: images in a grid, all else as points.
 
         Args:
             samples: as `sample` returns them, or quantised.
-            columns: images in a row; about as many as make the grid square if left out.
+            columns: images in a row, or in each row; about as many as make the grid square if left out.
         """
         from ganlab.drawing.pictures import grid, scatter
 
@@ -205,23 +206,49 @@ class TrainedGenerator:
             return scatter(points, points)
         return grid(self._pictures(samples), columns, padding=2 if len(samples) > 1 else 0)
 
+    def overview(self, count: int = 64) -> NDArray[np.uint8]:
+        """Return a picture of new samples, as `grid` does; where labels are taken, with rows for each class.
+
+        Args:
+            count: how many; those that do not fill all rows of classes alike are left out.
+        """
+        rows = self.class_rows(count, whole=True)
+        if rows is None:
+            return self.grid(self.sample(count))
+        return self.grid(self.sample(len(rows.labels), labels=rows.labels), columns=rows.lengths)
+
+    def class_rows(self, count: int, *, whole: bool = False) -> ClassRows | None:
+        """Return how a picture of so many images has rows of one class each; `None` where it has none.
+
+        Args:
+            count: images.
+            whole: leave out what does not fill all rows alike.
+        """
+        if not (self.takes_labels and self.spec.is_picture):
+            return None
+        return class_rows(self.trained_classes, count, whole=whole)
+
     def save_grid(
-        self, path: str | Path, samples: torch.Tensor | None = None, *, columns: int | None = None
+        self,
+        path: str | Path,
+        samples: torch.Tensor | None = None,
+        *,
+        columns: int | Sequence[int] | None = None,
     ) -> None:
         """Write a picture of samples as a PNG, as `grid` draws it.
 
         Args:
             path: the file; its directory must be there.
-            samples: as `sample` returns them; `sample(64)` if `None`.
-            columns: images in a row.
+            samples: as `sample` returns them; about 64 if `None`, with rows for each class.
+            columns: images in a row, or in each row.
 
         Raises:
             GanlabError: it cannot be written.
         """
         from ganlab.drawing.pictures import write_png
 
-        shown = self.sample(64) if samples is None else samples
-        write_png(Path(path), self.grid(shown, columns=columns))
+        picture = self.overview(64) if samples is None else self.grid(samples, columns=columns)
+        write_png(Path(path), picture)
 
     def label_of(self, given: str | int) -> int:
         """Return the label that a class's name, or its number from 0, stands for.
@@ -252,7 +279,7 @@ class TrainedGenerator:
         """Return a picture of a few samples, which notebooks show."""
         from ganlab.drawing.pictures import encode_png
 
-        picture = self.grid(self.sample(_SHOWN if self.spec.is_picture else _POINTS))
+        picture = self.overview(_SHOWN if self.spec.is_picture else _POINTS)
         factor = max(1, _SHOWN_SIDE // max(picture.shape[:2]))
         return encode_png(picture.repeat(factor, 0).repeat(factor, 1))
 

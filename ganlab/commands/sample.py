@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from ganlab.after_training.trained_generator import TrainedGenerator
+    from ganlab.after_training.trained_generator import Labels, TrainedGenerator
     from ganlab.components import SampleSpec
     from ganlab.progress import Work
 
@@ -65,8 +65,8 @@ _PICTURES_OF_A_LEG = 8
 @click.option(
     "--count",
     type=click.IntRange(1),
-    help=f"How many.  [default: {_COUNT}; for --interpolate, {_PICTURES_OF_A_LEG} from each latent to the "
-    f"next, in a film {_FRAMES_OF_A_LEG}]",
+    help=f"How many.  [default: {_COUNT}, in a grid as many of them as fill the rows of classes; for "
+    f"--interpolate, {_PICTURES_OF_A_LEG} from each latent to the next, in a film {_FRAMES_OF_A_LEG}]",
 )
 @click.option(
     "--out",
@@ -94,7 +94,7 @@ _PICTURES_OF_A_LEG = 8
     "--label",
     metavar="CLASS",
     help="The class of all, for a generator that takes labels: its name, or its number from 0; an unknown "
-    "one lists them.  [default: the classes take turns]",
+    "one lists them.  [default: the classes take turns; in a grid, each has a row]",
 )
 @click.option(
     "--truncation",
@@ -154,7 +154,12 @@ def command(
     require_writer(f".{chosen}")
     number = None if label is None else trained.label_of(label)
     wanted = _understand_count(chosen, count, keys)
-    batches = trained.batches(wanted.count, seed=seed, labels=number, truncation=truncation, keys=wanted.keys)
+    labels: Labels = number
+    if chosen == "grid" and number is None and not wanted.keys:
+        rows = trained.class_rows(wanted.count, whole=count is None)
+        if rows is not None:
+            labels, wanted = rows.labels, _Wanted(len(rows.labels), columns=rows.lengths)
+    batches = trained.batches(wanted.count, seed=seed, labels=labels, truncation=truncation, keys=wanted.keys)
     with (
         _arriving_whole(target.path, is_file=target.is_file) as directory,
         Display(sys.stderr) as display,
@@ -239,10 +244,12 @@ class _Wanted:
     Attributes:
         count: how many samples.
         keys: latents that they walk around; 0 where each has one of its own.
+        columns: images of a row, or of each row, of a grid; `None` where it is to be about square.
     """
 
     count: int
-    keys: int
+    keys: int = 0
+    columns: int | Sequence[int] | None = None
 
 
 def _understand_count(chosen: _Format, count: int | None, keys: int | None) -> _Wanted:
@@ -263,7 +270,7 @@ def _understand_count(chosen: _Format, count: int | None, keys: int | None) -> _
             f"a grid has a row from each of the {keys} latents to the next, and --count {count} does not "
             f"fill them: it is {count - count % keys} or {count - count % keys + keys}"
         )
-    return _Wanted(count, keys)
+    return _Wanted(count, keys, columns=count // keys)
 
 
 def _choose_format(target: _Target, spec: SampleSpec) -> _Format:
@@ -284,7 +291,7 @@ def _write_file(
     if file_format == "npy":
         _write_array(path, batches, wanted.count, trained.spec)
     elif file_format == "grid":
-        _write_grid(path, batches, trained, wanted.count // wanted.keys if wanted.keys else None)
+        _write_grid(path, batches, trained, wanted.columns)
     elif file_format == "zip":
         _write_archive(path, batches)
     else:
@@ -332,7 +339,10 @@ def _write_array(path: Path, batches: Iterable[torch.Tensor], count: int, spec: 
 
 
 def _write_grid(
-    path: Path, batches: Iterable[torch.Tensor], trained: TrainedGenerator, columns: int | None
+    path: Path,
+    batches: Iterable[torch.Tensor],
+    trained: TrainedGenerator,
+    columns: int | Sequence[int] | None,
 ) -> None:
     import torch
 

@@ -190,7 +190,7 @@ class SamplesSettings(Section):
     every: int = Field(500, ge=1)
     """Steps between pictures."""
     count: int = Field(64, ge=1, le=1024)
-    """Samples in a picture."""
+    """Samples in a picture; where the generator is told classes, as many of them as fill a row for each."""
 
 
 class CheckpointSettings(Section):

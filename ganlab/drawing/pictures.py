@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -41,13 +42,13 @@ _LONGEST_ARROW = 0.18
 """Of half the picture's side."""
 
 
-def grid(images: Array, columns: int | None = None, padding: int = 2) -> NDArray[np.uint8]:
+def grid(images: Array, columns: int | Sequence[int] | None = None, padding: int = 2) -> NDArray[np.uint8]:
     """Lay out images row by row; pixels stay as they are.
 
     Args:
         images: uint8 `(N, C, H, W)` with 1 (grayscale), 2 (with alpha), 3 (RGB) or 4
             (RGBA) channels; alpha is shown over white.
-        columns: images in a row; about as many as make the grid square if left out.
+        columns: images in a row, or in each row; about as many as make the grid square if left out.
         padding: white pixels between and around images.
 
     Returns:
@@ -55,16 +56,17 @@ def grid(images: Array, columns: int | None = None, padding: int = 2) -> NDArray
     """
     tiles = _over_white(_numpy(images).transpose(0, 2, 3, 1))
     count, height, width, channels = tiles.shape
-    columns = min(count, columns or math.ceil(math.sqrt(count * height / width)))
-    rows = math.ceil(count / columns)
+    if not isinstance(columns, Sequence):
+        length = min(count, columns or math.ceil(math.sqrt(count * height / width)))
+        columns = [length] * math.ceil(count / length)
     sheet = np.full(
-        (rows * (height + padding) + padding, columns * (width + padding) + padding, channels),
+        (len(columns) * (height + padding) + padding, max(columns) * (width + padding) + padding, channels),
         _PAPER,
         np.uint8,
     )
-    for index, tile in enumerate(tiles):
-        top = padding + index // columns * (height + padding)
-        left = padding + index % columns * (width + padding)
+    places = ((row, column) for row, length in enumerate(columns) for column in range(length))
+    for (row, column), tile in zip(places, tiles, strict=False):
+        top, left = padding + row * (height + padding), padding + column * (width + padding)
         sheet[top : top + height, left : left + width] = tile
     return sheet
 

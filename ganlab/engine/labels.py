@@ -25,6 +25,11 @@ class LabelSampler:
         """Return a sampler that draws every class alike."""
         return cls(np.arange(classes), np.arange(classes))
 
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """The classes that occur, in order; empty where there are no labels."""
+        return () if self._labels is None else tuple(np.unique(self._labels.numpy()).tolist())
+
     def draw(self, count: int, generator: torch.Generator) -> torch.Tensor | None:
         """Return int64 labels `(count,)` on the CPU, or `None` where there are none."""
         if self._labels is None:
@@ -36,5 +41,5 @@ class LabelSampler:
         """Return labels `(count,)` that go through the classes in order, or `None`."""
         if self._labels is None:
             return None
-        classes = np.unique(self._labels.numpy())
-        return torch.from_numpy(classes[np.arange(count) % len(classes)])
+        classes = torch.tensor(self.classes)
+        return classes[torch.arange(count) % len(classes)]

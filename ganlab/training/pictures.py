@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ganlab.data.preparation import Data
+from ganlab.drawing.class_rows import class_rows
 from ganlab.drawing.pictures import field, grid, scatter, view
 from ganlab.engine.engine import Engine
 from ganlab.engine.latents import draw_latents, interpolate
@@ -56,7 +57,8 @@ class Pictures:
     Args:
         engine: what trains.
         data: what it trains on.
-        count: samples in a grid.
+        count: samples in a grid. Where the generator is told a class, every row is of one, and what does
+            not fill all rows alike is left out.
     """
 
     def __init__(self, engine: Engine, data: Data, count: int) -> None:
@@ -65,20 +67,27 @@ class Pictures:
         count = count if self._spec.is_picture else max(count, POINTS)
         generator = Streams(engine.experiment.settings.seed)["pictures"]
         latent = engine.experiment.latent
+        told = engine.networks.generator_takes_labels and self._spec.is_picture
+        classes = engine.labels.classes if told else ()
+        self._rows = class_rows(classes, count, whole=True) if classes else None
+        if self._rows is None:
+            self._labels, walk_labels = engine.labels.cycle(count), None
+            walks = max(count // WALK, 1)
+        else:
+            self._labels, walk_labels = torch.tensor(self._rows.labels), torch.tensor(self._rows.classes)
+            count, walks = len(self._labels), len(walk_labels)
         self._latents = draw_latents(latent, count, generator)
-        self._labels = engine.labels.cycle(count)
-        walks = max(count // WALK, 1)
         ends = draw_latents(latent, 2 * walks, generator)
         self._walks = interpolate(latent, ends[:walks], ends[walks:], WALK)
-        walk_labels = engine.labels.cycle(walks)
         self._walk_labels = None if walk_labels is None else walk_labels.repeat_interleave(WALK)
         chosen = data.split.training
-        order = torch.randperm(len(chosen), generator=generator)[:count].numpy()
-        self._real = self._store.gather(np.sort(chosen[order]))
+        order = chosen[torch.randperm(len(chosen), generator=generator).numpy()]
+        self._real = self._store.gather(np.sort(order[:count]))
+        self._shown = self._real if self._rows is None else self._store.gather(self._of_rows(order))
 
     def real(self) -> NDArray[np.uint8]:
-        """Return a picture of real samples, `(H, W, 1 or 3)`."""
-        return self._draw(self._real)
+        """Return a picture of real samples, `(H, W, 1 or 3)`, in rows of the same classes as fakes."""
+        return self._draw(self._shown)
 
     def generated(self) -> Drawn:
         """Return what the generators make now."""
@@ -133,7 +142,17 @@ class Pictures:
                 undecided = float(real.mean() + moved.detach().mean()) / 2
         return field(ground - undecided, points, directions, self._real[:REALS])
 
+    def _of_rows(self, samples: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return samples of the rows' classes, one for each place; a class that has too few repeats them."""
+        assert self._rows is not None and self._store.labels is not None
+        wanted, theirs = np.array(self._rows.labels), self._store.labels[samples]
+        chosen = np.empty(len(wanted), np.int64)
+        for label in np.unique(wanted):
+            places = wanted == label
+            chosen[places] = np.resize(samples[theirs == label], places.sum())
+        return chosen
+
     def _draw(self, samples: torch.Tensor) -> NDArray[np.uint8]:
         if self._spec.is_picture:
-            return grid(samples)
+            return grid(samples, None if self._rows is None else self._rows.lengths)
         return scatter(samples.flatten(1), self._real.flatten(1))

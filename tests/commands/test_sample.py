@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+import ganlab
 from ganlab import LatentSpec
 from ganlab.commands.cli import run
 from ganlab.data.files import ImageFiles
@@ -213,8 +214,10 @@ def test_the_suffix_says_the_format(digits: Path, tmp_path: Path) -> None:
 
     array = np.load(made("faces.npy"))
     assert array.shape == (9, 16, 16, 1)
-    grid = np.asarray(Image.open(made("faces.PNG")))
-    assert grid.shape == (56, 56) and np.array_equal(grid[20:36, 2:18], array[3, ..., 0])
+    grid = np.asarray(Image.open(made("faces.PNG", "--label", "3")))
+    assert grid.shape == (56, 56) and np.array_equal(
+        grid[20:36, 2:18], np.load(made("threes.npy", "--label", "3"))[3, ..., 0]
+    )
     archive = made("faces.zip")
     files = ImageFiles(archive)
     assert files.names == tuple(f"{number:06}.png" for number in range(9))
@@ -224,6 +227,48 @@ def test_the_suffix_says_the_format(digits: Path, tmp_path: Path) -> None:
     assert len(list(made("faces.v2/").iterdir())) == 9
     assert [path.name for path in made("more", "--format", "zip").iterdir()] == ["samples.zip"]
     assert not list(tmp_path.glob(".*"))
+
+
+def told(grid: Path) -> list[list[int | None]]:
+    """Return the classes that the places of a grid tell, row by row; `None` where nothing is."""
+    picture = np.asarray(Image.open(grid)).astype(float)
+    rows, columns = (side // 18 for side in picture.shape)
+    places = [
+        [picture[18 * r + 2 : 18 * r + 18, 18 * c + 2 : 18 * c + 18] for c in range(columns)]
+        for r in range(rows)
+    ]
+    return [
+        [None if place.min() == 255 else round((place.mean() / 127.5 - 1) * 20) for place in row]
+        for row in places
+    ]
+
+
+def test_a_grid_has_a_row_for_each_class(digits: Path, partly: Path, tmp_path: Path) -> None:
+    def made(path: Path, *arguments: str) -> list[list[int | None]]:
+        out = tmp_path / "grid.png"
+        assert run(["sample", str(path), "--out", str(out), "--force", *arguments]) == 0
+        return told(out)
+
+    # Of 64, twelve rows of five hold 60; with four more, four rows are longer.
+    assert made(digits) == [[label] * 5 for label in range(12)]
+    assert made(digits, "--count", "64") == [
+        [label] * 5 + [label if label < 4 else None] for label in range(12)
+    ]
+    assert made(digits, "--count", "9") == [[0, 0], [1, 1], [2, 2], [3, None], [4, None], [5, None]]
+    assert made(digits, "--label", "7") == [[7] * 8] * 8
+    assert made(partly) == [[1] * 8] * 4 + [[2] * 8] * 4
+    ganlab.load(partly).save_grid(tmp_path / "python.png")
+    assert told(tmp_path / "python.png") == made(partly)
+
+
+def test_pictures_while_training_have_a_row_for_each_class(partly: Path) -> None:
+    for name in ("fixed", "fixed_ema"):
+        assert told(partly / "samples" / f"{name}-00000003.png") == [[1, 1], [2, 2]]
+    # Grey 6i is of class 1 where i is even.
+    real = np.asarray(Image.open(partly / "samples" / "real-00000000.png"))
+    assert [[int(real[r, c]) // 6 % 2 for c in (2, 20)] for r in (2, 20)] == [[0, 0], [1, 1]]
+    walks = told(partly / "samples" / "interpolation-00000003.png")
+    assert walks == [[1] * 8, [2] * 8]
 
 
 def test_one_image_alone_has_no_border(digits: Path, tmp_path: Path) -> None:

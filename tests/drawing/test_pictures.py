@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
+from ganlab.drawing.class_rows import class_rows
 from ganlab.drawing.pictures import field, grid, scatter, view, write_png
 from ganlab.errors import GanlabError
 
@@ -120,3 +124,23 @@ def test_a_png_comes_back(tmp_path: Path, shape: tuple[int, ...], mode: str) -> 
 def test_a_png_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(GanlabError, match=r"cannot write .*x\.png"):
         write_png(tmp_path / "nowhere" / "x.png", np.zeros((2, 2, 3), np.uint8))
+
+
+@given(classes=st.integers(1, 300), count=st.integers(1, 200), whole=st.booleans())
+def test_rows_of_classes_are_in_order_and_as_long_as_one_another(
+    classes: int, count: int, whole: bool
+) -> None:
+    rows = class_rows(range(100, 100 + classes), count, whole=whole)
+    side = math.ceil(math.sqrt(count))
+    assert sorted(set(rows.classes)) == list(range(100, 100 + min(classes, 2 * side, count)))
+    assert list(rows.classes) == sorted(rows.classes) and len(rows.classes) <= 2 * side
+    assert len({rows.classes.count(label) for label in rows.classes}) == 1
+    assert max(rows.lengths) - min(rows.lengths) <= (not whole) and min(rows.lengths) >= 1
+    assert count - len(rows.classes) < sum(rows.lengths) <= count
+    assert whole or sum(rows.lengths) == count
+    assert rows.labels == sorted(rows.labels) and len(rows.labels) == sum(rows.lengths)
+
+
+def test_a_grid_has_rows_as_long_as_they_are_to_be() -> None:
+    images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1)
+    assert grid(images, [3, 2], padding=0)[..., 0].tolist() == [[0, 1, 2], [3, 4, 255]]
