@@ -217,7 +217,7 @@ def find_run(wanted: str, root: Path = Path("runs")) -> Run:
     Args:
         wanted: a run directory's path; `latest`; an id, or `title/id` as directories have it; the title
             of one run, as written or as its directory is called; or the unique beginning of one of
-            these. A whole one comes before a beginning.
+            these. A whole one comes before a beginning, and what else fails may be a directory with one run.
         root: the directory of all runs.
 
     Raises:
@@ -230,9 +230,11 @@ def find_run(wanted: str, root: Path = Path("runs")) -> Run:
     wanted = path.name if path.parent.resolve() == root.resolve() else wanted.rstrip("/")
     runs = list_runs(root)
     if not runs:
+        if inside := _only_run_in(given):
+            return inside
         raise UsageError(
-            f"there are no runs in {root}{_no_directory(given)}; `ganlab run` makes one, `--runs` names "
-            "another place"
+            f"there is no run {given!r}: there are no runs in {root}{_no_directory(given)}; `ganlab run` "
+            "makes one, `--runs` names another place"
         )
     if wanted == "latest":
         return runs[0]
@@ -247,10 +249,28 @@ def find_run(wanted: str, root: Path = Path("runs")) -> Run:
                 f"{wanted!r} means several runs; give the id of one, or `latest` for the newest of all:\n"
                 f"{_listing(found, seeds=True)}"
             )
+    if inside := _only_run_in(given):
+        return inside
     names = [name for run in runs for name in (run.state.id, run.name, run.state.title, run.path.parent.name)]
     near = closest(wanted, names)
     hint = f"did you mean {near}?" if near else f"the newest are:\n{_listing(runs)}"
     raise UsageError(f"there is no run {wanted!r} in {root}{_no_directory(given)}; {hint}")
+
+
+def _only_run_in(wanted: str) -> Run | None:
+    """Return the run in a directory elsewhere, such as that of a title; `None` where there is none.
+
+    Raises:
+        UsageError: it holds several.
+    """
+    if not Path(wanted).is_dir():
+        return None
+    found = list_runs(Path(wanted))
+    if len(found) > 1:
+        raise UsageError(
+            f"{wanted} holds several runs; give the directory of one:\n{_listing(found, seeds=True)}"
+        )
+    return found[0] if found else None
 
 
 def _is_named(run: Run, wanted: str) -> bool:
@@ -271,7 +291,7 @@ def _begins(run: Run, wanted: str) -> bool:
 
 def _no_directory(wanted: str) -> str:
     """Return what to say of a text that may also have been meant as a path."""
-    return f", and {wanted} is not one" if exists(Path(wanted)) else ", and no such directory"
+    return f", and {wanted} is no run's directory" if exists(Path(wanted)) else ", and no such directory"
 
 
 def _resolved_title(directory: Path) -> str | None:

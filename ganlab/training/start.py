@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ganlab.components import SampleSpec
 from ganlab.config import with_pinned_start
 from ganlab.config.experiment import Experiment
 from ganlab.config.settings import PinnedStart, StartSettings
@@ -46,10 +47,29 @@ class Weights:
     Attributes:
         engine: what the engine's `state_dict` returned whose they are.
         networks: kinds of network to take.
+        spec: the samples that they were trained on; `None` where the checkpoint does not say.
     """
 
     engine: Mapping[str, Any]
     networks: tuple[str, ...]
+    spec: SampleSpec | None = None
+
+    def begin(self, engine: Engine) -> None:
+        """Give an engine the weights.
+
+        Raises:
+            GanlabError: they do not fit; where they are of other samples, that is said.
+        """
+        try:
+            engine.begin_with(self.engine, self.networks)
+        except GanlabError as error:
+            if self.spec in (None, engine.spec):
+                raise
+            raise GanlabError(
+                f"{error}\n    they were trained on {self.spec}, and this experiment has {engine.spec}: what "
+                "a network has for each class, channel or size does not fit another number of them. Train on "
+                "the same, or take by `networks` only those that fit"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -99,7 +119,7 @@ class Start:
         """
         if self.weights is not None:
             with _blamed(engine.experiment, "start.run"):
-                engine.begin_with(self.weights.engine, self.weights.networks)
+                self.weights.begin(engine)
         if self.state is None:
             return self
         try:
@@ -172,7 +192,7 @@ def find_weights(experiment: Experiment, runs: Path) -> Start:
                 f"{parent.digest[:8]}…, and was {asked.pinned.digest[:8]}…"
             )
     return Start(
-        weights=Weights(engine, tuple(asked.networks)),
+        weights=Weights(engine, tuple(asked.networks), checkpoint.spec),
         parent=parent,
         pinned=PinnedStart(run=parent.path, step=parent.step, digest=parent.digest),
     )

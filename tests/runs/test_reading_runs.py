@@ -90,6 +90,13 @@ def test_a_run_that_is_not_there(root: Path) -> None:
         find_run("latest", root / "nowhere")
 
 
+def test_a_directory_elsewhere_with_one_run_is_that_run(root: Path, tmp_path: Path) -> None:
+    for runs in (root, tmp_path / "empty"):
+        assert find_run(str(root / "rings"), runs).state.title == "Rings"
+    with pytest.raises(UsageError, match=r"faces holds several runs; give the directory of one:\n    faces/"):
+        find_run(str(root / "faces"), tmp_path / "empty")
+
+
 @pytest.mark.parametrize("wanted", ["Tall faces", "tall-faces", "runs/tall-faces"])
 @pytest.mark.parametrize(
     "command",
@@ -124,9 +131,11 @@ def test_a_title_is_its_run_or_lists_its_runs_with_their_seeds(
 def test_what_may_have_been_a_path_is_said_not_to_be_there(root: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no run 'exported/faces' in .*runs, and no such directory; "):
         ganlab.load("exported/faces", runs=root)
-    with pytest.raises(UsageError, match=rf"and {tmp_path} is not one; "):
+    with pytest.raises(UsageError, match=rf"and {tmp_path} is no run's directory; "):
         ganlab.load(tmp_path, runs=root)
-    with pytest.raises(UsageError, match=r"no runs in .*, and no such directory; `ganlab run` makes one"):
+    with pytest.raises(
+        UsageError, match=r"no run 'exported': there are no runs in .*, and no such directory; `ganlab run`"
+    ):
         ganlab.load("exported", runs=tmp_path)
 
 
@@ -402,7 +411,7 @@ def test_labels_take_turns_or_are_chosen(make_experiment: object, tmp_path: Path
 
     assert first_pixels("a") == [0, 1, 2, 0]
     assert first_pixels("b", "--label", 2) == [2, 2, 2, 2]
-    with pytest.raises(UsageError, match="unknown label 3; the labels are number 0"):
+    with pytest.raises(UsageError, match="unknown label '3'; the labels are 0 'number 0'"):
         first_pixels("c", "--label", 3)
 
 

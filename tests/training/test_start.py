@@ -301,6 +301,21 @@ def test_what_cannot_be_begun_with_leaves_no_run(
     assert capsys.readouterr().err == error
 
 
+def test_weights_of_other_classes_are_said_to_be_of_other_classes(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = 'name = "faces"\nlabels = "smile"'
+    (directory / "labelled.toml").write_text(
+        EXPERIMENT.format(
+            title="labelled", seed=1, width=2, loss="hinge", steps=4, more=start("parent")
+        ).replace('name = "faces"', labels)
+    )
+    arguments = [str(directory / "labelled.toml"), "--runs", str(directory / "runs")]
+    assert run(["validate", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert "they were trained on 3×16×16 images, and this experiment has 3×16×16 images, 2 classes" in error
+
+
 def test_validate_finds_what_a_run_would_begin_with_and_writes_nothing(
     directory: Path, parent: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
