@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import re
@@ -18,9 +19,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import ganlab
-from ganlab import GanlabError, LatentSpec, TrainedGenerator
+from ganlab import GanlabError, ImageSpec, LatentSpec, TrainedGenerator
 from ganlab.after_training import export
 from ganlab.commands.cli import run
+from ganlab.engine.latents import interpolate
+from ganlab.registry import load_registry
 
 pytestmark = pytest.mark.slow
 
@@ -181,9 +184,9 @@ def test_labels_are_names_or_numbers_for_all_or_for_each(trained: TrainedGenerat
     assert classes(trained.sample(3, labels=["right", 1, "2"])) == [2, 1, 2]
     assert classes(trained.sample(2, labels=torch.tensor([2, 1]))) == [2, 1]
     for labels, message in (
-        ("middle", "unknown label middle; the labels are never, left, right"),
-        (3, "unknown label 3"),
-        (-1, "unknown label -1"),
+        ("middle", "unknown label 'middle'; the labels are 0 'never', 1 'left', 2 'right'"),
+        (3, "unknown label '3'"),
+        (-1, "unknown label '-1'"),
         ("never", "no training sample was of class 'never'"),
         ([1, 2, 1], "there must be a label for each of 4, or one for all, not 3"),
     ):
@@ -192,6 +195,22 @@ def test_labels_are_names_or_numbers_for_all_or_for_each(trained: TrainedGenerat
     with pytest.raises(GanlabError, match="truncation is a share, from 0 to 1, not 2"):
         trained.sample(4, truncation=2)
     assert trained.generator.truncation == 1
+
+
+def test_labels_of_combinations_are_typed_in_any_order_or_by_number(trained: TrainedGenerator) -> None:
+    names = ("not Smiling, not Male", "Smiling, not Male", "not Smiling, Male", "Smiling, Male")
+    paired = dataclasses.replace(trained, class_names=names, trained_classes=(0, 1, 2, 3))
+    for label, name in enumerate(names):
+        parts = name.split(", ")
+        for typed in (label, str(label), name, ",".join(parts[::-1]), f" {parts[1].upper()} ,{parts[0]}"):
+            assert paired.label_of(typed) == label
+    for typed in ("Smiling", "Smiling, Smiling", "Smiling, Male, Male", "4", "smiling male", ""):
+        with pytest.raises(GanlabError, match=rf"unknown label '{typed}'; .* 3 'Smiling, Male'$"):
+            paired.label_of(typed)
+    twins = dataclasses.replace(paired, class_names=("A", "a", "b", "c"))
+    assert [twins.label_of(each) for each in ("A", "a", "B")] == [0, 1, 2]
+    with pytest.raises(GanlabError, match="unknown label"):
+        dataclasses.replace(twins, class_names=("AA", "aa", "b", "c")).label_of("Aa")
 
 
 @given(seed=st.integers(0, 2**63 - 1), rows=st.integers(1, 3), steps=st.integers(2, 5))
@@ -204,6 +223,76 @@ def test_an_interpolation_goes_from_sample_to_sample(
     torch.testing.assert_close(walk[:, 0], trained.generator(ends[:rows], labels))
     torch.testing.assert_close(walk[:, -1], trained.generator(ends[rows:], labels))
     assert classes(walk.flatten(0, 1)) == labels.repeat_interleave(steps).tolist()
+
+
+@pytest.mark.parametrize("name", ["style", "fastgan"])
+def test_a_walk_has_one_noise_and_does_not_flicker(name: str) -> None:
+    registry = load_registry()
+    offer = next(
+        each for each in registry.offers if (each.component.kind, each.component.name) == ("generator", name)
+    )
+    component, spec = offer.component, ImageSpec(1, 16, 16)
+    torch.manual_seed(0)
+    options = component.options(width=2, widest=2)
+    network = component.build(options, spec, LatentSpec(4)).eval().requires_grad_(False)
+    strengths = [weight for path, weight in network.named_parameters() if path.endswith("strength")]
+    assert strengths
+    for strength in strengths:
+        strength.fill_(0.5)
+    chosen: Any = None
+    generator = TrainedGenerator(network, LatentSpec(4), spec, False, False, 0, chosen)
+    # A walk around a single latent never leaves it.
+    film = torch.cat(list(generator.batches(6, keys=1)))
+    assert len(film.unique(dim=0)) == 1
+    assert len(torch.cat(list(generator.batches(6))).unique(dim=0)) == 6
+    one, other = (generator.interpolate(3, rows=2, seed=seed) for seed in (1, 1))
+    assert torch.equal(one, other) and not torch.equal(one[:3], one[3:])
+    at_once = network(interpolate(LatentSpec(4), *generator.latents(4, seed=1).split(2), 3))
+    assert (one - at_once).abs().max() > 0.01
+
+
+RESTLESS = """
+import torch
+from torch import nn
+from ganlab import GeneratorComponent, hookimpl
+
+class Restless(nn.Module):
+    def __init__(self, shape):
+        super().__init__()
+        self.shape, self.shift = shape, nn.Parameter(torch.zeros(()))
+
+    def forward(self, latents):
+        return torch.tanh(self.shift + torch.randn(len(latents), *self.shape))
+
+@hookimpl
+def ganlab_generators():
+    build = lambda options, image, latent: Restless(image.shape)
+    yield GeneratorComponent(name="restless", summary="Noise", build=build)
+"""
+
+
+def test_pictures_of_walks_have_one_noise(tmp_path: Path) -> None:
+    (tmp_path / "restless.py").write_text(RESTLESS)
+    finished = ganlab.run(
+        {
+            "title": "Noise",
+            "plugins": [str(tmp_path / "restless.py")],
+            "image": {"size": 16},
+            "dataset": {"name": "faces", "count": 20},
+            "generator": {"name": "restless"},
+            "discriminator": {"name": "dcgan", "width": 2},
+            "losses": [{"name": "hinge"}],
+            "training": {"steps": 1, "batch_size": 4},
+            "samples": {"count": 16},
+        },
+        runs=tmp_path,
+        quiet=True,
+    )
+    alike = []
+    for name in ("interpolation", "fixed"):
+        picture = np.asarray(Image.open(finished.pictures(name)[1]))
+        alike.append(np.array_equal(picture[2:18, 2:18], picture[2:18, 20:36]))
+    assert alike == [True, False]
 
 
 def test_pictures(trained: TrainedGenerator, tmp_path: Path) -> None:

@@ -114,7 +114,8 @@ class TrainedGenerator:
 
         The way stays inside the latents' own distribution: a straight line where they are uniform, a
         great circle where they are normal or on a sphere. A row keeps its class from end to end, since
-        labels have no in-between. `save_grid(path, samples, columns=steps)` shows a row a line.
+        labels have no in-between, and all samples have the same noise inputs, where the generator has
+        some. `save_grid(path, samples, columns=steps)` shows a row a line.
 
         Args:
             steps: samples of a row, both ends included; at least 2.
@@ -132,7 +133,7 @@ class TrainedGenerator:
         latents = interpolate(self.latent, ends[:rows], ends[rows:], steps)
         numbers = self._labels(rows, labels)
         numbers = None if numbers is None else numbers.repeat_interleave(steps)
-        return torch.cat(list(self._made(latents, numbers, seed, truncation)))
+        return torch.cat(list(self._made(latents, numbers, seed, truncation, still=True)))
 
     def latents(self, count: int, *, seed: int = 0) -> torch.Tensor:
         """Return latents `(count, latent.dim)`, float32 on the CPU: those of `sample` with this seed.
@@ -175,7 +176,8 @@ class TrainedGenerator:
             numbers = None if numbers is None else numbers[legs]
         else:
             latents, numbers = self.latents(count, seed=seed), self._labels(count, labels)
-        return map(self.spec.quantise, self._made(latents, numbers, seed, truncation))
+        made = self._made(latents, numbers, seed, truncation, still=keys > 0)
+        return map(self.spec.quantise, made)
 
     def to_uint8(self, samples: torch.Tensor) -> torch.Tensor:
         """Return images in [-1, 1] as uint8 of the same shape `(N, C, H, W)`; vectors stay as they are."""
@@ -253,7 +255,8 @@ class TrainedGenerator:
     def label_of(self, given: str | int) -> int:
         """Return the label that a class's name, or its number from 0, stands for.
 
-        Where classes are named by numbers, a number in quotes is a name.
+        Where classes are named by numbers, a number in quotes is a name. The parts of a name with commas may
+        come in any order, whatever their case and the spaces around them: `Male,Smiling`.
 
         Raises:
             UsageError: there is no such class, no training sample was of it, or no label is taken.
@@ -262,7 +265,7 @@ class TrainedGenerator:
             raise UsageError("this run's generator takes no labels")
         label = self._named(given) if isinstance(given, str) else index(given)
         if label is None or not 0 <= label < len(self.class_names):
-            raise UsageError(f"unknown label {printable(str(given))}; the labels are {self._listed()}")
+            raise UsageError(f"unknown label {printable(str(given))!r}; the labels are {self._listed()}")
         if label not in self.trained_classes:
             raise UsageError(
                 f"no training sample was of class {str(given)!r}: the generator never learned it"
@@ -284,9 +287,15 @@ class TrainedGenerator:
         return encode_png(picture.repeat(factor, 0).repeat(factor, 1))
 
     def _made(
-        self, latents: torch.Tensor, labels: torch.Tensor | None, seed: int, truncation: float | None
+        self,
+        latents: torch.Tensor,
+        labels: torch.Tensor | None,
+        seed: int,
+        truncation: float | None,
+        *,
+        still: bool = False,
     ) -> Iterator[torch.Tensor]:
-        """Return float32 samples batch by batch, on the CPU."""
+        """Return float32 samples batch by batch, on the CPU; if `still`, all with the same noise inputs."""
         if truncation is not None and not hasattr(self.generator, "truncation"):
             raise UsageError(
                 "this run's generator cannot trade variety for quality: it has no attribute `truncation`"
@@ -296,7 +305,7 @@ class TrainedGenerator:
 
         def make() -> Iterator[torch.Tensor]:
             with self._truncated(truncation):
-                for samples in run_generator(self.generator, latents, labels, seed=seed):
+                for samples in run_generator(self.generator, latents, labels, seed=seed, still=still):
                     yield samples.cpu()
 
         return make()
@@ -327,18 +336,32 @@ class TrainedGenerator:
         return torch.tensor([self.label_of(each) for each in several])
 
     def _named(self, given: str) -> int | None:
-        known = self.class_names
-        if given not in known and not any(name.isdecimal() for name in known):
-            known = tuple(map(str, range(len(known))))
-        return known.index(given) if given in known else None
+        if given in self.class_names:
+            return self.class_names.index(given)
+        if given.isdecimal() and self._numbers_are_labels:
+            return int(given)
+        alike = [label for label, name in enumerate(self.class_names) if _parts(name) == _parts(given)]
+        return alike[0] if len(alike) == 1 else None
+
+    @property
+    def _numbers_are_labels(self) -> bool:
+        return not any(name.isdecimal() for name in self.class_names)
 
     def _listed(self) -> str:
-        names = self.class_names[:_LISTED]
-        more = len(self.class_names) - len(names)
-        return ", ".join(names) + (f" and {more:,} more" if more else "")
+        listed = [
+            f"{number} {printable(name)!r}" if self._numbers_are_labels else repr(printable(name))
+            for number, name in enumerate(self.class_names[:_LISTED])
+        ]
+        more = len(self.class_names) - len(listed)
+        return ", ".join(listed) + (f" and {more:,} more" if more else "")
 
     def _pictures(self, samples: torch.Tensor) -> torch.Tensor:
         if not self.spec.is_picture:
             raise UsageError(f"this generator makes {self.spec}, which are not images")
         quantised = self.spec.quantise(samples) if samples.is_floating_point() else samples
         return quantised.detach().cpu()
+
+
+def _parts(name: str) -> list[str]:
+    """Return what stands between the commas of a class's name, in an order and a spelling of its own."""
+    return sorted(" ".join(part.casefold().split()) for part in name.split(","))

@@ -27,6 +27,7 @@ def run_generator(
     *,
     rows: slice = slice(None),
     seed: int = 0,
+    still: bool = False,
 ) -> Iterator[torch.Tensor]:
     """Yield float32 samples batch by batch, on the network's device.
 
@@ -39,15 +40,22 @@ def run_generator(
         labels: `(N,)`, for a generator that takes them.
         rows: which samples to make; a start at a multiple of `BATCH` makes them as if all were made.
         seed: of whatever randomness the network has of its own, such as noise inputs.
+        still: give every sample the same randomness, as pictures on a walk want, which would flicker. Samples
+            are then made one by one.
     """
     device = next((tensor.device for tensor in network.state_dict().values()), torch.device("cpu"))
     begin, end, _ = rows.indices(len(latents))
-    for start in range(begin, end, BATCH):
-        batch = slice(start, min(start + BATCH, end))
+    size = 1 if still else BATCH
+    for start in range(begin, end, size):
+        batch = slice(start, min(start + size, end))
         arguments = [latents[batch].to(device)]
         if labels is not None:
             arguments.append(labels[batch].to(device))
-        with exact_arithmetic(device), evaluation_mode(network), isolated_randomness(seed + start):
+        with (
+            exact_arithmetic(device),
+            evaluation_mode(network),
+            isolated_randomness(seed if still else seed + start),
+        ):
             samples: torch.Tensor = network(*arguments)
         yield samples.float()
 

@@ -103,13 +103,15 @@ class Pictures:
             samples = self._make(averaged, self._latents, self._labels)
             pictures["fixed_ema"] = self._draw(samples)
         if self._spec.is_picture:
-            walks = self._make(engine.generator, self._walks, self._walk_labels)
+            walks = self._make(engine.generator, self._walks, self._walk_labels, still=True)
             pictures["interpolation"] = grid(walks, columns=WALK)
         return Drawn(pictures, diversity(samples, self._real))
 
-    def _make(self, network: nn.Module, latents: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+    def _make(
+        self, network: nn.Module, latents: torch.Tensor, labels: torch.Tensor | None, *, still: bool = False
+    ) -> torch.Tensor:
         labels = labels if self._engine.networks.generator_takes_labels else None
-        samples = torch.cat(list(run_generator(network, latents, labels)))
+        samples = torch.cat(list(run_generator(network, latents, labels, still=still)))
         return self._spec.quantise(samples).cpu()
 
     def _field(self, discriminator: nn.Module, points: torch.Tensor) -> NDArray[np.uint8]:

@@ -169,7 +169,10 @@ def test_a_label_is_the_name_of_a_class(
         assert sampled(digits, out, "--label", str(number)) == [number] * 6
         assert f"(averaged weights, class '{number}') in {out}" in capsys.readouterr().out
     message = refused(capsys, digits, "--out", tmp_path / "a.npy", "--label", "12")
-    assert "unknown label 12; the labels are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11" in message
+    assert (
+        "unknown label '12'; the labels are '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '11'"
+        in message
+    )
 
 
 def test_a_class_without_training_samples_is_never_drawn(
@@ -182,7 +185,7 @@ def test_a_class_without_training_samples_is_never_drawn(
         message = refused(capsys, partly, "--out", tmp_path / "a.npy", "--label", label)
         assert f"no training sample was of class '{label}'" in message
     message = refused(capsys, partly, "--out", tmp_path / "a.npy", "--label", "middle")
-    assert "unknown label middle; the labels are never, left, right" in message
+    assert "unknown label 'middle'; the labels are 0 'never', 1 'left', 2 'right'" in message
 
 
 def test_a_run_that_recorded_no_classes_numbers_them_until_it_goes_on(
