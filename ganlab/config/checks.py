@@ -27,6 +27,7 @@ def check_together(draft: Draft) -> list[Problem]:
         _image_has_images,
         _losses_have_what_they_need,
         _discriminators_show_what_losses_need,
+        _losses_have_augmentations_of_their_own,
         _networks_have_their_losses,
         _best_is_measured,
         _microbatches_fill_a_batch,
@@ -122,6 +123,20 @@ def showing(output: str, registry: Registry) -> list[str]:
     ]
 
 
+def _losses_have_augmentations_of_their_own(draft: Draft) -> Iterator[Problem]:
+    shown = [draft.selections.get(path) for path in draft.of("augmentations")]
+    if not shown or any(selection is None or not selection.settings.always for selection in shown):
+        return
+    for path, offer in draft.of("losses").items():
+        if offer is not None and _needs(offer, "augmentation"):
+            yield draft.origin.problem(
+                path,
+                f"the loss `{offer.component.name}` compares samples with augmented ones, and the "
+                "discriminator sees every sample through all augmentations",
+                "set `always = false` in the [[augmentations]] that are for this loss",
+            )
+
+
 def _networks_have_their_losses(draft: Draft) -> Iterator[Problem]:
     losses = draft.of("losses").values()
     if not losses or None in losses:
@@ -141,9 +156,9 @@ def _networks_have_their_losses(draft: Draft) -> Iterator[Problem]:
             )
 
 
-def _needs(offer: Offer | None, network: str) -> bool:
+def _needs(offer: Offer | None, what: str) -> bool:
     component = offer.component if offer else None
-    return isinstance(component, LossComponent) and network in component.needs
+    return isinstance(component, LossComponent) and what in component.needs
 
 
 def _best_is_measured(draft: Draft) -> Iterator[Problem]:

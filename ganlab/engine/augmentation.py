@@ -110,8 +110,18 @@ class Augmentations:
         return samples
 
     def augmented(self, samples: torch.Tensor, draws: Draws) -> torch.Tensor:
-        """Return samples changed by every augmentation, for losses that ask for it."""
-        for entry in self._entries:
+        """Return samples changed by what is left to the losses that ask for it, `always = false`.
+
+        Raises:
+            ComponentError: nothing is.
+        """
+        left = [entry for entry in self._entries if not entry.selection.settings.always]
+        if not left:
+            raise ComponentError(
+                "it augments samples, and the discriminator sees every sample through all [[augmentations]]: "
+                "set `always = false` in those that are for the loss"
+            )
+        for entry in left:
             samples = entry.apply(samples, draws)
         return samples
 

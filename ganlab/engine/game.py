@@ -97,13 +97,13 @@ class Game(ABC):
 
     @abstractmethod
     def augment(self, samples: torch.Tensor) -> torch.Tensor:
-        """Return samples changed at random by all of the experiment's augmentations.
+        """Return samples changed at random by the augmentations that are `always = false`.
 
-        For losses that compare a sample with its augmented self; `discriminate` applies those that
-        are shown `always` by itself.
+        For losses that compare a sample with its augmented self; `discriminate` applies the others by
+        itself, to both.
 
         Raises:
-            ComponentError: the experiment has no augmentations.
+            ComponentError: the experiment has no such augmentations.
         """
 
     @abstractmethod

@@ -123,17 +123,17 @@ class MicrobatchGame(Game):
         return self._networks.discriminate(samples, labels)
 
     def augment(self, samples: torch.Tensor, draws: Draws | None = None) -> torch.Tensor:
-        """Return samples changed at random by all of the experiment's augmentations.
+        """Return samples changed at random by the augmentations that are `always = false`.
 
-        For losses that compare a sample with its augmented self; `discriminate` applies those that
-        are shown `always` by itself.
+        For losses that compare a sample with its augmented self; `discriminate` applies the others by
+        itself, to both.
 
         Args:
             samples: `(N, …)`.
             draws: random numbers; the microbatch's if left out.
 
         Raises:
-            ComponentError: the experiment has no augmentations.
+            ComponentError: the experiment has no such augmentations.
         """
         if not self._augmentations:
             raise ComponentError("it augments samples, and the experiment has no [[augmentations]]")

@@ -101,8 +101,8 @@ def load_weights(network: nn.Module, weights: Mapping[str, torch.Tensor], what: 
         GanlabError: they do not fit; the first differences are named.
     """
     own = network.state_dict()
+    missing = [f"{name} is missing" for name in own if name not in weights]
     differences = [
-        *(f"{name} is missing" for name in own if name not in weights),
         *(f"{name} is not used" for name in weights if name not in own),
         *(
             f"{name} is {tuple(weights[name].shape)} there and {tuple(tensor.shape)} here"
@@ -110,11 +110,19 @@ def load_weights(network: nn.Module, weights: Mapping[str, torch.Tensor], what: 
             if name in weights and weights[name].shape != tensor.shape
         ),
     ]
-    if differences:
-        more = f"\n    … and {len(differences) - _FEW} more" if len(differences) > _FEW else ""
-        listing = "\n".join(f"    {difference}" for difference in differences[:_FEW])
-        raise GanlabError(f"the weights of its {what} do not fit:\n{listing}{more}")
-    network.load_state_dict(weights)
+    if not differences:
+        # Even where some are missing: a network may know what they are in weights of an earlier version.
+        try:
+            network.load_state_dict(weights)
+        except RuntimeError:
+            if not missing:
+                raise
+        else:
+            return
+    differences = missing + differences
+    more = f"\n    … and {len(differences) - _FEW} more" if len(differences) > _FEW else ""
+    listing = "\n".join(f"    {difference}" for difference in differences[:_FEW])
+    raise GanlabError(f"the weights of its {what} do not fit:\n{listing}{more}")
 
 
 def build_networks(

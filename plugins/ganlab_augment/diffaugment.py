@@ -36,13 +36,15 @@ class DiffAugment(Augmentation):
 
 
 def recoloured(images: torch.Tensor, draws: Draws) -> torch.Tensor:
-    """Return images with brightness ±½, saturation × [0, 2) and contrast × [½, 1½)."""
+    """Return images with brightness ±½, saturation × [0, 2) and contrast × [½, 1½); alpha stays."""
+    channels = 3 if images.shape[1] >= 3 else 1
+    images, alpha = images[:, :channels], images[:, channels:]
     brightness, saturation, contrast = draws.rand(3)[:, :, None, None, None].unbind(1)
     images = images + (brightness - 0.5)
     grey = images.mean(dim=1, keepdim=True)
     images = grey + (images - grey) * (2 * saturation)
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
-    return mean + (images - mean) * (contrast + 0.5)
+    return torch.cat([mean + (images - mean) * (contrast + 0.5), alpha], dim=1)
 
 
 def shifted(images: torch.Tensor, share: float, draws: Draws) -> torch.Tensor:

@@ -17,7 +17,8 @@ class ConsistencyOptions(Options):
     """Options of consistency under augmentation."""
 
     fakes: bool = True
-    """Hold for fakes too: balanced consistency, bCR; otherwise CR, of real samples alone."""
+    """Hold for fakes too: balanced consistency, bCR; otherwise CR, of real samples alone. Both papers give
+    it `weight = 10`, and show its augmentations to nothing else: set `always = false` in them."""
 
 
 class LatentConsistencyOptions(Options):

@@ -6,6 +6,8 @@ Zhao et al., "Improved consistency regularization for GANs", 2021.
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from ganlab import Game, Loss
@@ -14,9 +16,9 @@ __all__ = ["Consistency", "LatentConsistency"]
 
 
 class Consistency(Loss):
-    """E (D(x) − D(T(x)))² for the discriminator, T being the experiment's augmentations.
+    """E (D(x) − D(T(x)))² for the discriminator, T being the augmentations that say `always = false`.
 
-    As the papers have it, nothing else sees T: their entries say `always = false`.
+    As the papers have it, nothing else sees T.
 
     Args:
         fakes: whether fakes have such a term too (bCR), or real samples alone (CR).
@@ -38,7 +40,8 @@ class Consistency(Loss):
 class LatentConsistency(Loss):
     """λ_dis E (D(G(z)) − D(G(z + Δ)))² for the discriminator, −λ_gen E (G(z) − G(z + Δ))² for the generator.
 
-    Δ is normal noise. Squares are averaged over a sample's elements too.
+    Δ is normal noise on all but one-hot codes; what leaves the range of uniform latents, or the sphere, is
+    brought back. Squares are averaged over a sample's elements too.
 
     Args:
         deviation: that of the noise.
@@ -62,5 +65,11 @@ class LatentConsistency(Loss):
 
     def _near(self, game: Game) -> torch.Tensor:
         """Return samples from latents near those of the fakes."""
-        latents = game.latents + self._deviation * game.randn(game.latent.dim)
-        return game.generate(latents, game.fake_labels)
+        latent = game.latent
+        codes, continuous = torch.split(game.latents, [sum(latent.categories), latent.continuous], dim=1)
+        near = continuous + self._deviation * game.randn(latent.continuous)
+        if latent.distribution == "uniform":
+            near = near.clamp(-1, 1)
+        elif latent.distribution == "sphere":
+            near = near * (math.sqrt(latent.continuous) / near.norm(dim=1, keepdim=True))
+        return game.generate(torch.cat([codes, near], dim=1), game.fake_labels)

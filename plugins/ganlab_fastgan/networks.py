@@ -23,6 +23,8 @@ BASE = 4
 """The shorter side of the generator's smallest feature map is at least this and below twice this."""
 JUDGED = 8
 """The same of the feature map that the discriminator judges by."""
+LABEL_SCALE = 0.25
+"""Deviation of a label's embedding beside latents of N(0, 1): it is seen at once, and does not drown them."""
 SKIP = 4
 """Doublings that an excitation skips, where there are as many."""
 
@@ -94,6 +96,8 @@ class Generator(nn.Module):
         self.skip = min(SKIP, stages)
         self.excitations = nn.ModuleList(map(Excitation, widths, widths[self.skip :]))
         self.last = nn.Sequential(_convolution(width, image.channels, 3), nn.Tanh())
+        if self.embedding is not None:
+            nn.init.normal_(self.embedding.weight, 0.0, LABEL_SCALE)
 
     def forward(self, latents: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Return images in [-1, 1]; where a side is not a multiple of the stride, the middle of them."""

@@ -124,7 +124,12 @@ class Generator(nn.Module):
             )
         sizes = [len(part) for part in torch.arange(latent_dim).tensor_split(self.parts)]
         self.embedding = nn.Embedding(image.classes, embedding) if image.classes and embedding else None
-        labels = embedding if self.embedding else image.classes
+        labels = image.classes
+        if self.embedding is not None:
+            labels = embedding
+            # As long as a one-hot vector: longer ones would drown the latents.
+            with torch.no_grad():
+                self.embedding.weight.copy_(F.normalize(self.embedding.weight))
         self.start = (widths[0], *base)
         self.first = normalised(nn.Linear(sizes[0], math.prod(self.start)), spectral)
         self.blocks = nn.ModuleList(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -147,8 +148,8 @@ class ToImage(nn.Module):
 class Generator(nn.Module):
     """Latents to styles, and styles to images.
 
-    The mean style is followed in training mode and kept in a buffer. With `truncation` below 1,
-    styles are drawn towards it, which makes better samples and fewer kinds of them.
+    The mean style, over all classes, is followed in training mode and kept in a buffer. With
+    `truncation` below 1, styles are drawn towards it, which makes better samples and fewer kinds of them.
 
     Args:
         image: what to make.
@@ -169,6 +170,7 @@ class Generator(nn.Module):
     """
 
     mean_style: torch.Tensor
+    followed: torch.Tensor
 
     def __init__(
         self,
@@ -199,6 +201,7 @@ class Generator(nn.Module):
             codes=codes,
         )
         self.register_buffer("mean_style", torch.zeros(style))
+        self.register_buffer("followed", torch.zeros((), dtype=torch.long))
         base = tuple(math.ceil(side / 2 ** (len(widths) - 1)) for side in (image.height, image.width))
         self.constant = nn.Parameter(torch.randn(widths[0], *base))
         self.first = StyledLayer(widths[0], widths[0], style, double=False, noise=noise)
@@ -233,7 +236,15 @@ class Generator(nn.Module):
 
     @torch.no_grad()
     def _follow(self, styles: torch.Tensor) -> None:
-        self.mean_style.lerp_(styles.float().mean(dim=0), 1 - MEMORY)
+        """Move the mean style: of all batches at first, later of about the last 1 / (1 − MEMORY)."""
+        self.followed += 1
+        share = (1 / self.followed).clamp(min=1 - MEMORY)
+        self.mean_style.lerp_(styles.float().mean(dim=0), share)
+
+    def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *others: Any) -> None:
+        """Load weights; of earlier ones, which do not say how many batches were followed, very many were."""
+        state.setdefault(f"{prefix}followed", torch.tensor(int(1 / (1 - MEMORY))))
+        super()._load_from_state_dict(state, prefix, *others)
 
 
 class ResidualBlock(nn.Module):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -34,3 +36,19 @@ def test_another_label_changes_samples_as_other_latents_do(component: GeneratorC
         moved_by_labels = (generator(latents, (labels + 3) % 10) - samples).norm()
         moved_by_latents = (generator(torch.randn(32, 64), labels) - samples).norm()
     assert moved_by_labels > 0.1 * moved_by_latents
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("dcgan", {}), ("fastgan", {}), ("r3gan", {}), ("resnet", {}), ("resnet", {"embedding": 128})],
+)
+def test_the_class_does_not_drown_the_latents(name: str, options: dict[str, Any]) -> None:
+    component = next(component for component in CONDITIONAL if component.name == name)
+    chosen = component.options(**{**SMALL.get(name, {}), **options})
+    with isolated_randomness(0), torch.no_grad():
+        generator = component.build(chosen, ImageSpec(3, 32, 32, classes=4), LatentSpec(64))
+        latents, labels = torch.randn(64, 64).repeat(4, 1), torch.arange(4).repeat_interleave(64)
+        samples = generator(latents, labels).reshape(4, 64, -1)
+    mean = samples.mean(dim=(0, 1))
+    share = (samples.mean(dim=1) - mean).square().mean() / (samples - mean).square().mean()
+    assert 0.01 < share < 0.25

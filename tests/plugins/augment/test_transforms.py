@@ -69,6 +69,14 @@ def test_diffaugment_recolours_as_its_paper_has_it() -> None:
     torch.testing.assert_close(recoloured(given, constant(2, value)), expected)
 
 
+@pytest.mark.parametrize("colours", [1, 3])
+def test_diffaugment_recolours_colours_alone(colours: int) -> None:
+    given = images(2, colours + 1, 4, 4)
+    seen = recoloured(given, draws(2))
+    assert torch.equal(seen[:, colours:], given[:, colours:])
+    torch.testing.assert_close(seen[:, :colours], recoloured(given[:, :colours], draws(2)))
+
+
 def test_a_shift_moves_pixels_and_leaves_mid_grey() -> None:
     given = images(1, 2, 8, 16)
     # The largest draw: 1 of 8 rows and 2 of 16 columns, down and to the right.
