@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from ganlab import tags
 
 if TYPE_CHECKING:
+    from ganlab.after_training.trained_discriminator import TrainedDiscriminator
     from ganlab.after_training.trained_generator import TrainedGenerator
-    from ganlab.api import FinishedRun, load, measure, run
+    from ganlab.api import FinishedRun, load, load_discriminator, measure, run
     from ganlab.components import (
         AugmentationComponent,
         DatasetComponent,
@@ -92,6 +93,7 @@ __all__ = [
     "Shown",
     "Tracker",
     "TrackerComponent",
+    "TrainedDiscriminator",
     "TrainedGenerator",
     "VectorSource",
     "VectorSpec",
@@ -100,6 +102,7 @@ __all__ = [
     "download",
     "hookimpl",
     "load",
+    "load_discriminator",
     "measure",
     "open_image",
     "run",
@@ -151,8 +154,10 @@ _LAZY = {
     "FinishedRun": "ganlab.api",
     "GanlabError": "ganlab.errors",
     "Measurement": "ganlab.evaluation.measurement",
+    "TrainedDiscriminator": "ganlab.after_training.trained_discriminator",
     "TrainedGenerator": "ganlab.after_training.trained_generator",
     "load": "ganlab.api",
+    "load_discriminator": "ganlab.api",
     "measure": "ganlab.api",
     "run": "ganlab.api",
 }

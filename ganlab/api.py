@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganlab.after_training.restoring import find_generator, restore_generator
+from ganlab.after_training.trained_discriminator import TrainedDiscriminator, restore_discriminator
 from ganlab.after_training.trained_generator import TrainedGenerator
 from ganlab.config import load_experiment
 from ganlab.config.evaluators import choose_evaluators
@@ -25,13 +26,13 @@ from ganlab.evaluation.measurement import Measurement
 from ganlab.processes import Processes
 from ganlab.progress import Display, Phases
 from ganlab.registry import load_registry
-from ganlab.runs.reading import Run
+from ganlab.runs.reading import Run, find_run
 from ganlab.runs.reporting import print_warning
 from ganlab.testing.experiment import warn_of_broken_promises
 from ganlab.training.plan import Plan
 from ganlab.training.session import run_experiment
 
-__all__ = ["FinishedRun", "load", "measure", "run"]
+__all__ = ["FinishedRun", "load", "load_discriminator", "measure", "run"]
 
 
 def load(
@@ -70,6 +71,26 @@ def load(
         trained = find_generator(run, Path(runs), checkpoint, ema=ema, plugins=plugins)
     trained.generator.to(choose_device(device))
     return trained
+
+
+def load_discriminator(
+    run: str | Path | Run,
+    *,
+    checkpoint: Literal["best", "last"] | int = "last",
+    runs: str | Path = "runs",
+) -> TrainedDiscriminator:
+    """Return a trained discriminator, to look into.
+
+    Args:
+        run: a run's directory, id or its beginning, title, or `latest`.
+        checkpoint: `best`, `last` or a step.
+        runs: the directory of all runs, where `run` is no path.
+
+    Raises:
+        GanlabError: it is not there, damaged, or of a plugin that is not there; or the run has none.
+    """
+    found = run if isinstance(run, Run) else find_run(str(run), Path(runs))
+    return restore_discriminator(found, checkpoint)
 
 
 class FinishedRun(Run):

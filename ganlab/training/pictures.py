@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -83,7 +84,9 @@ class Pictures:
         chosen = data.split.training
         order = chosen[torch.randperm(len(chosen), generator=generator).numpy()]
         self._real = self._store.gather(np.sort(order[:count]))
-        self._shown = self._real if self._rows is None else self._store.gather(self._of_rows(order))
+        shown = np.sort(order[:count]) if self._rows is None else self._of_rows(order)
+        self._shown, known = self._store.gather(shown), self._store.labels
+        self._shown_labels = None if known is None else torch.from_numpy(known[shown])
 
     def real(self) -> NDArray[np.uint8]:
         """Return a picture of real samples, `(H, W, 1 or 3)`, in rows of the same classes as fakes."""
@@ -98,6 +101,8 @@ class Pictures:
         # Logits that no loss looks at, as where features alone are compared, are those of an untrained layer.
         if self._spec.is_plane and discriminator is not None and engine.logits_looked_at:
             pictures["field"] = self._field(discriminator, samples[:ARROWS])
+        if discriminator is not None:
+            pictures |= self._drawn_by(discriminator, samples)
         averaged = engine.averaged_generator
         if averaged is not None:
             samples = self._make(averaged, self._latents, self._labels)
@@ -113,6 +118,20 @@ class Pictures:
         labels = labels if self._engine.networks.generator_takes_labels else None
         samples = torch.cat(list(run_generator(network, latents, labels, still=still)))
         return self._spec.quantise(samples).cpu()
+
+    def _drawn_by(self, discriminator: nn.Module, fakes: torch.Tensor) -> dict[str, NDArray[np.uint8]]:
+        """Return what a discriminator with a method `draw` shows of itself, on real samples and fakes."""
+        draw: Any = getattr(discriminator, "draw", None)
+        if draw is None:
+            return {}
+        device = self._engine.networks.device
+        arguments = [self._spec.dequantise(torch.cat([self._shown, fakes])).to(device)]
+        if self._engine.networks.discriminator_takes_labels and self._shown_labels is not None:
+            assert self._labels is not None, "data with labels has some for fakes"
+            arguments.append(torch.cat([self._shown_labels, self._labels]).to(device))
+        with torch.no_grad(), evaluation_mode(discriminator), isolated_randomness(0):
+            drawn: dict[str, NDArray[np.uint8]] = draw(*arguments)
+        return {f"discriminator_{name}": picture for name, picture in drawn.items()}
 
     def _field(self, discriminator: nn.Module, points: torch.Tensor) -> NDArray[np.uint8]:
         """Draw what the discriminator thinks of the plane, a mean over the classes where it takes labels.

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn.functional import logsigmoid
 
@@ -41,6 +43,7 @@ class SoftForest(nn.Module):
         self, samples: SampleSpec, depth: int, trees: int, *, steepness: float, convolutions: int, width: int
     ) -> None:
         super().__init__()
+        self.shape = torch.Size(samples.shape)
         self.depth = depth
         self.steepness = steepness
         layers: list[nn.Module] = []
@@ -67,6 +70,21 @@ class SoftForest(nn.Module):
             ways = torch.stack([levels[-1] + logsigmoid(-here), levels[-1] + logsigmoid(here)], dim=3)
             levels.append(ways.flatten(2))
         return levels
+
+    def pixel_weights(self, tree: int) -> torch.Tensor | None:
+        """Return what each split of a tree weighs each element of a sample by, `(splits, …)`.
+
+        `None` where convolutions are between.
+        """
+        if len(self.body) > 1:
+            return None
+        return self.splits.weight.reshape(self.leaves.shape[1], -1, *self.shape)[tree]
+
+    def draw(self, samples: torch.Tensor, labels: torch.Tensor | None = None) -> dict[str, NDArray[np.uint8]]:
+        """Return a picture of the first tree, as samples see it, `(H, W, 3)`."""
+        from ganlab_tree.showing import draw_tree
+
+        return {"tree": np.asarray(draw_tree(self, samples, labels))}
 
     def forward(self, samples: torch.Tensor, labels: torch.Tensor | None = None) -> Verdict:
         """Return the verdict; its logits are higher for samples that look real."""

@@ -6,14 +6,16 @@ import math
 import re
 import runpy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.nn.functional import softplus
 
-from ganlab import ComponentError, Game, ImageSpec, SampleSpec, VectorSpec, Verdict
+from ganlab import ComponentError, Game, GanlabError, ImageSpec, SampleSpec, VectorSpec, Verdict
 from ganlab.commands.cli import run
 from ganlab_tree import TreeOptions, build_tree
 from ganlab_tree.losses import BalancedSplits
@@ -151,13 +153,69 @@ def test_a_picture_shows_the_mean_image_at_each_node() -> None:
     picture = np.asarray(draw_tree(forest, images, levels=2))
     height, width = picture.shape[0] // 2, picture.shape[1] // 2
     root, left, right = (
-        picture[4:12, width - 2 : width + 2],
+        # The weights of the splits stand on the right.
+        picture[4:12, width - 9 : width - 3],
         *(
-            picture[height + 4 : height + 12, middle - 2 : middle + 2]
+            picture[height + 4 : height + 12, middle - 9 : middle - 3]
             for middle in (width // 2, 3 * width // 2)
         ),
     )
     assert [patch.mean().round() for patch in (root, left, right)] == [128, 0, 255]
+
+
+def test_a_labelled_tree_is_told_by_each_samples_own_label() -> None:
+    forest = tree(ImageSpec(1, 8, 8, classes=3), depth=2, convolutions=0)
+    images, labels = torch.randn(30, 1, 8, 8), torch.arange(30) % 3
+    root = next(iter(nodes(forest, images, labels)))
+    with torch.no_grad():
+        assert root.real == pytest.approx(forest(images, labels).logits.sigmoid().mean().item(), abs=1e-5)
+        assert root.real != pytest.approx(forest(images, 0 * labels).logits.sigmoid().mean().item(), abs=1e-3)
+    assert tell_tree(forest, images, labels).startswith("all: 100%")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tree": 5}, "no tree 5: the forest's are 0 to 1"),
+        ({"tree": -1}, "no tree -1"),
+        ({"levels": 0}, "at least 1 level, not 0"),
+        ({"samples": torch.zeros(4, 9)}, r"samples \(N, 1, 8, 8\), not \(4, 9\)"),
+        ({"samples": torch.zeros(0, 1, 8, 8)}, r"not \(0, 1, 8, 8\)"),
+        ({"labels": None}, "3 classes has leaves of its own: give the samples' labels"),
+        ({"labels": torch.tensor([0, 1])}, "for each of 4 samples, and there are 2"),
+        ({"labels": torch.tensor([0, 1, 2, 7])}, "from 0 to 2 for each .* from 0 to 7"),
+    ],
+)
+@pytest.mark.parametrize("show", [draw_tree, tell_tree, nodes])
+def test_what_cannot_be_shown_is_refused(show: Any, change: dict[str, Any], message: str) -> None:
+    forest = tree(ImageSpec(1, 8, 8, classes=3), depth=1, trees=2, convolutions=0)
+    given = {"samples": torch.zeros(4, 1, 8, 8), "labels": torch.tensor([0, 1, 2, 0]), **change}
+    with pytest.raises(GanlabError, match=message):
+        show(forest, given.pop("samples"), given.pop("labels"), **given)
+
+
+def test_alpha_is_shown_over_white_and_vectors_in_words_alone() -> None:
+    rgba = tree(ImageSpec(4, 8, 8), depth=1, convolutions=1, width=2)
+    clear = torch.full((2, 4, 8, 8), -1.0)
+    picture = np.asarray(draw_tree(rgba, clear))
+    assert (picture[4:12, picture.shape[1] // 2 - 3 : picture.shape[1] // 2 + 3] == 255).all()
+    words = draw_tree(tree(VectorSpec(3), depth=2), torch.randn(5, 3), levels=99)
+    assert words.height < 3 * 30 and np.asarray(words).min() < 255
+
+
+def test_splits_of_pixels_show_their_weights() -> None:
+    forest = tree(ImageSpec(1, 8, 8), depth=1, convolutions=0)
+    with torch.no_grad():
+        forest.splits.weight.copy_(torch.cat([torch.ones(32), -torch.ones(32)]))
+    root, *leaves = nodes(forest, torch.zeros(2, 1, 8, 8))
+    assert root.weights is not None and root.weights.shape == (1, 8, 8)
+    assert [leaf.weights for leaf in leaves] == [None, None]
+    drawn = forest.draw(torch.zeros(2, 1, 8, 8))["tree"]
+    middle = drawn.shape[1] // 2
+    # The mean image, and behind a margin the weights: red above, blue below.
+    above, below = drawn[5, middle + 6].astype(int), drawn[11, middle + 6].astype(int)
+    assert above[0] > above[2] + 100 and below[2] > below[0] + 100
+    assert tree(ImageSpec(1, 8, 8), depth=1, convolutions=1, width=2).pixel_weights(0) is None
 
 
 @pytest.mark.slow
@@ -165,7 +223,8 @@ def test_the_page_shows_the_tree_of_a_run(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     (folder := tmp_path / "digits").mkdir()
     for number in range(20):
-        Image.new("L", (16, 16), 12 * number).save(folder / f"{number}.png")
+        (folder / "ab"[number % 2]).mkdir(exist_ok=True)
+        Image.new("L", (16, 16), 12 * number).save(folder / "ab"[number % 2] / f"{number}.png")
     (tmp_path / "x.toml").write_text(
         f"""
 title = "Trees"
@@ -175,6 +234,7 @@ channels = 1
 [dataset]
 name = "image-folder"
 root = "{folder}"
+labels = true
 [latent]
 dim = 4
 [generator]
@@ -200,8 +260,14 @@ count = 4
     assert run(["run", "x.toml", "--quiet"]) == 0
     (recipe,) = re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
     (tmp_path / "recipe.py").write_text(recipe)
-    shown = runpy.run_path("recipe.py")
-    assert len(shown["images"]) == 18 + 100
-    assert shown["tree"].depth == 4
+    judge = runpy.run_path("recipe.py")["judge"]
+    samples, labels = judge.samples()
+    assert len(samples) == 2 * 18 and labels is not None and judge.network.depth == 4
+    assert torch.equal(labels[:18], labels[18:])
     with Image.open("tree.png") as picture:
         assert picture.size[0] % 8 == 0
+    (directory,) = (tmp_path / "runs").glob("*/*/")
+    assert (directory / "samples" / "discriminator_tree-00000002.png").is_file()
+    events = EventAccumulator(str(directory / "tensorboard"), size_guidance={"images": 0})
+    events.Reload()
+    assert [event.step for event in events.Images("samples/discriminator_tree")] == [0, 2]
