@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 import runpy
@@ -17,7 +18,8 @@ from torch.nn.functional import softplus
 
 from ganlab import ComponentError, Game, GanlabError, ImageSpec, SampleSpec, VectorSpec, Verdict
 from ganlab.commands.cli import run
-from ganlab_tree import TreeOptions, build_tree
+from ganlab.testing import ConformanceError, check_component
+from ganlab_tree import TreeOptions, build_tree, ganlab_discriminators
 from ganlab_tree.losses import BalancedSplits
 from ganlab_tree.networks import SoftForest
 from ganlab_tree.showing import draw_tree, nodes, tell_tree
@@ -216,6 +218,21 @@ def test_splits_of_pixels_show_their_weights() -> None:
     above, below = drawn[5, middle + 6].astype(int), drawn[11, middle + 6].astype(int)
     assert above[0] > above[2] + 100 and below[2] > below[0] + 100
     assert tree(ImageSpec(1, 8, 8), depth=1, convolutions=1, width=2).pixel_weights(0) is None
+
+
+@pytest.mark.parametrize("drawn", [{"a": np.zeros((2, 2, 3))}, {"a/b": np.zeros((2, 2, 3), np.uint8)}, None])
+def test_what_a_discriminator_draws_is_held_against_its_promise(drawn: object) -> None:
+    class Wrong(SoftForest):
+        def draw(self, samples: torch.Tensor, labels: torch.Tensor | None = None) -> Any:
+            return drawn
+
+    def build(options: TreeOptions, samples: SampleSpec) -> Wrong:
+        return Wrong(samples, 2, 1, steepness=1.0, convolutions=0, width=1)
+
+    (component,) = ganlab_discriminators()
+    check_component(component, options={"depth": 2, "width": 2}, spec=ImageSpec(1, 16, 16))
+    with pytest.raises(ConformanceError, match="draw\\(\\) must return"):
+        check_component(dataclasses.replace(component, build=build), spec=ImageSpec(1, 16, 16))
 
 
 @pytest.mark.slow

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 import torch
 from torch import nn
 
@@ -93,7 +98,27 @@ def _check_on(subject: Subject[DiscriminatorComponent], spec: SampleSpec) -> Non
         check_gradients(subject, network, call)
     with subject.promise(RESTORED):
         check_restoring(subject, network, call, spec)
+    if draw := getattr(network, "draw", None):
+        with subject.promise("pictures of itself are uint8, (H, W, 1 or 3)"):
+            with evaluation_mode(network), torch.no_grad(), subject.during("draw()"):
+                drawn = draw(*_arguments(subject, samples, spec))
+            subject.require(isinstance(drawn, Mapping), "draw() must return pictures by name, as a dict")
+            for name, picture in drawn.items():
+                _require_picture(subject, name, picture)
     check_conduct(subject, network, _arguments(subject, samples, spec), (spec,))
+
+
+def _require_picture(subject: Subject[DiscriminatorComponent], name: str, picture: Any) -> None:
+    shape, kind = getattr(picture, "shape", ()), getattr(picture, "dtype", type(picture).__name__)
+    subject.require(
+        isinstance(picture, np.ndarray)
+        and kind == np.uint8
+        and len(shape) == 3
+        and shape[2] in (1, 3)
+        and bool(re.fullmatch(r"\w+", name)),
+        f"draw() must return NumPy arrays of uint8, (H, W, 1 or 3), by names of letters, digits and _; "
+        f"{name!r} is {kind} {tuple(shape)}",
+    )
 
 
 def _discriminate(
