@@ -109,7 +109,8 @@ def _check_on(subject: Subject[DiscriminatorComponent], spec: SampleSpec) -> Non
 
 
 def _require_picture(subject: Subject[DiscriminatorComponent], name: str, picture: Any) -> None:
-    shape, kind = getattr(picture, "shape", ()), getattr(picture, "dtype", type(picture).__name__)
+    shape: tuple[int, ...] = getattr(picture, "shape", ())
+    kind = getattr(picture, "dtype", type(picture).__name__)
     subject.require(
         isinstance(picture, np.ndarray)
         and kind == np.uint8
