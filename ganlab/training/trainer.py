@@ -94,7 +94,12 @@ class Trainer:
         self._keep_the_best(self.reports.measure())
 
     def _keep_the_best(self, measurements: Sequence[Measurement]) -> None:
-        """Keep a checkpoint of this step if it is the best so far."""
+        """Keep a checkpoint of this step if it is the best so far.
+
+        What training begins with is measured to see where it came from, and is never the best.
+        """
+        if not self.engine.step:
+            return
         best = self.best.improve(self.engine.step, measurements)
         if best is not None:
             if self._saved_step < self.engine.step:
