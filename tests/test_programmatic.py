@@ -15,6 +15,7 @@ import ganlab
 from ganlab import GanlabError
 from ganlab.commands.cli import run
 from ganlab.data.image_set import open_image_set
+from ganlab.runs.reading import find_run
 
 pytestmark = pytest.mark.slow
 
@@ -70,6 +71,70 @@ def test_mistakes_in_tables_are_named(here: Path, changes: dict[str, Any], messa
     with pytest.raises(GanlabError, match=f"(?s){message}"):
         ganlab.run({**TOY, **changes}, quiet=True)
     assert not (here / "runs").exists()
+
+
+SCALED = """
+from pathlib import Path
+
+from ganlab import FeatureExtractor, FeaturesComponent, Options, VectorSpec, hookimpl
+
+
+class ScaledOptions(Options):
+    factor: Path
+
+
+def build(options, spec):
+    class Scaled(FeatureExtractor):
+        def extract(self, samples):
+            return samples * float(options.factor.read_text())
+
+        def fingerprint(self):
+            return options.factor.read_text()
+
+    return Scaled()
+
+
+@hookimpl
+def ganlab_features():
+    yield FeaturesComponent(
+        name="scaled", summary="Times a number.", options=ScaledOptions, build=build, accepts=(VectorSpec,)
+    )
+"""
+
+
+def test_a_file_of_features_is_part_of_the_experiment_and_of_its_best(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "scaled.py").write_text(SCALED)
+    (here / "factor").write_text("1")
+    features = {"name": "scaled", "factor": "factor"}
+    measured = {
+        **TOY,
+        "plugins": ["./scaled.py"],
+        "evaluators": [{"name": "frechet", "samples": 50, "features": features}],
+    }
+    first = ganlab.run(measured, quiet=True)
+    (here / "other").write_text("100")
+    features["factor"] = "other"
+    with pytest.raises(GanlabError, match=r"evaluators\.frechet\.features\.factor: .* -> "):
+        ganlab.run(measured, overrides={"training.steps": 3}, resume="auto", quiet=True)
+    others = [f"--set={key}" for key in ("training.steps=3", f'evaluators.0.features.factor="{here}/other"')]
+    assert run(["resume", str(first.path), "--allow-change", *others]) == 0
+    assert "frechet.features.factor" in capsys.readouterr().out
+    best = find_run(str(first.path), here).state.best
+    assert first.state.best and best
+    assert best.value > first.state.best.value and (first.state.best.step, best.step) == (2, 3)
+
+
+def test_the_weights_that_training_begins_with_are_measured_but_never_the_best(here: Path) -> None:
+    still = {player: {"learning_rate": 1e-30} for player in ("generator", "discriminator")}
+    measured = {**TOY, "optimizer": still, "evaluators": [{"name": "mmd", "samples": 50, "every": 1}]}
+    finished = ganlab.run(measured, quiet=True)
+    values = {line["step"]: line["value"] for line in finished.evaluations() if line["metric"] == "mmd2"}
+    assert set(values) == {0, 1, 2} and len(set(values.values())) == 1
+    assert finished.state.best and finished.state.best.step == 1
+    assert finished.trained.step == finished.checkpoints.best == 1
+    assert finished.checkpoints.steps == [1, 2]
 
 
 def test_one_process_of_several_is_sent_to_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:

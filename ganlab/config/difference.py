@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from ganlab.config.experiment import Experiment
-from ganlab.config.selection import Selection
+from ganlab.config.selection import Selection, by_label
 from ganlab.config.settings import Settings
 from ganlab.config.toml_writer import toml_value
 from ganlab.kinds import KINDS
@@ -46,7 +46,8 @@ class Difference:
 def differences(before: Mapping[str, Any], now: Experiment) -> list[Difference]:
     """Return what differs, in the order of the new experiment.
 
-    Not compared are `training.steps`, options that say where files lie (the data itself is
+    Files that options name, such as weights of features, are compared by their content where it was
+    recorded. Not compared are `training.steps`, where the dataset's files lie (the data itself is
     known by its content), versions of installed packages, keys that an earlier version did
     not know, as long as they have their defaults, how samples are held out where none are, and
     which weights `[start]` turned out to be where the new one leaves that to be found.
@@ -55,19 +56,25 @@ def differences(before: Mapping[str, Any], now: Experiment) -> list[Difference]:
         before: content of a run's `resolved.toml`.
         now: the experiment that is to go on.
     """
-    passed_over = _NOT_COMPARED | set(_locations(now))
+    passed_over = _NOT_COMPARED | set(_locations(now.dataset))
     old, new = (dict(flatten(tables, "")) for tables in (before, now.resolved))
     if old.get("dataset.holdout") == new.get("dataset.holdout") == 0:
         passed_over.add("dataset.split_seed")
     if "pinned" not in now.resolved.get("start", {}):
         passed_over |= {path for path in old if path.startswith("start.pinned.")}
+    contents = [_digests(tables) for tables in (before, now.resolved)]
     old = {**{path: value for path, value in _defaults(now, old).items() if path in new}, **old}
     found = []
     for path in dict.fromkeys([*new, *old]):
         top = path.partition(".")[0]
-        if path in passed_over or top in passed_over or old.get(path) == new.get(path):
+        sides = [old.get(path), new.get(path)]
+        if all(path in side for side in contents):
+            sides = [f"{value} ({side[path][:8]})" for side, value in zip(contents, sides, strict=True)]
+            if contents[0][path] == contents[1][path]:
+                continue
+        if path in passed_over or top in passed_over or sides[0] == sides[1]:
             continue
-        texts = [toml_value(side[path]) if path in side else None for side in (old, new)]
+        texts = [None if value is None else toml_value(value) for value in sides]
         found.append(Difference(path, *texts))
     return [*found, *_changed_files(before, now.resolved)]
 
@@ -101,18 +108,22 @@ def _changed_files(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterato
             yield Difference(f"plugin file {name}", *short)
 
 
-def _locations(experiment: Experiment) -> Iterator[str]:
-    """Yield the paths of options that say where files lie."""
-    for path, selection in _components(experiment):
-        for name, field in type(selection.options).model_fields.items():
-            if _mentions_path(field.annotation):
-                yield f"{path}.{name}"
+def _digests(tables: Mapping[str, Any]) -> dict[str, str]:
+    """Return digests of the files that options name, by the options' paths."""
+    return {each["option"]: each["sha256"] for each in tables.get("provenance", {}).get("inputs", ())}
+
+
+def _locations(dataset: Selection[Any, Any]) -> Iterator[str]:
+    """Yield the paths of the dataset's options that say where its files lie."""
+    for name, field in type(dataset.options).model_fields.items():
+        if _mentions_path(field.annotation):
+            yield f"dataset.{name}"
 
 
 def _defaults(now: Experiment, old: Mapping[str, Any]) -> dict[str, Any]:
     """Return the default of each of the core's keys, and of those of components that `old` has, too."""
     defaults = dict(_defaults_of(Settings, ""))
-    for path, selection in _components(now):
+    for path, selection in by_label(now.selections):
         if f"{path}.name" in old:
             defaults |= _defaults_of(KINDS[selection.component.kind].settings, path)
             defaults |= _defaults_of(type(selection.options), path)
@@ -127,16 +138,6 @@ def _defaults_of(model: type[BaseModel], path: str) -> Iterator[tuple[str, Any]]
         elif not field.is_required():
             default = field.get_default(call_default_factory=True, validated_data={})
             yield from flatten(default.model_dump() if isinstance(default, BaseModel) else default, inner)
-
-
-def _components(experiment: Experiment) -> Iterator[tuple[str, Selection[Any, Any]]]:
-    """Yield the path of each chosen component's table, entries of arrays by their label, and the choice."""
-    for place, selection in experiment.selections.items():
-        section, _, inside = place.partition(".")
-        index, _, nested = inside.partition(".")
-        if index.isdecimal():
-            inside = ".".join(filter(None, (experiment.selections[f"{section}.{index}"].label, nested)))
-        yield ".".join(filter(None, (section, inside))), selection
 
 
 def _mentions_path(annotation: Any) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from ganlab.config.checks import best_metric
 from ganlab.config.draft import Draft
 from ganlab.config.experiment import Experiment
 from ganlab.config.options import option_values
-from ganlab.config.selection import EvaluatorSelection, Selection
+from ganlab.config.selection import EvaluatorSelection, Selection, by_label
 from ganlab.config.settings import ImageSettings, PinnedStart, ProvenanceSettings, Settings
 from ganlab.config.toml_writer import toml_document
 from ganlab.paths import parse_path, path_text
@@ -137,7 +139,36 @@ def _provenance(draft: Draft) -> dict[str, Any]:
             for plugin in draft.registry.plugins
             for file in plugin.files
         ],
+        "inputs": [
+            {"option": option, "sha256": digest}
+            for option, path in _named_files(draft.selections)
+            if (digest := _digest(path))
+        ],
     }
+
+
+def _named_files(selections: Mapping[str, Selection[Any, Any]]) -> Iterator[tuple[str, Path]]:
+    """Yield options that name files, with the files; not the dataset's: its content has a fingerprint."""
+    for path, selection in by_label(selections):
+        for key, value in selection.options if path != "dataset" else ():
+            if isinstance(value, Path):
+                yield f"{path}.{key}", value
+
+
+def _digest(path: Path) -> str | None:
+    """Return the digest of a file's content; `None` where there is no such file, or it cannot be read."""
+    try:
+        about = path.stat()
+        return _digest_of(path, about.st_size, about.st_mtime_ns) if path.is_file() else None
+    except (OSError, ValueError):
+        return None
+
+
+@cache
+def _digest_of(path: Path, size: int, modified: int) -> str:
+    """Digest a file once, as long as it stays as it is: weights may be large."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _without_none(value: Any) -> Any:
@@ -165,4 +196,8 @@ def provenance_warnings(recorded: ProvenanceSettings | None, resolved: Mapping[s
         if digests.get(file.name) != file.sha256:
             what = "has changed" if file.name in digests else "is no longer used"
             warnings.append(f"the plugin file {file.name} {what} since the experiment was resolved")
+    contents = {each.option: each.sha256 for each in now.inputs}
+    for each in recorded.inputs:
+        if contents.get(each.option, each.sha256) != each.sha256:
+            warnings.append(f"the file of {each.option} has changed since the experiment was resolved")
     return tuple(warnings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic
@@ -26,7 +26,7 @@ from ganlab.files import reason
 from ganlab.kinds import KINDS
 from ganlab.memory import is_out_of_memory, is_overflow, out_of_memory
 
-__all__ = ["EvaluatorSelection", "Selection"]
+__all__ = ["EvaluatorSelection", "Selection", "by_label"]
 
 ComponentT = TypeVar("ComponentT", bound=Component, covariant=True)
 SettingsT = TypeVar("SettingsT", bound=ComponentSettings, covariant=True, default=ComponentSettings)
@@ -138,3 +138,17 @@ class EvaluatorSelection(Selection[EvaluatorComponent, EvaluatorSettings]):
     """An evaluator with the extractor whose features it looks at."""
 
     features: Selection[FeaturesComponent]
+
+
+def by_label(selections: Mapping[str, Selection[Any, Any]]) -> Iterator[tuple[str, Selection[Any, Any]]]:
+    """Yield the path of each chosen component's table, entries of arrays by their label, and the choice.
+
+    Args:
+        selections: by the paths of their tables, entries of arrays by their index.
+    """
+    for place, selection in selections.items():
+        section, _, inside = place.partition(".")
+        index, _, nested = inside.partition(".")
+        if index.isdecimal():
+            inside = ".".join(filter(None, (selections[f"{section}.{index}"].label, nested)))
+        yield ".".join(filter(None, (section, inside))), selection

@@ -233,6 +233,15 @@ class FileProvenance(Section):
     """Of its content."""
 
 
+class InputProvenance(Section):
+    """An entry of `[[provenance.inputs]]`: a file that a component's option names; the dataset's apart."""
+
+    option: str
+    """Its path, entries of arrays by their label, as in `evaluators.frechet.features.weights`."""
+    sha256: str
+    """Of the file's content."""
+
+
 class ProvenanceSettings(Section):
     """`[provenance]`: what a run was made of. Written by ganlab; a difference is a warning."""
 
@@ -242,6 +251,8 @@ class ProvenanceSettings(Section):
     """Each chosen component."""
     files: list[FileProvenance] = Field(default_factory=list)
     """Each local plugin file, and those beside it that it imports."""
+    inputs: list[InputProvenance] = Field(default_factory=list)
+    """Each file that an option names, such as the weights of features."""
 
 
 class Settings(Section):

@@ -33,11 +33,20 @@ Status: TypeAlias = Literal["running", "completed", "interrupted", "diverged", "
 
 @dataclass(frozen=True)
 class Best:
-    """The best checkpoint: its step, and the metric (`label.metric`) that chose it."""
+    """The best checkpoint.
+
+    Attributes:
+        step: the step that it was saved after.
+        metric: what chose it, as `label.metric`.
+        value: what was measured.
+        fingerprint: digest of all that decides the features that it was measured on; empty in runs of
+            earlier versions.
+    """
 
     step: int
     metric: str
     value: float
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)

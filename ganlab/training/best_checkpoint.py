@@ -42,10 +42,12 @@ class BestCheckpoint:
         measured = self.measured_by(measurements)
         if measured is None or not math.isfinite(measured.value):
             return None
+        if self.best is not None and self.best.fingerprint not in ("", measured.fingerprint):
+            self.best = None  # it was measured on other features, whose numbers do not compare
         better = measured.metric.better
         if self.best is not None and badness(measured.value, better) >= badness(self.best.value, better):
             return None
-        self.best = Best(step, self._name, measured.value)
+        self.best = Best(step, self._name, measured.value, measured.fingerprint)
         return self.best
 
     def state_dict(self) -> dict[str, Any] | None:
@@ -53,9 +55,12 @@ class BestCheckpoint:
         return None if self.best is None else asdict(self.best)
 
     def load_state_dict(self, state: Mapping[str, Any] | None) -> None:
-        """Restore what `state_dict` returned, unless another metric chooses now."""
+        """Restore what `state_dict` returned, unless another metric chooses now.
+
+        Earlier versions took the weights before the first step for the best, too; that is forgotten.
+        """
         best = None if state is None else described(Best, state)
-        self.best = best if best is not None and best.metric == self._name else None
+        self.best = best if best is not None and best.metric == self._name and best.step else None
 
     @property
     def _name(self) -> str:

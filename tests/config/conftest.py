@@ -53,6 +53,11 @@ class Choosy(Options):
     """Even."""
 
 
+class Trained(Choosy):
+    weights: Path | None = None
+    """A file."""
+
+
 def build(options, *context):
     if getattr(options, "width", 4) % 2:
         raise ComponentError("must be even", option="width")
@@ -118,7 +123,7 @@ def ganlab_evaluators():
 
 @hookimpl
 def ganlab_features():
-    yield FeaturesComponent(name="eyes", summary="Of images.", build=build, options=Choosy)
+    yield FeaturesComponent(name="eyes", summary="Of images.", build=build, options=Trained)
     yield FeaturesComponent(name="hands", summary="Of vectors.", build=build, accepts=(VectorSpec,))
 
 

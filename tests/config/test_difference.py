@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ganlab.config import Experiment, dump_resolved
+from ganlab.config import Experiment, dump_resolved, load_experiment
 from ganlab.config.difference import Difference, differences
 
 World = Callable[..., Experiment]
@@ -76,6 +76,40 @@ def test_a_longer_run_is_the_same_run(load: World, base: str) -> None:
 
 def test_where_files_lie_is_no_difference(load: World, base: str) -> None:
     assert changes(load(), load(base, "dataset.root=elsewhere")) == []
+
+
+def test_a_file_of_another_component_is_compared_by_its_content(load: World, base: str, world: Path) -> None:
+    def weighted(file: str, content: str) -> Experiment:
+        (world / file).write_text(content)
+        return load(base, f'evaluators.0.features={{name="eyes", weights="{file}"}}')
+
+    before = weighted("a.pt", "one")
+    assert changes(before, weighted("copy.pt", "one")) == []
+    for file in ("b.pt", "a.pt"):
+        (change,) = changes(before, weighted(file, "two"))
+        assert change.startswith("evaluators.judge.features.weights: ")
+    (gone,) = changes(before, load())
+    assert gone.startswith("evaluators.judge.features.weights: removed ")
+    (world / "a.pt").write_text("two")
+    resolved = world / "resolved.toml"
+    resolved.write_text(dump_resolved(before))
+    assert any(
+        "evaluators.judge.features.weights has changed" in each for each in load_experiment(resolved).warnings
+    )
+
+
+def test_a_file_whose_content_was_not_recorded_is_compared_by_its_path(
+    load: World, base: str, world: Path
+) -> None:
+    def weighted(file: str) -> Experiment:
+        (world / file).write_text("one")
+        return load(base, f'evaluators.0.features={{name="eyes", weights="{file}"}}')
+
+    before = tomllib.loads(dump_resolved(weighted("a.pt")))
+    del before["provenance"]["inputs"]
+    assert differences(before, weighted("a.pt")) == []
+    (change,) = differences(before, weighted("b.pt"))
+    assert change.path == "evaluators.judge.features.weights"
 
 
 def test_entries_are_told_apart_by_their_labels(load: World, base: str) -> None:
