@@ -26,6 +26,7 @@ __all__ = [
     "PROCESS_MEMORY_PEAK",
     "REAL_SIGN",
     "STANDARD_ERROR",
+    "TOTAL",
     "augmentation",
     "evaluated_picture",
     "evaluation",
@@ -47,6 +48,9 @@ __all__ = [
 
 LOSSES = "loss/"
 """What the tags of all losses begin with."""
+
+TOTAL = "total"
+"""What the sum of a player's losses is called; no loss may be."""
 
 GRADIENT_NORMS = "gradient-norm/"
 """What the tags of all gradient norms begin with."""
@@ -134,7 +138,7 @@ def loss(player: str, label: str, part: str = "") -> str:
 
 def total_loss(player: str) -> str:
     """Return the tag of what a player minimises: the sum of its losses, any number."""
-    return f"loss/{player}/total"
+    return losses(player) + TOTAL
 
 
 def gradient_norm(player: str) -> str:

@@ -137,6 +137,77 @@ def test_the_weights_that_training_begins_with_are_measured_but_never_the_best(h
     assert finished.checkpoints.steps == [1, 2]
 
 
+NOTED = """
+from ganlab import Loss, LossComponent, Options, hookimpl
+
+
+class LateOptions(Options):
+    begin: int = 1
+    '''Step from which it counts.'''
+
+
+def noted(options):
+    class Noted(Loss):
+        def discriminator(self, game):
+            gap = game.real_logits.mean() - game.fake_logits.mean()
+            return {"minus-gap": -gap, "gap": gap.detach()}
+
+        def generator(self, game):
+            return -game.fake_logits.mean()
+
+    return Noted()
+
+
+def late(options):
+    class Late(Loss):
+        def discriminator(self, game):
+            if game.step < options.begin:
+                return game.real.new_zeros(())
+            return game.real_logits.square().mean()
+
+        def generator(self, game):
+            return self.discriminator(game) if game.step < options.begin else game.fake_logits.square().mean()
+
+    return Late()
+
+
+@hookimpl
+def ganlab_losses():
+    needs = frozenset({"discriminator"})
+    yield LossComponent(name="noted", summary="Logs more than it minimises.", build=noted, needs=needs)
+    yield LossComponent(name="late", summary="Begins late.", build=late, options=LateOptions, needs=needs)
+"""
+
+
+def test_a_loss_may_log_what_it_does_not_minimise_and_begin_late(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "noted.py").write_text(NOTED)
+    assert run(["check", "./noted.py"]) == 0, capsys.readouterr()
+    weighted = [{"name": "noted", "weight": 2.0}, {"name": "late"}]
+    training = {"steps": 2, "batch_size": 8, "log_every": 1, "precision": "fp32"}
+    finished = ganlab.run(
+        {**TOY, "plugins": ["./noted.py"], "losses": weighted, "training": training}, quiet=True
+    )
+    for step, values in enumerate(finished.metrics()):
+        of = {name.removeprefix("loss/discriminator/"): value for name, value in values.items()}
+        assert of["noted/minus-gap"] == pytest.approx(-2 * of["noted/gap"])
+        assert of["total"] == pytest.approx(of["noted/minus-gap"] + of["late"])
+        assert (of["late"] != 0) == bool(step)
+    # Where nothing is to be learned yet, nothing moves.
+    alone = {**TOY, "plugins": ["./noted.py"], "losses": [{"name": "late", "begin": 2}], "training": training}
+    first, second = ganlab.run(alone, quiet=True).metrics()
+    assert first["gradient-norm/generator"] == second["gradient-norm/discriminator"] == 0
+
+
+def test_no_loss_is_called_as_the_sum_of_all(here: Path) -> None:
+    (here / "noted.py").write_text(NOTED.replace('name="late"', 'name="total"'))
+    given = {**TOY, "plugins": ["./noted.py"]}
+    for entry in ({"name": "non-saturating", "label": "total"}, {"name": "total"}):
+        with pytest.raises(GanlabError, match=r"losses\.1: .*`total`.*(?s:.)*label = "):
+            ganlab.run({**given, "losses": [{"name": "hinge"}, entry]}, quiet=True)
+
+
 def test_one_process_of_several_is_sent_to_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
     names = {
         "RANK": "0",

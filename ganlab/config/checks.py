@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ganlab import tags
 from ganlab.components import DiscriminatorComponent, EvaluatorComponent, LossComponent
 from ganlab.config.draft import Draft
 from ganlab.config.experiment import BestMetric
@@ -23,6 +24,7 @@ def check_together(draft: Draft) -> list[Problem]:
     """Return every problem between tables."""
     checks: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
         _labels_differ,
+        _no_loss_is_the_total,
         _samples_fit,
         _image_has_images,
         _losses_have_what_they_need,
@@ -46,6 +48,13 @@ def _labels_differ(draft: Draft) -> Iterator[Problem]:
                 message = f"is called `{label}`, as {other} is{case}"
                 hint = 'tell them apart: add `label = "…"` to one of them'
                 yield draft.origin.problem(path, message, hint)
+
+
+def _no_loss_is_the_total(draft: Draft) -> Iterator[Problem]:
+    for path, label in _labels(draft, "losses").items():
+        if label == tags.TOTAL:
+            message = f"is called `{label}`, as the sum of all losses is where they are logged"
+            yield draft.origin.problem(path, message, 'add another `label = "…"`')
 
 
 def _labels(draft: Draft, section: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -15,13 +15,14 @@ from ganlab.engine.augmentation import Augmentations
 from ganlab.engine.game import Game
 from ganlab.engine.guard import Guard
 from ganlab.engine.loss import Loss
+from ganlab.engine.loss_value import objective, parts_of
 from ganlab.engine.meter import Meter
 from ganlab.engine.microbatch_game import MicrobatchGame
 from ganlab.engine.networks import Networks, freeze
 from ganlab.engine.player import Player, PlayerName
 from ganlab.engine.turn_samples import TurnSamples
 from ganlab.engine.whole_game import WholeGame
-from ganlab.errors import ComponentError, UsageError
+from ganlab.errors import UsageError
 from ganlab.processes import Processes
 
 __all__ = ["Term", "Turn", "TurnSetup", "speaks_to", "undecided_logit"]
@@ -55,8 +56,9 @@ class Term:
     def evaluate(self, game: Game) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """Return the term's share of the objective, and its weighted parts by tag.
 
-        A part is logged without the factor `every`, so that over many steps the parts'
-        means add up to the mean of the total.
+        A part that depends on no weight is no part of the objective, and is logged as it is. Others
+        are logged without the factor `every`, so that over many steps the parts' means add up to the mean
+        of the total.
 
         Raises:
             ExperimentError: the loss refuses these samples, or does not return scalars; its
@@ -64,34 +66,12 @@ class Term:
             ComponentCrashError: it raised anything else.
         """
         with self.selection.blamed():
-            value = getattr(self.loss, game.player)(game)
-            _require_scalars(value, game.player)
-        parts = value if isinstance(value, Mapping) else {"": value}
-        named = {tags.loss(game.player, self.label, name): self.weight * part for name, part in parts.items()}
-        return self.every * torch.stack(list(named.values())).sum(), named
-
-
-def _require_scalars(value: object, player: str) -> None:
-    """Refuse what is not a scalar tensor, or a mapping of some.
-
-    Raises:
-        ComponentError: it is something else; the message says what would be right.
-    """
-    parts = list(value.values()) if isinstance(value, Mapping) else [value]
-    for part in parts:
-        if not isinstance(part, torch.Tensor) or part.dim() != 0:
-            what = f"a tensor of shape {tuple(part.shape)}" if isinstance(part, torch.Tensor) else repr(part)
-            raise ComponentError(
-                f"its `{player}` returned {what}; a loss returns a scalar tensor (take the `mean` over "
-                "the samples), or a mapping of named ones"
-            )
-        if not part.requires_grad:
-            raise ComponentError(
-                f"its `{player}` returned a tensor that depends on no weight of the {player}: "
-                "there is nothing to learn from (was it detached?)"
-            )
-    if not parts:
-        raise ComponentError(f"its `{player}` returned an empty mapping; there is nothing to minimise")
+            parts = parts_of(getattr(self.loss, game.player)(game), game.player)
+        named = {
+            tags.loss(game.player, self.label, name): self.weight * part if part.requires_grad else part
+            for name, part in parts.items()
+        }
+        return self.every * objective(named), named
 
 
 def speaks_to(loss: Loss, player: PlayerName) -> bool:
@@ -189,7 +169,9 @@ class Turn:
         gradients = [parameter.grad for parameter in self.player.parameters if parameter.grad is not None]
         # Once, when all backward passes are done: a penalty's second one is in it too.
         self._setup.processes.all_reduce([*gradients, *observed.values()])
-        observed[tags.gradient_norm(self.player.name)] = torch.nn.utils.get_total_norm(gradients)
+        norm = torch.nn.utils.get_total_norm(gradients)
+        # Of no gradients at all, it is 0 on the CPU.
+        observed[tags.gradient_norm(self.player.name)] = norm.to(self._setup.networks.device)
         return observed
 
     def _backward(
@@ -232,14 +214,16 @@ class Turn:
         return {name: value * share for name, value in observed.items()}
 
 
-def _differentiate(objective: torch.Tensor) -> None:
-    """Add an objective's gradients to those of the weights.
+def _differentiate(whole: torch.Tensor) -> None:
+    """Add an objective's gradients to those of the weights; there are none where all losses are constant.
 
     Raises:
         UsageError: a gradient's gradient is asked for where torch has none.
     """
+    if not whole.requires_grad:
+        return
     try:
-        torch.autograd.backward(objective)
+        torch.autograd.backward(whole)
     except RuntimeError as error:
         if "derivative for batch_norm_backward" not in str(error):
             raise

@@ -66,6 +66,7 @@ class StandInGame:
         leaves: Collection[str],
         rows: slice = slice(0, BATCH),
         seed: int = 0,
+        step: int = 0,
     ) -> Game:
         """Return a game with only the networks that are present; the player's own take gradients.
 
@@ -96,7 +97,7 @@ class StandInGame:
             networks,
             samples,
             rows=rows,
-            step=0,
+            step=step,
             latent=self._latent,
             leaves=leaves,
             augmentations=_Fading((), self._spec) if "augmentation" in present else None,

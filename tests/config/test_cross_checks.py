@@ -78,7 +78,7 @@ def test_an_evaluator_may_bring_its_features(load: World, refused: Refused, base
     experiment = load(text)
     (chosen,) = experiment.evaluators
     assert chosen.features.component.name == "eyes"
-    assert chosen.features.options.model_dump() == {"width": 5}
+    assert chosen.features.options.model_dump() == {"width": 5, "weights": None}
     assert "features" not in experiment.resolved["evaluators"][0]
     with pytest.raises(ExperimentError, match=r"experiment.toml:15: evaluators.0.width: must be even"):
         chosen.features.build(experiment.image)

@@ -350,7 +350,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_before_the_weights_move(tmp_pat
     state = json.loads((directory / "run.json").read_text())
     assert state["status"] == "diverged"
     assert "loss/generator/breaks" in state["reason"]
-    assert (directory / "LAST").read_text().strip() == "step-00000002"
+    assert (directory / "LAST").read_text().strip() == "step-00000003"  # the best so far
     bundle = json.loads((directory / "logs" / "divergence.json").read_text())
     assert bundle["step"] == 4
     assert bundle["values"]["loss/generator/breaks"] == "NaN"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
 from ganlab.components import LossComponent, SampleSpec
 from ganlab.engine.loss import Loss
+from ganlab.engine.loss_value import objective, parts_of
 from ganlab.engine.player import PlayerName
 from ganlab.engine.turn import speaks_to
 from ganlab.errors import ComponentError, summarised
@@ -27,6 +29,8 @@ PROMISES = "finite scalars, gradients, means over the samples, its own randomnes
 VERDICTS: tuple[tuple[int, ...], ...] = ((), (2, 2))
 DRAWS = 24
 """Games over which a loss that draws random numbers is averaged."""
+LATE = 10**9
+"""A step by which every loss has begun."""
 TOLERANCE = 1e-3
 PLAYERS: tuple[PlayerName, ...] = ("discriminator", "generator")
 
@@ -91,23 +95,31 @@ class _Turn:
     def _loss(self) -> Loss:
         return _build(self.subject)
 
-    def _total(self, loss: Loss, rows: slice = slice(0, BATCH), seed: int = 0) -> torch.Tensor:
-        """Return the sum of what the loss returns, after a look at each part."""
-        game = self.stand_ins.game(self.player, self.subject.component.needs, loss.differentiates, rows, seed)
+    @cached_property
+    def _step(self) -> int:
+        """A step at which the loss gives gradients, as far as there is one: it may begin later."""
+        return 0 if self._total(self._loss(), step=0).requires_grad else LATE
+
+    def _total(
+        self, loss: Loss, rows: slice = slice(0, BATCH), seed: int = 0, step: int | None = None
+    ) -> torch.Tensor:
+        """Return the objective in what the loss returns, after a look at each part."""
+        step = self._step if step is None else step
+        needs = self.subject.component.needs
+        game = self.stand_ins.game(self.player, needs, loss.differentiates, rows, seed, step)
         try:
             value = getattr(loss, self.player)(game)
         except Exception as error:
             self.subject.fail(self._diagnosis(loss, error), error)
-        parts = value if isinstance(value, Mapping) else {"": value}
-        self.subject.require(bool(parts), f"{self.player}() returned no tensor at all")
+        try:
+            parts = parts_of(value, self.player)
+        except ComponentError as error:
+            self.subject.fail(str(error), error)
         for name, part in parts.items():
-            what = f"what {self.player}() returns" + (f" as `{name}`" if name else "")
-            require_finite(self.subject, part, what)
-            self.subject.require(
-                part.ndim == 0,
-                f"{what} has shape {tuple(part.shape)}; it must be a scalar: take mean() over the samples",
+            require_finite(
+                self.subject, part, f"what {self.player}() returns" + (f" as `{name}`" if name else "")
             )
-        return torch.stack(list(parts.values())).sum()
+        return objective(parts)
 
     def _diagnosis(self, loss: Loss, error: Exception) -> str:
         """Say what the loss forgot to declare, if with it the game can be played."""
