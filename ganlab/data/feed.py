@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ganlab.data.free_memory import free_memory
 from ganlab.data.order import coins, permutation
 from ganlab.data.store import Store
+from ganlab.data.transfer import pinned, to_device
 
 if TYPE_CHECKING:
     import torch
@@ -174,14 +175,14 @@ class Feed:
         flips = None
         if self._mirror:
             tossed = coins(self._batch_size, self._seed, "mirror", position)[self._slice()]
-            flips = self._pinned(torch.from_numpy(np.flatnonzero(tossed)))
+            flips = pinned(torch.from_numpy(np.flatnonzero(tossed)), self._device)
         labels = None
         if self._store.labels is not None:
-            labels = self._pinned(torch.from_numpy(self._store.labels[indices]))
+            labels = pinned(torch.from_numpy(self._store.labels[indices]), self._device)
         if self._resident is None:
-            samples = self._pinned(self._store.gather(indices))
+            samples = pinned(self._store.gather(indices), self._device)
         else:
-            rows = self._resident.index_select(0, self._to_device(self._pinned(torch.from_numpy(places))))
+            rows = self._resident.index_select(0, to_device(torch.from_numpy(places), self._device))
             samples = self._store.spec.from_rows(rows)
         return _Gathered(samples, labels, flips)
 
@@ -199,19 +200,13 @@ class Feed:
 
     def _finish(self, gathered: _Gathered) -> Batch:
         spec = self._store.spec
-        samples = self._to_device(gathered.samples)
+        samples = to_device(gathered.samples, self._device)
         if gathered.flips is not None and spec.mirror_dim is not None:
-            flips = self._to_device(gathered.flips)
+            flips = to_device(gathered.flips, self._device)
             # In place: a gathered batch is nobody else's, and keeps its memory format.
             samples.index_copy_(0, flips, samples.index_select(0, flips).flip(spec.mirror_dim))
-        labels = None if gathered.labels is None else self._to_device(gathered.labels)
+        labels = None if gathered.labels is None else to_device(gathered.labels, self._device)
         return Batch(spec.dequantise(samples), labels)
-
-    def _to_device(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self._device, non_blocking=True)
-
-    def _pinned(self, tensor: Tensor) -> Tensor:
-        return tensor.pin_memory() if self._device.type == "cuda" else tensor
 
     def _bytes_of_samples(self) -> int:
         samples = self._store.samples

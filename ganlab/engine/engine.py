@@ -11,13 +11,14 @@ from ganlab.components import SampleSpec
 from ganlab.config.experiment import Experiment
 from ganlab.data.feed import Batch, Feed
 from ganlab.data.preparation import Data
+from ganlab.data.transfer import to_device
 from ganlab.engine.assembly import make_networks, make_players, make_terms, make_turns
 from ganlab.engine.augmentation import Augmentations
 from ganlab.engine.ema import MovingAverage
 from ganlab.engine.evaluation_generator import EvaluationGenerator
 from ganlab.engine.guard import Guard
 from ganlab.engine.labels import LabelSampler
-from ganlab.engine.latents import draw_latents, to_device
+from ganlab.engine.latents import draw_latents
 from ganlab.engine.meter import Meter
 from ganlab.engine.networks import Networks, load_weights
 from ganlab.engine.streams import Streams, derive_seed, global_state, restore_global_state

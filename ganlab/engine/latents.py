@@ -10,7 +10,7 @@ from torch.nn.functional import one_hot
 
 from ganlab.components import LatentSpec
 
-__all__ = ["draw_latents", "interpolate", "to_device", "walk_around"]
+__all__ = ["draw_latents", "interpolate", "walk_around"]
 
 
 def draw_latents(latent: LatentSpec, count: int, generator: torch.Generator) -> torch.Tensor:
@@ -82,13 +82,6 @@ def walk_around(latent: LatentSpec, keys: torch.Tensor, count: int) -> tuple[tor
         for start, end, size in zip(keys, keys.roll(-1, 0), sizes, strict=True)
     ]
     return torch.cat(legs), torch.arange(len(keys)).repeat_interleave(torch.tensor(sizes))
-
-
-def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Return a CPU tensor on a device, without waiting for an accelerator to be done with earlier work."""
-    if device.type != "cuda":
-        return tensor.to(device)
-    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def _onto_sphere(vectors: torch.Tensor) -> torch.Tensor:

@@ -61,7 +61,7 @@ def isolated_randomness(seed: int) -> Iterator[None]:
     """
     devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
     python, legacy = random.getstate(), np.random.get_state(legacy=True)
-    with torch.random.fork_rng(devices=devices):
+    with torch.random.fork_rng(devices=devices), _isolated_mps(seed):
         # Not `torch.manual_seed`: it would seed devices that `fork_rng` does not restore.
         torch.default_generator.manual_seed(seed)
         if devices:  # Without one, torch would note each call with the whole stack, for when there is.
@@ -73,6 +73,20 @@ def isolated_randomness(seed: int) -> Iterator[None]:
         finally:
             random.setstate(python)
             np.random.set_state(legacy)
+
+
+@contextmanager
+def _isolated_mps(seed: int) -> Iterator[None]:
+    """Do the same with the generator of Apple's GPUs, of which `fork_rng` knows none by number."""
+    if not torch.backends.mps.is_available():
+        yield
+        return
+    before = torch.mps.get_rng_state()
+    torch.mps.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.mps.set_rng_state(before)
 
 
 def seed_global_state(seed: int) -> None:
@@ -92,6 +106,8 @@ def global_state(device: torch.device) -> dict[str, Any]:
     }
     if device.type == "cuda":
         state["cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        state["mps"] = torch.mps.get_rng_state()
     return state
 
 
@@ -103,3 +119,5 @@ def restore_global_state(state: Mapping[str, Any], device: torch.device) -> None
     torch.set_rng_state(state["cpu"])
     if device.type == "cuda" and "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"], device)
+    elif device.type == "mps" and "mps" in state:
+        torch.mps.set_rng_state(state["mps"])

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import torch
 
 from ganlab.data.feed import Batch
-from ganlab.engine.latents import to_device
+from ganlab.data.transfer import to_device
 
 __all__ = ["Draw", "Fakes", "TurnSamples"]
 

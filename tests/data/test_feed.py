@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.overrides import TorchFunctionMode
 
 from ganlab import ImageSpec, VectorSpec
 from ganlab.data.feed import Feed
@@ -107,6 +109,27 @@ def test_position_is_the_whole_state(way: str) -> None:
         resumed.position = -1
     straight.close()
     resumed.close()
+
+
+class Copies(TorchFunctionMode):
+    """Notes whether each copy to another place is waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unawaited: list[bool] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.Tensor.to:
+            self.unawaited.append((kwargs or {}).get("non_blocking", False))
+        return func(*args, **(kwargs or {}))
+
+
+def test_copies_from_memory_that_is_not_pinned_are_waited_for(way: str) -> None:
+    feed = Feed(images(50), np.arange(50), batch_size=8, seed=1, device="meta", mirror=True)
+    with Copies() as copies:
+        feed.next()
+    feed.close()
+    assert copies.unawaited and not any(copies.unawaited)
 
 
 def test_mirror_flips_about_half_of_the_images(way: str) -> None:

@@ -13,7 +13,7 @@ from trials import busy, engine
 from ganlab import ImageSpec
 from ganlab.data.feed import Feed
 from ganlab.data.store import Store
-from ganlab.engine.latents import to_device
+from ganlab.data.transfer import to_device
 
 pytestmark = pytest.mark.gpu
 

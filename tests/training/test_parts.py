@@ -23,7 +23,13 @@ from ganlab.engine.networks import evaluation_mode
 from ganlab.engine.precision import choose_device, choose_precision
 from ganlab.engine.sampling import run_generator
 from ganlab.engine.schedules import make_schedule
-from ganlab.engine.streams import Streams, derive_seed, isolated_randomness
+from ganlab.engine.streams import (
+    Streams,
+    derive_seed,
+    global_state,
+    isolated_randomness,
+    restore_global_state,
+)
 from ganlab.errors import DivergedError, UsageError
 
 
@@ -54,6 +60,24 @@ def test_isolated_randomness_gives_the_global_state_back() -> None:
     with isolated_randomness(11):
         assert torch.equal(torch.rand(4), first)
     assert torch.equal(torch.rand(4), expected)
+
+
+def test_the_generator_of_apples_gpus_is_isolated_saved_and_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = torch.Generator().manual_seed(1)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.mps, "get_rng_state", gpu.get_state)
+    monkeypatch.setattr(torch.mps, "set_rng_state", gpu.set_state)
+    monkeypatch.setattr(torch.mps, "manual_seed", gpu.manual_seed)
+    device = torch.device("mps")
+    saved = global_state(device)
+    expected = torch.rand(4, generator=gpu)
+    restore_global_state(saved, device)
+    draws = []
+    for _ in range(2):
+        with isolated_randomness(11):
+            draws.append(torch.rand(4, generator=gpu))
+    assert torch.equal(*draws)
+    assert torch.equal(torch.rand(4, generator=gpu), expected)
 
 
 def test_latents_follow_their_distribution() -> None:
