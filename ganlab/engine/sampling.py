@@ -38,7 +38,8 @@ def run_generator(
         network: a generator.
         latents: `(N, dim)`.
         labels: `(N,)`, for a generator that takes them.
-        rows: which samples to make; a start at a multiple of `BATCH` makes them as if all were made.
+        rows: which samples to make: the same as if all were made, in whole batches, of which these are
+            yielded.
         seed: of whatever randomness the network has of its own, such as noise inputs.
         still: give every sample the same randomness, as pictures on a walk want, which would flicker. Samples
             are then made one by one.
@@ -46,8 +47,8 @@ def run_generator(
     device = next((tensor.device for tensor in network.state_dict().values()), torch.device("cpu"))
     begin, end, _ = rows.indices(len(latents))
     size = 1 if still else BATCH
-    for start in range(begin, end, size):
-        batch = slice(start, min(start + size, end))
+    for start in range(begin - begin % size, end, size) if begin < end else ():
+        batch = slice(start, start + size)
         arguments = [latents[batch].to(device)]
         if labels is not None:
             arguments.append(labels[batch].to(device))
@@ -57,7 +58,7 @@ def run_generator(
             isolated_randomness(seed if still else seed + start),
         ):
             samples: torch.Tensor = network(*arguments)
-        yield samples.float()
+        yield samples.float()[max(begin - start, 0) : end - start]
 
 
 def run_for_evaluation(

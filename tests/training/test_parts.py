@@ -257,6 +257,23 @@ def test_evaluation_mode_restores_each_module() -> None:
     assert not network[1].training
 
 
+class Noisy(nn.Module):
+    """Draws noise for each sample, as StyleGAN does."""
+
+    def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        return latents + torch.randn(len(latents), 1)
+
+
+@pytest.mark.parametrize(
+    "rows", [(0, 1), (5, 6), (64, 65), (70, 131), (130, 200), (199, 200), (3, 3), (70, 70)]
+)
+def test_some_rows_are_those_of_the_whole_set(rows: tuple[int, int]) -> None:
+    latents = torch.randn(200, 4, generator=torch.Generator().manual_seed(5))
+    whole = torch.cat(list(run_generator(Noisy(), latents)))
+    some = list(run_generator(Noisy(), latents, rows=slice(*rows)))
+    assert torch.equal(torch.cat([whole[:0], *some]), whole[slice(*rows)])
+
+
 def test_generation_is_a_function_of_the_seed_and_leaves_no_trace() -> None:
     network = nn.Sequential(nn.Linear(4, 8), nn.Dropout(), nn.Unflatten(1, (2, 2, 2)), nn.Tanh()).train()
     state = torch.get_rng_state()
