@@ -37,6 +37,10 @@ NETWORKS_OF: dict[PlayerName, tuple[str, ...]] = {
 }
 
 
+_RATIO = "learning_rate_ratio"
+"""What each group of an optimizer's parameters keeps its share of the learning rate under."""
+
+
 @dataclass
 class Player:
     """Networks that learn together.
@@ -75,13 +79,14 @@ class Player:
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of the next turn."""
-        return float(self.optimizer.param_groups[0]["lr"])
+        """The learning rate of the next turn, which each group of parameters has a multiple of."""
+        group = self.optimizer.param_groups[0]
+        return float(group["lr"]) / float(group[_RATIO])
 
     def follow_schedule(self, step: int) -> None:
         """Take the learning rate that is due after `step` completed steps."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.schedule(step)
+            group["lr"] = self.schedule(step) * group[_RATIO]
 
     def update(self) -> None:
         """Move the weights by the gradients that are there, and keep them within their bounds.
@@ -157,6 +162,8 @@ def make_player(
 def build_optimizer(selection: OptimizerSelection, parameters: Sequence[nn.Parameter]) -> Optimizer:
     """Return the optimizer that an experiment chose, over some parameters, with its full learning rate.
 
+    Groups of parameters that were built with a learning rate of their own keep its ratio to the optimizer's.
+
     Raises:
         ExperimentError: it refuses its options or the parameters, or is no optimizer.
     """
@@ -165,8 +172,14 @@ def build_optimizer(selection: OptimizerSelection, parameters: Sequence[nn.Param
         message = f"its `build` returned {optimizer!r}, not a torch.optim.Optimizer"
         raise selection.refusal(ComponentError(message))
     for group in optimizer.param_groups:
-        group["lr"] = selection.settings.learning_rate
+        group[_RATIO] = _ratio(group.get("lr"), optimizer.defaults.get("lr"))
+        group["lr"] = selection.settings.learning_rate * group[_RATIO]
     return optimizer
+
+
+def _ratio(own: Any, default: Any) -> float:
+    """Return how a group's learning rate compares with its optimizer's; 1 where there is no telling."""
+    return float(own) / float(default) if own and default else 1.0
 
 
 def memory_of(optimizer: Optimizer) -> dict[Any, Any]:

@@ -12,6 +12,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from disturbance import contents, ganlab, resume, start, write_experiment
 
+from ganlab.config import load_experiment
+from ganlab.data.preparation import prepare
+from ganlab.engine.engine import Engine
+
 pytestmark = pytest.mark.usefixtures("heard_signals")
 
 SIGNS = '''
@@ -74,6 +78,23 @@ momentum = 0.5
 """
 
 
+GROUPED = """
+from ganlab import OptimizerComponent, hookimpl
+
+
+def build(options, parameters):
+    from torch.optim import SGD
+
+    first, second, *rest = parameters
+    return SGD([{"params": [first], "lr": 1e-2}, {"params": [second]}, {"params": rest, "lr": 1e-5}], lr=1e-3)
+
+
+@hookimpl
+def ganlab_optimizers():
+    yield OptimizerComponent(name="grouped", summary="Each its own pace.", build=build)
+"""
+
+
 def write(directory: Path, *, tables: str = TABLES) -> None:
     write_experiment(directory, "gan", "fp32")
     text = (directory / "x.toml").read_text()
@@ -107,6 +128,28 @@ def test_killed_and_resumed_to_the_byte(tmp_path: Path) -> None:
     }
     rates = [json.loads(line)["learning-rate/generator"] for line in (run / "metrics.jsonl").open()]
     assert rates[0] == pytest.approx(1e-3) and rates == sorted(rates, reverse=True) and rates[-1] < 1e-4
+
+
+def test_groups_of_parameters_keep_the_ratio_of_their_learning_rates(tmp_path: Path) -> None:
+    (tmp_path / "grouped.py").write_text(GROUPED)
+    experiment = load_experiment(
+        {
+            "title": "Grouped",
+            "plugins": [str(tmp_path / "grouped.py")],
+            "dataset": {"name": "gaussians", "count": 100},
+            "generator": {"name": "mlp"},
+            "discriminator": {"name": "mlp"},
+            "losses": [{"name": "hinge"}],
+            "optimizer": {"generator": {"name": "grouped", "learning_rate": 0.5, "schedule": "linear"}},
+            "training": {"steps": 4, "batch_size": 8},
+        }
+    )
+    player = Engine.build(experiment, prepare(experiment, progress=False)).players["generator"]
+    for step, expected in ((0, 0.5), (2, 0.25), (4, 0.0)):
+        player.follow_schedule(step)
+        rates = [group["lr"] for group in player.optimizer.param_groups]
+        assert rates == pytest.approx([expected * 10, expected, expected / 100])
+        assert player.learning_rate == pytest.approx(expected)
 
 
 def test_another_optimizer_takes_over_a_run_without_its_memory(tmp_path: Path) -> None:
