@@ -9,8 +9,9 @@ from ganlab.components import DiscriminatorComponent, EvaluatorComponent, LossCo
 from ganlab.config.draft import Draft
 from ganlab.config.experiment import BestMetric
 from ganlab.config.settings import TrainingSettings
-from ganlab.errors import Problem
+from ganlab.errors import Problem, UsageError
 from ganlab.kinds import KINDS
+from ganlab.processes.identity import identity_from_environment
 from ganlab.registry import Offer, Registry
 from ganlab.registry.suggest import did_you_mean, listing
 from ganlab.samples import accepted_kinds
@@ -224,9 +225,26 @@ def _microbatches_fill_a_batch(draft: Draft) -> Iterator[Problem]:
     micro = training.get("microbatch_size")
     if not (isinstance(micro, int) and isinstance(batch, int)) or micro < 1 or batch < 1:
         return
-    if batch % micro:
-        # Not all of them: the numbers may be absurd.
-        sizes = range(min(micro, batch), 0, -1)[:_DIVISORS_TRIED]
-        near = next((size for size in sizes if batch % size == 0), 1)
-        message = f"must divide the batch size, {batch}, but {micro} does not"
-        yield draft.origin.problem("training.microbatch_size", message, f"for example {near}")
+    world = _processes()
+    # What passes the networks at once is cut from a process's own rows.
+    for own in sorted({batch // world, -(-batch // world)}):
+        if micro > batch or (own > micro and own % micro):
+            # Not all of them: the numbers may be absurd.
+            sizes = range(min(micro, own), 0, -1)[:_DIVISORS_TRIED]
+            near = next((size for size in sizes if own % size == 0), 1)
+            whole = (
+                f"the batch size, {batch},"
+                if world == 1
+                else f"a process's share of a batch, {own} of {batch},"
+            )
+            message = f"must divide {whole} but {micro} does not"
+            yield draft.origin.problem("training.microbatch_size", message, f"for example {near}")
+            return
+
+
+def _processes() -> int:
+    """Return how many processes share a run; 1 where the environment does not say so properly."""
+    try:
+        return identity_from_environment()[1]
+    except UsageError:
+        return 1

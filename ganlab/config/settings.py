@@ -148,7 +148,7 @@ class TrainingSettings(Section):
     batch_size: int = Field(64, ge=1, le=MOST_ELEMENTS)
     """Samples of a turn, over all processes together."""
     microbatch_size: int | None = Field(None, ge=1, le=MOST_ELEMENTS)
-    """Samples that pass the networks at once, gradients averaged over the batch; all if left out."""
+    """Samples that pass a process's networks at once, gradients averaged over the batch; all if left out."""
     discriminator_steps: int = Field(1, ge=1, le=1000)
     """Turns of the discriminator in a step."""
     generator_steps: int = Field(1, ge=1, le=1000)

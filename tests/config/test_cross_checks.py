@@ -181,6 +181,41 @@ def test_microbatches_fill_a_batch(refused: Refused, base: str, batch: int, micr
     )
 
 
+@pytest.mark.parametrize(
+    ("batch", "micro", "processes", "near"),
+    [(64, 16, 4, 0), (64, 32, 8, 0), (63, 21, 3, 0), (24, 8, 2, 6), (64, 8, 3, 7), (64, 128, 2, 32)],
+)
+def test_microbatches_fill_what_a_process_has_of_a_batch(
+    load: World,
+    refused: Refused,
+    base: str,
+    monkeypatch: pytest.MonkeyPatch,
+    batch: int,
+    micro: int,
+    processes: int,
+    near: int,
+) -> None:
+    meeting = {
+        "RANK": "0",
+        "LOCAL_RANK": "0",
+        "WORLD_SIZE": str(processes),
+        "MASTER_ADDR": "x",
+        "MASTER_PORT": "1",
+    }
+    for name, value in meeting.items():
+        monkeypatch.setenv(name, value)
+    text = base.replace("steps = 10", f"steps = 10\nbatch_size = {batch}\nmicrobatch_size = {micro}")
+    if near:
+        told = only(refused(text))
+        assert (
+            f"must divide a process's share of a batch, {batch // processes} of {batch}, but {micro} does not"
+            in told
+        )
+        assert told.endswith(f"for example {near}")
+    else:
+        assert load(text).settings.training.microbatch_size == micro
+
+
 def test_absurd_batches_are_not_searched_for_all_their_divisors(refused: Refused, base: str) -> None:
     text = base.replace("steps = 10", f"steps = 10\nbatch_size = {2**61 - 1}\nmicrobatch_size = {2**60}")
     assert any("for example 1" in problem.hint for problem in refused(text))
