@@ -77,6 +77,8 @@ def script(directives: dict[str, str | None], arguments: list[str], *, shared: b
     lines = ["#!/bin/bash"]
     lines += [f"#SBATCH --{name}={shlex.quote(value)}" for name, value in directives.items() if value]
     lines += ["#SBATCH --requeue", ""]
+    # Paths of plugins and of what was set are relative to where the script was printed.
+    lines += [f"cd {shlex.quote(str(Path.cwd()))} || exit"]
     call = shlex.join([sys.executable, "-m", "ganlab", *arguments])
     if shared:
         # One task for each process, and no launcher in between: exit codes and signals get through.

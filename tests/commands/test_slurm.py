@@ -107,3 +107,12 @@ def test_every_process_knows_its_place(place: Path) -> None:
 def test_a_bad_experiment_fails_now(place: Path) -> None:
     done = ganlab("slurm", "batch one.toml", "--set", "training.steps=0", cwd=place)
     assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_relative_paths_mean_what_they_did_where_it_was_printed(place: Path) -> None:
+    (place / "own.py").write_text(
+        "from ganlab import hookimpl\n\n@hookimpl\ndef ganlab_losses():\n    return []\n"
+    )
+    text = script(place, "--plugin", "./own.py")
+    (place.parent / "programs" / "python").write_text("#!/bin/bash\npwd\n")
+    assert run(place, text, 0, 1) == (0, [str(place)])
