@@ -87,6 +87,16 @@ class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            from ganlab.registry.suggest import did_you_mean
+
+            meant = did_you_mean(args[0], VERBS) or f"there are {', '.join(VERBS)}"
+            ctx.fail(f"there is no command `{printable(args[0])}`; {meant}")
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None

@@ -63,6 +63,18 @@ def test_an_explained_error_is_traced_on_request(shell: Shell) -> None:
     assert "error: there is no loss `nothing`" in err
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("rum", "there is no command `rum`; did you mean `run`?"),
+        ("xyzzy", "`xyzzy`; there are run, resume, "),
+    ],
+)
+def test_a_command_that_is_not_there_is_told_what_may_be_meant(shell: Shell, given: str, told: str) -> None:
+    code, _, error = shell(given, "x.toml")
+    assert code == 2 and told in error
+
+
 def test_an_interrupt_exits_75(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(**_: object) -> None:
         raise KeyboardInterrupt
