@@ -39,7 +39,7 @@ def measurement_options(function: _Function) -> _Function:
     )
     device = click.option(
         "--device",
-        type=click.Choice(["auto", "cpu", "cuda"]),
+        type=click.Choice(["auto", "cpu", "cuda", "mps"]),
         default="auto",
         show_default=True,
         help="Where to compute.",

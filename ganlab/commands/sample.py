@@ -111,6 +111,13 @@ _PICTURES_OF_A_LEG = 8
     help="Walk around so many latents, and from the last back to the first; a grid has a row from each to "
     "the next. A film does so by itself, from one to the next within 8 samples.",
 )
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="cpu",
+    show_default=True,
+    help="Where to make them; the CPU makes the same bytes of a seed everywhere.",
+)
 @film_options(fps=_FPS)
 @click.option("--raw", is_flag=True, help="Use the generator's own weights instead of their average.")
 @click.option(
@@ -128,6 +135,7 @@ def command(
     label: str | None,
     truncation: float | None,
     keys: int | None,
+    device: str,
     fps: float | None,
     size: int | None,
     raw: bool,
@@ -145,9 +153,11 @@ def command(
 
     from ganlab.after_training.restoring import find_generator
     from ganlab.drawing.films import require_writer
+    from ganlab.engine.precision import choose_device
     from ganlab.progress import Display
 
     trained = find_generator(run, runs, which, ema=False if raw else None, plugins=plugins)
+    trained.generator.to(choose_device(device))
     chosen = _choose_format(target, trained.spec)
     if (fps is not None or size is not None) and f".{chosen}" not in FILMS:
         raise UsageError(f"--fps and --size are for films, {', '.join(FILMS)}")

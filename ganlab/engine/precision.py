@@ -34,7 +34,7 @@ def choose_device(wish: str, processes: Processes | None = None) -> torch.device
             f'{_usable_gpus()} CUDA devices here; use "auto" or "cpu"'
         )
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise UsageError('training.device is "mps", but there is none here; use "auto" or "cpu"')
+        raise UsageError('the device \'mps\' was asked for, but there is none here; use "auto" or "cpu"')
     return device
 
 

@@ -17,6 +17,7 @@ from ganlab import LatentSpec
 from ganlab.commands.cli import run
 from ganlab.data.files import ImageFiles
 from ganlab.engine.latents import draw_latents, walk_around
+from ganlab.engine.precision import choose_device
 
 pytestmark = pytest.mark.slow
 
@@ -149,6 +150,25 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
     message = capsys.readouterr().err
     assert "Traceback" not in message
     return message
+
+
+def test_samples_are_made_on_the_device_that_is_asked_for(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wishes = []
+
+    def choose(wish: str) -> torch.device:
+        wishes.append(wish)
+        return choose_device("cpu" if wish == "cuda" else wish)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ganlab.engine.precision.choose_device", choose)
+        plain = sampled(digits, tmp_path / "plain.npy")
+        assert sampled(digits, tmp_path / "cuda.npy", "--device", "cuda") == plain
+    assert wishes == ["cpu", "cuda"]
+    if not torch.backends.mps.is_available():
+        told = refused(capsys, digits, "--out", tmp_path / "mps.npy", "--device", "mps")
+        assert "the device 'mps' was asked for, but there is none here" in told
 
 
 def test_a_run_knows_its_classes(digits: Path, partly: Path) -> None:
