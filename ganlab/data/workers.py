@@ -20,6 +20,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 from ganlab.data.encoding import Row
@@ -155,10 +156,24 @@ def _submitted(
     """
     executor = _executor(write, workers)
     cleanup.callback(executor.shutdown, cancel_futures=True)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _main_left_alone() if _START == "spawn" else nullcontext():
         # Forking beside torch's idle threads is safe for workers that keep to NumPy and Pillow.
         warnings.simplefilter("ignore", DeprecationWarning)
         return [executor.submit(_call, *bound) for bound in bounds]
+
+
+@contextmanager
+def _main_left_alone() -> Iterator[None]:
+    """Let spawned processes not import the script that is running: they need nothing of it.
+
+    Without `if __name__ == "__main__":` it would begin to pack once more there, and wait for this process.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _kill_all_but(others: Sequence[BaseProcess]) -> None:

@@ -348,6 +348,38 @@ class Local(Drawn):
     """Of this module, which is on no path."""
 
 
+UNGUARDED = """
+import ganlab.data.packing
+import ganlab.data.workers
+ganlab.data.workers._START = "spawn"
+ganlab.data.packing.available_cores = lambda: 2
+ganlab.data.packing._SAMPLES_WORTH_A_WORKER = 10
+from ganlab.config import load_experiment
+from ganlab.data.preparation import prepare
+
+tables = {
+    "title": "Spawned", "dataset": {"name": "faces", "count": 100}, "image": {"size": 16},
+    "generator": {"name": "dcgan"}, "losses": [{"name": "mmd"}], "training": {"steps": 1},
+}
+print(len(prepare(load_experiment(tables), progress=False).store))
+"""
+
+
+@pytest.mark.slow
+def test_spawned_workers_do_not_run_a_script_without_a_guard_again(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(UNGUARDED)
+    done = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=tmp_path,
+        env={**os.environ, "GANLAB_CACHE": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "100\n"), done.stderr
+
+
 @pytest.mark.slow
 def test_spawned_workers_find_sources_of_local_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # What other systems than Linux do; this module, too, is on no path that a worker would search.
