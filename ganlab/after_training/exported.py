@@ -13,6 +13,7 @@ from ganlab.components import LatentSpec, SampleSpec
 from ganlab.config.options import option_values
 from ganlab.errors import GanlabError
 from ganlab.files import explained
+from ganlab.runs.checkpoint_files import write_weights
 from ganlab.runs.encoding import to_json
 
 if TYPE_CHECKING:
@@ -148,16 +149,10 @@ def write_exported(trained: TrainedGenerator, layout: ExportLayout) -> dict[str,
         OSError: something cannot be written.
     """
     import torch
-    from safetensors.torch import save
 
     import ganlab
 
-    weights = {
-        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-        for name, tensor in trained.generator.state_dict().items()
-    }
-    content = save(weights)
-    layout.weights.write_bytes(content)
+    write_weights(layout.weights, trained.generator.state_dict())
     plugins = trained.chosen.local_plugins(trained.spec)
     for file in (file for plugin in plugins for file in plugin.files):
         target = layout.sources / file.name
@@ -196,7 +191,7 @@ def write_exported(trained: TrainedGenerator, layout: ExportLayout) -> dict[str,
                 }
             ]
         },
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "sha256": hashlib.sha256(layout.weights.read_bytes()).hexdigest(),
     }
     layout.description.write_text(to_json(values, indent=2) + "\n", encoding="utf-8")
     return values

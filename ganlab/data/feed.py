@@ -16,6 +16,7 @@ from ganlab.data.free_memory import free_memory
 from ganlab.data.order import coins, permutation
 from ganlab.data.store import Store
 from ganlab.data.transfer import pinned, to_device
+from ganlab.processes.identity import rows_of
 
 if TYPE_CHECKING:
     import torch
@@ -157,8 +158,7 @@ class Feed:
         return places
 
     def _slice(self) -> slice:
-        start = self._rank * self._batch_size // self._world
-        return slice(start, (self._rank + 1) * self._batch_size // self._world)
+        return rows_of(self._rank, self._world, self._batch_size)
 
     def _permutation(self, epoch: int) -> NDArray[np.int64]:
         known = self._epoch  # once: the thread that reads ahead may put another there

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from ganlab.errors import GanlabError, UsageError
 from ganlab.processes.checksum import checksum
 from ganlab.processes.failure import Peer, first_line, lost_touch, ranks
-from ganlab.processes.identity import MEETING_POINT, identity_from_environment, processes_here
+from ganlab.processes.identity import MEETING_POINT, identity_from_environment, processes_here, rows_of
 
 if TYPE_CHECKING:
     import torch
@@ -132,7 +132,7 @@ class Processes:
 
     def rows(self, count: int) -> slice:
         """Return this process's rows of a batch of `count`."""
-        return self._rows_of(self.rank, count)
+        return rows_of(self.rank, self.world, count)
 
     def all_reduce(self, tensors: Sequence[Tensor]) -> None:
         """Replace every tensor by its sum over all processes, to the same bytes everywhere.
@@ -274,7 +274,7 @@ class Processes:
         import torch
         import torch.distributed
 
-        parts = [self._rows_of(rank, count) for rank in range(self.world)]
+        parts = [rows_of(rank, self.world, count) for rank in range(self.world)]
         sizes = [part.stop - part.start for part in parts]
         if len(own) != sizes[self.rank]:
             raise ValueError(f"rank {self.rank} has {len(own)} rows of {count}, not {sizes[self.rank]}")
@@ -316,9 +316,6 @@ class Processes:
             "that draws random numbers of its own, or keeps a state that depends on its rows of the batch, "
             "does this; it has to take its randomness from the game"
         )
-
-    def _rows_of(self, rank: int, count: int) -> slice:
-        return slice(rank * count // self.world, (rank + 1) * count // self.world)
 
     def _reduce(self, tensor: Tensor) -> None:
         """Sum a contiguous tensor over all processes, in place."""

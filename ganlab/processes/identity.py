@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ganlab.errors import UsageError
 
-__all__ = ["MEETING_POINT", "identity_from_environment", "processes_here"]
+__all__ = ["MEETING_POINT", "identity_from_environment", "processes_here", "rows_of"]
 
 _IDENTITY = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
 MEETING_POINT = ("MASTER_ADDR", "MASTER_PORT")
@@ -43,6 +43,11 @@ def processes_here(local_rank: int) -> int:
     """Return how many of the run's processes are on this machine, as far as it is told."""
     size = os.environ.get("LOCAL_WORLD_SIZE", "")
     return max(int(size) if size.isascii() and size.isdecimal() else 0, local_rank + 1)
+
+
+def rows_of(rank: int, world: int, count: int) -> slice:
+    """Return the rows that are a process's own, of a batch of `count` that `world` processes share."""
+    return slice(rank * count // world, (rank + 1) * count // world)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,14 @@ from ganlab.words import counted
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Checkpoint", "DamagedCheckpointError", "is_regular", "read_checkpoint", "write_checkpoint"]
+__all__ = [
+    "Checkpoint",
+    "DamagedCheckpointError",
+    "is_regular",
+    "read_checkpoint",
+    "write_checkpoint",
+    "write_weights",
+]
 
 
 class DamagedCheckpointError(GanlabError):
@@ -127,9 +133,9 @@ def write_checkpoint(
 
     layout.root.mkdir()
     _write_state(layout.state, state)
-    _write_weights(layout.generator, generator)
+    write_weights(layout.generator, generator)
     if ema is not None:
-        _write_weights(layout.averaged_generator, ema)
+        write_weights(layout.averaged_generator, ema)
     meta = {
         "step": step,
         "regular": regular,
@@ -201,9 +207,8 @@ def is_regular(layout: CheckpointLayout) -> bool:
     Nothing else about it is looked at: one that cannot say so counts as regular.
     """
     try:
-        meta = json.loads(layout.meta.read_text(encoding="utf-8"))
-        return bool(meta.get("regular", True))
-    except (OSError, ValueError, AttributeError):
+        return read_description(_Meta, layout.meta.read_bytes()).regular
+    except (OSError, ValueError):
         return True
 
 
@@ -221,7 +226,12 @@ def _write_state(path: Path, state: Mapping[str, Any]) -> None:
         raise
 
 
-def _write_weights(path: Path, weights: Mapping[str, torch.Tensor]) -> None:
+def write_weights(path: Path, weights: Mapping[str, torch.Tensor]) -> None:
+    """Write a network's weights as safetensors.
+
+    Raises:
+        OSError: they cannot be written.
+    """
     import torch
     from safetensors.torch import save
 
