@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Loss", "LossValue", "Verdict"]
 
 LossValue: TypeAlias = "torch.Tensor | Mapping[str, torch.Tensor]"
-"""A scalar, or named scalars that are summed and logged one by one."""
+"""A scalar, or named scalars: summed and logged one by one; what depends on no weight is only logged."""
 
 
 @dataclass(frozen=True)
