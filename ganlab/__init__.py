@@ -18,7 +18,8 @@ from ganlab import tags
 if TYPE_CHECKING:
     from ganlab.after_training.trained_discriminator import TrainedDiscriminator
     from ganlab.after_training.trained_generator import TrainedGenerator
-    from ganlab.api import FinishedRun, load, load_discriminator, measure, run
+    from ganlab.after_training.trained_network import TrainedNetwork
+    from ganlab.api import FinishedRun, load, load_discriminator, load_encoder, measure, run
     from ganlab.components import (
         AugmentationComponent,
         DatasetComponent,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from ganlab.engine.augmentation import Augmentation, Draws
     from ganlab.engine.game import Game
     from ganlab.engine.loss import Loss, LossValue, Verdict
+    from ganlab.engine.loss_features import LossFeatures
     from ganlab.errors import ComponentError, GanlabError
     from ganlab.evaluation.banks import FeatureBank
     from ganlab.evaluation.evaluator import Estimate, Evaluator, FeatureExtractor, Shown
@@ -81,6 +83,7 @@ __all__ = [
     "LatentSpec",
     "Loss",
     "LossComponent",
+    "LossFeatures",
     "LossValue",
     "Measurement",
     "Metric",
@@ -95,6 +98,7 @@ __all__ = [
     "TrackerComponent",
     "TrainedDiscriminator",
     "TrainedGenerator",
+    "TrainedNetwork",
     "VectorSource",
     "VectorSpec",
     "Verdict",
@@ -103,6 +107,7 @@ __all__ = [
     "hookimpl",
     "load",
     "load_discriminator",
+    "load_encoder",
     "measure",
     "open_image",
     "run",
@@ -148,6 +153,7 @@ _LAZY = {
     "Tracker": "ganlab.tracking.tracker",
     "Game": "ganlab.engine.game",
     "Loss": "ganlab.engine.loss",
+    "LossFeatures": "ganlab.engine.loss_features",
     "LossValue": "ganlab.engine.loss",
     "Verdict": "ganlab.engine.loss",
     "open_image": "ganlab.data.images",
@@ -156,8 +162,10 @@ _LAZY = {
     "Measurement": "ganlab.evaluation.measurement",
     "TrainedDiscriminator": "ganlab.after_training.trained_discriminator",
     "TrainedGenerator": "ganlab.after_training.trained_generator",
+    "TrainedNetwork": "ganlab.after_training.trained_network",
     "load": "ganlab.api",
     "load_discriminator": "ganlab.api",
+    "load_encoder": "ganlab.api",
     "measure": "ganlab.api",
     "run": "ganlab.api",
 }

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from ganlab.after_training.restoring import find_generator, restore_generator
 from ganlab.after_training.trained_discriminator import TrainedDiscriminator, restore_discriminator
 from ganlab.after_training.trained_generator import TrainedGenerator
+from ganlab.after_training.trained_network import TrainedNetwork, restore_network
 from ganlab.config import load_experiment
 from ganlab.config.evaluators import choose_evaluators
 from ganlab.config.toml_writer import toml_value
@@ -32,7 +33,7 @@ from ganlab.testing.experiment import warn_of_broken_promises
 from ganlab.training.plan import Plan
 from ganlab.training.session import run_experiment
 
-__all__ = ["FinishedRun", "load", "load_discriminator", "measure", "run"]
+__all__ = ["FinishedRun", "load", "load_discriminator", "load_encoder", "measure", "run"]
 
 
 def load(
@@ -91,6 +92,29 @@ def load_discriminator(
     """
     found = run if isinstance(run, Run) else find_run(str(run), Path(runs))
     return restore_discriminator(found, checkpoint)
+
+
+def load_encoder(
+    run: str | Path | Run,
+    *,
+    checkpoint: Literal["best", "last"] | int | None = None,
+    runs: str | Path = "runs",
+) -> TrainedNetwork:
+    """Return the encoder that a run has trained beside its generator: a VAE's, or InfoGAN's.
+
+    Its `network` maps samples to `(mean, log_variance)`, each `(N, latent.dim)`. All plugins of the run
+    have to be there; its data need not.
+
+    Args:
+        run: a run's directory, id or its beginning, title, or `latest`.
+        checkpoint: `best`, `last` or a step; the best, or the last where nothing was measured, if `None`.
+        runs: the directory of all runs, where `run` is no path.
+
+    Raises:
+        GanlabError: it is not there, damaged, without an encoder, or of a plugin that is not there.
+    """
+    found = run if isinstance(run, Run) else find_run(str(run), Path(runs))
+    return restore_network(found, "encoder", checkpoint)
 
 
 class FinishedRun(Run):

@@ -99,6 +99,9 @@ class LossSettings(ComponentSettings):
     """Factor of the term in the sum."""
     every: int = Field(1, ge=1)
     """Apply it on every n-th step only, n times as strongly (lazy regularisation)."""
+    features: str | dict[str, Any] | None = None
+    """The feature extractor that it looks at samples through, where it can: its name, or a table with
+    `name` and its options."""
 
 
 class OptimizerSettings(ComponentSettings):

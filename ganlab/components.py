@@ -206,11 +206,15 @@ class LossComponent(Component):
         needs: the networks beside the generator without which it makes no sense, and `augmentation`
             where it augments samples by itself.
         needs_outputs: of the discriminator's `outputs`, the names of those that it cannot do without.
+        takes_features: whether it can look at samples through features that the experiment chooses.
+            It is then built by `build(options, features)`, with a `ganlab.LossFeatures`, or `None`
+            where the experiment chooses none.
     """
 
     kind: ClassVar[str] = "loss"
     needs: frozenset[Literal["augmentation", "discriminator", "encoder"]] = frozenset()
     needs_outputs: frozenset[str] = frozenset()
+    takes_features: bool = False
     accepts: tuple[type[SampleSpec], ...] = (SampleSpec,)
 
 
@@ -263,9 +267,12 @@ class FeaturesComponent(Component):
             [-1, 1] to `(N, classes)`. `ganlab train-features` trains it and writes its state as a
             safetensors file (`ganlab.after_training.feature_training`), which `build` reads from its option
             `weights`.
+        differentiable: whether losses can learn through them: `extract` then also takes samples as
+            float32 that are not rounded (images from 0 to 255), and passes finite gradients on to these.
     """
 
     kind: ClassVar[str] = "features"
+    differentiable: bool = False
     network: Callable[..., Any] | None = None
 
 

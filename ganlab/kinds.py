@@ -199,7 +199,7 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             FeaturesComponent,
             plural="features",
-            places=("evaluators.*.features",),
+            places=("evaluators.*.features", "losses.*.features"),
             build_gets=("image",),
             makes="`FeatureExtractor`",
             singular_in_sentences="feature extractor",

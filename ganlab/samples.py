@@ -146,6 +146,13 @@ class SampleSpec(ABC):
         """Return samples of any floating type as they are kept and measured; the shape stays."""
         return samples.float()
 
+    def unrounded(self, samples: Tensor) -> Tensor:
+        """Return float32 samples on the scale on which they are kept, before `quantise` rounds them.
+
+        Gradients flow through it; the shape stays.
+        """
+        return samples.float()
+
     def dequantise(self, quantised: Tensor) -> Tensor:
         """Return quantised samples as networks see them, float32; device and memory format stay."""
         return quantised
@@ -255,11 +262,15 @@ class ImageSpec(SampleSpec):
         levels = samples.to(torch.float32, copy=True).add_(1.0).mul_(127.5)
         return levels.round_().clamp_(0, 255).to(torch.uint8)
 
+    def unrounded(self, samples: Tensor) -> Tensor:
+        """Return float32 images from 0 to 255, neither rounded nor clamped."""
+        return (samples.float() + 1.0) * 127.5
+
     def dequantise(self, quantised: Tensor) -> Tensor:
         """Return float32 images in [-1, 1]: x / 127.5 − 1, so that 0 is -1 and 255 is 1."""
         import torch
 
-        return quantised.to(torch.float32).div_(127.5).sub_(1.0)
+        return quantised.to(torch.float32, copy=True).div_(127.5).sub_(1.0)
 
     def lay_out(self, network: nn.Module) -> nn.Module:
         """Return a network in channels-last memory."""

@@ -60,7 +60,7 @@ from ganlab_features.classifier_network import ClassifierNetwork
 
 NEEDS_WEIGHTS = {
     ("features", name)
-    for name in ("clip", "dinov2", "efficientnet-lite0", "inception", "onnx", "torch-export")
+    for name in ("clip", "dinov2", "efficientnet-lite0", "encoder", "inception", "onnx", "torch-export")
 }
 """Checked in tests of their own, with weights that those make."""
 BUILT_IN = [

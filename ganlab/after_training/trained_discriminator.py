@@ -11,12 +11,12 @@ from PIL.Image import Image
 from torch import nn
 
 from ganlab.after_training.restoring import restore_generator
+from ganlab.after_training.trained_network import restore_network
 from ganlab.components import SampleSpec
 from ganlab.config import load_experiment
 from ganlab.data import prepare
 from ganlab.drawing.pictures import to_pillow
-from ganlab.engine.streams import isolated_randomness
-from ganlab.errors import GanlabError, UsageError, summarised
+from ganlab.errors import UsageError
 from ganlab.runs.reading import Run
 
 __all__ = ["TrainedDiscriminator", "restore_discriminator"]
@@ -88,23 +88,10 @@ def restore_discriminator(run: Run, which: int | Literal["best", "last"] = "last
         UsageError: the run has no discriminator.
         GanlabError: there is no such checkpoint, it is damaged, or it does not fit the network.
     """
-    experiment = load_experiment(run.resolved)
-    if experiment.discriminator is None:
+    judge = load_experiment(run.resolved).discriminator
+    if judge is None:
         raise UsageError(f"{run.path} has no discriminator")
-    checkpoint = run.checkpoints.load(which)
-    if checkpoint.spec is None:
-        raise GanlabError(f"{checkpoint.path} does not say what its generator makes")
-    with isolated_randomness(0):
-        network: nn.Module = experiment.discriminator.build(checkpoint.spec)
-    network = checkpoint.spec.lay_out(network)
-    try:
-        network.load_state_dict(
-            checkpoint.state()["engine"]["players"]["discriminator"]["networks"]["discriminator"]
-        )
-    except RuntimeError as error:
-        raise GanlabError(
-            f"{checkpoint.path} does not fit the discriminator {experiment.discriminator.component.name!r} "
-            f"as it is installed now: {summarised(error)}"
-        ) from error
-    takes_labels = checkpoint.spec.classes > 0 and experiment.discriminator.component.takes_labels
-    return TrainedDiscriminator(network.eval(), checkpoint.spec, takes_labels, run, checkpoint.step)
+    restored = restore_network(run, "discriminator", which)
+    takes_labels = restored.spec.classes > 0 and judge.component.takes_labels
+    network = restored.network.requires_grad_(True)
+    return TrainedDiscriminator(network, restored.spec, takes_labels, run, restored.step)

@@ -72,7 +72,7 @@ def _build(validated: Experiment, unpacked: Unpacked, runs: Path) -> None:
 
     start = find_weights(validated, runs)
     networks = make_networks(validated, unpacked.spec, Processes())
-    require_trainable(validated, networks)
+    require_trainable(validated, unpacked.spec, networks)
     footprint = estimate(validated, unpacked, networks)
     footprint.require_room()
     with memory_explained("while networks, losses and optimizers were checked"):

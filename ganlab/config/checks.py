@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ganlab import tags
-from ganlab.components import DiscriminatorComponent, EvaluatorComponent, LossComponent
+from ganlab.components import DiscriminatorComponent, EvaluatorComponent, FeaturesComponent, LossComponent
 from ganlab.config.draft import Draft
 from ganlab.config.experiment import BestMetric
 from ganlab.config.settings import TrainingSettings
@@ -31,6 +31,7 @@ def check_together(draft: Draft) -> list[Problem]:
         _losses_have_what_they_need,
         _discriminators_show_what_losses_need,
         _losses_have_augmentations_of_their_own,
+        _losses_learn_through_their_features,
         _networks_have_their_losses,
         _best_is_measured,
         _microbatches_fill_a_batch,
@@ -145,6 +146,29 @@ def _losses_have_augmentations_of_their_own(draft: Draft) -> Iterator[Problem]:
                 "discriminator sees every sample through all augmentations",
                 "set `always = false` in the [[augmentations]] that are for this loss",
             )
+
+
+def _losses_learn_through_their_features(draft: Draft) -> Iterator[Problem]:
+    for path, offer in draft.offers.items():
+        if offer is None or not path.startswith("losses.") or _differentiable(offer) is not False:
+            continue
+        names = listing(
+            other.component.name
+            for other in draft.registry.components("features")
+            if _differentiable(other)
+            and (draft.samples is None or issubclass(draft.samples, other.component.accepts))
+        )
+        yield draft.origin.problem(
+            path,
+            f"no gradient flows through the features `{offer.component.name}`: no loss could learn by them",
+            f"features that losses can learn by: {names or 'none'}",
+        )
+
+
+def _differentiable(offer: Offer) -> bool | None:
+    """Return whether gradients flow through features; `None` for other kinds of component."""
+    component = offer.component
+    return component.differentiable if isinstance(component, FeaturesComponent) else None
 
 
 def _networks_have_their_losses(draft: Draft) -> Iterator[Problem]:

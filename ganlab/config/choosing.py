@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ganlab.components import EvaluatorComponent, Options, SampleSpec
+from ganlab.components import EvaluatorComponent, LossComponent, Options, SampleSpec
 from ganlab.config.document import Document
 from ganlab.config.draft import Draft
 from ganlab.config.origin import Origin
-from ganlab.config.selection import EvaluatorSelection, Selection
+from ganlab.config.selection import EvaluatorSelection, LossSelection, Selection
 from ganlab.config.settings import Settings
 from ganlab.config.types import show
 from ganlab.config.validation import check_component_settings, check_options
@@ -44,7 +44,7 @@ def choose(
         document: the tables.
         registry: what there is to choose from.
         origin: where keys stand.
-        kinds: of the components to choose; features are chosen with their evaluators.
+        kinds: of the components to choose; features are chosen with who looks through them.
         samples: what a sample is, where the document has no dataset to say so.
     """
     chooser = _Chooser(document, registry, origin, samples)
@@ -88,6 +88,8 @@ class _Chooser:
                 self._samples = offer.component.accepts[0]
             if kind.name == "evaluator":
                 self._with_features(path, table, offer)
+            elif kind.name == "loss":
+                self._with_its_features(path, table, offer)
 
     def _one(self, kind: Kind, path: str, table: Any, prefer: str = "", blame: str = "") -> Offer | None:
         """Choose the component that a table names, and check its keys.
@@ -163,6 +165,21 @@ class _Chooser:
         else:
             self._selections.pop(path, None)
 
+    def _with_its_features(self, path: str, table: Any, offer: Offer | None) -> None:
+        """Choose the extractor that a loss looks through, where the experiment names one."""
+        given = table.get("features") if isinstance(table, dict) else None
+        inside = f"{path}.features"
+        if given is not None and offer is not None and not _takes_features(offer):
+            message = f"cannot be chosen: the loss `{offer.component.name}` does not look through features"
+            takers = filter(_takes_features, self._registry.components("loss"))
+            hint = f"remove the key; losses that do: {listing(each.component.name for each in takers)}"
+            self._problems.append(self._origin.problem(inside, message, hint))
+        elif given is not None:
+            self._given_features(given, inside)
+        loss, features = self._selections.get(path), self._selections.get(inside)
+        if loss is not None:
+            self._selections[path] = LossSelection(**vars(loss), features=features)
+
     def _given_features(self, given: Any, path: str) -> None:
         """Choose the extractor that the experiment names."""
         if isinstance(given, str):
@@ -218,6 +235,10 @@ def _features_of(offer: Offer) -> Callable[[Any], Mapping[str, Any]] | None:
     """Return what tells the features of an evaluator that is defined on certain ones; `None` for others."""
     component = offer.component
     return component.features_of if isinstance(component, EvaluatorComponent) else None
+
+
+def _takes_features(offer: Offer) -> bool:
+    return isinstance(offer.component, LossComponent) and offer.component.takes_features
 
 
 def _default_sections() -> dict[str, Any]:

@@ -10,7 +10,6 @@ from typing import Any
 from ganlab.component_settings import (
     AugmentationSettings,
     DatasetSettings,
-    LossSettings,
     OptimizerSettings,
     TrackerSettings,
 )
@@ -22,13 +21,12 @@ from ganlab.components import (
     GeneratorComponent,
     ImageSpec,
     LatentSpec,
-    LossComponent,
     Metric,
     OptimizerComponent,
     TrackerComponent,
 )
 from ganlab.config.origin import Origin
-from ganlab.config.selection import EvaluatorSelection, Selection
+from ganlab.config.selection import EvaluatorSelection, LossSelection, Selection
 from ganlab.config.settings import Settings
 from ganlab.registry import Registry
 
@@ -105,7 +103,7 @@ class Experiment:
         return self._each("augmentation")
 
     @property
-    def losses(self) -> tuple[Selection[LossComponent, LossSettings], ...]:
+    def losses(self) -> tuple[LossSelection, ...]:
         """The terms of the objective."""
         return self._each("loss")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ganlab.components import EvaluatorComponent
+from ganlab.components import EvaluatorComponent, LossComponent
 from ganlab.config.document import Document
 from ganlab.kinds import KINDS, kind_at
 from ganlab.registry import Registry, UnknownComponentError
@@ -96,6 +96,8 @@ def _of_components(values: Any, was: Mapping[str, str], registry: Registry) -> I
         if table.get("label") == old:
             yield f"{path}.label"
         if isinstance(component, EvaluatorComponent) and component.features_of is not None:
+            yield f"{path}.features"
+        if isinstance(component, LossComponent) and not component.takes_features and "features" in table:
             yield f"{path}.features"
 
 

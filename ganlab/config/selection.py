@@ -10,8 +10,8 @@ from typing import Any, Generic
 
 from typing_extensions import TypeVar
 
-from ganlab.component_settings import ComponentSettings, EvaluatorSettings
-from ganlab.components import Component, EvaluatorComponent, FeaturesComponent, Options
+from ganlab.component_settings import ComponentSettings, EvaluatorSettings, LossSettings
+from ganlab.components import Component, EvaluatorComponent, FeaturesComponent, LossComponent, Options
 from ganlab.config.origin import Origin
 from ganlab.errors import (
     ComponentCrashError,
@@ -26,7 +26,7 @@ from ganlab.files import reason
 from ganlab.kinds import KINDS
 from ganlab.memory import is_out_of_memory, is_overflow, out_of_memory
 
-__all__ = ["EvaluatorSelection", "Selection", "by_label"]
+__all__ = ["EvaluatorSelection", "LossSelection", "Selection", "by_label"]
 
 ComponentT = TypeVar("ComponentT", bound=Component, covariant=True)
 SettingsT = TypeVar("SettingsT", bound=ComponentSettings, covariant=True, default=ComponentSettings)
@@ -138,6 +138,13 @@ class EvaluatorSelection(Selection[EvaluatorComponent, EvaluatorSettings]):
     """An evaluator with the extractor whose features it looks at."""
 
     features: Selection[FeaturesComponent]
+
+
+@dataclass(frozen=True)
+class LossSelection(Selection[LossComponent, LossSettings]):
+    """A loss with the extractor that it looks at samples through; `None` where it sees them as they are."""
+
+    features: Selection[FeaturesComponent] | None = None
 
 
 def by_label(selections: Mapping[str, Selection[Any, Any]]) -> Iterator[tuple[str, Selection[Any, Any]]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ganlab.component_settings import LossSettings
-from ganlab.components import LossComponent, SampleSpec
+from ganlab.components import SampleSpec
 from ganlab.config.experiment import Experiment
-from ganlab.config.selection import Selection
+from ganlab.config.selection import LossSelection
 from ganlab.config.settings import TrainingSettings
 from ganlab.engine.loss import Loss
+from ganlab.engine.loss_features import LossFeatures
 from ganlab.engine.networks import Networks, build_networks
 from ganlab.engine.player import Player, PlayerName, make_player
 from ganlab.engine.precision import choose_device, choose_precision
@@ -46,7 +46,7 @@ def make_networks(experiment: Experiment, spec: SampleSpec, processes: Processes
     return networks
 
 
-def require_trainable(experiment: Experiment, networks: Networks) -> None:
+def require_trainable(experiment: Experiment, spec: SampleSpec, networks: Networks) -> None:
     """Make sure that losses and optimizers can be built, and fit the networks, before there is any data.
 
     What is built for it is thrown away: the engine builds its own, after its random numbers are seeded.
@@ -54,17 +54,21 @@ def require_trainable(experiment: Experiment, networks: Networks) -> None:
     Raises:
         ExperimentError: as `make_terms` and `make_players`.
     """
-    make_players(experiment, networks, make_terms(experiment))
+    make_players(experiment, networks, make_terms(experiment, spec))
 
 
-def make_terms(experiment: Experiment) -> list[Term]:
+def make_terms(experiment: Experiment, spec: SampleSpec) -> list[Term]:
     """Build the losses, each with its weight and cadence.
+
+    Args:
+        experiment: which losses.
+        spec: what a sample is.
 
     Raises:
         ExperimentError: a loss refuses its options, is no `ganlab.Loss`, or cannot be
             computed on microbatches.
     """
-    terms = [_make_term(selection) for selection in experiment.losses]
+    terms = [_make_term(selection, spec) for selection in experiment.losses]
     _refuse(_microbatch_problems(experiment, terms))
     return terms
 
@@ -115,11 +119,19 @@ def make_turns(
     return turns
 
 
-def _make_term(selection: Selection[LossComponent, LossSettings]) -> Term:
-    loss = selection.build()
+def _make_term(selection: LossSelection, spec: SampleSpec) -> Term:
+    loss = selection.build(*_features(selection, spec))
     if not isinstance(loss, Loss):
         raise selection.refusal(ComponentError(f"its `build` returned {loss!r}, not a ganlab.Loss"))
     return Term(selection, loss, selection.settings.weight, selection.settings.every)
+
+
+def _features(selection: LossSelection, spec: SampleSpec) -> tuple[LossFeatures | None, ...]:
+    """Return what a loss is built with beside its options."""
+    if not selection.component.takes_features:
+        return ()
+    features = selection.features
+    return (None if features is None else LossFeatures(features.build(spec), spec),)
 
 
 def _microbatch_problems(experiment: Experiment, terms: Sequence[Term]) -> list[Problem]:

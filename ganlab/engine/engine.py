@@ -81,7 +81,7 @@ class Engine:
         self.labels = LabelSampler(data.store.labels, data.split.training)
         self.meter = Meter()
         self.guard = Guard(self.device, self.meter)
-        self.terms = make_terms(experiment)
+        self.terms = make_terms(experiment, self.spec)
         self.players = make_players(experiment, networks, self.terms)
         self.augmentations = Augmentations(experiment.augmentations, self.spec)
         setup = TurnSetup(
@@ -346,6 +346,7 @@ class Engine:
         self.feed.position = state["feed_position"]
         for term in self.terms:
             if term.label in state["losses"]:
-                term.loss.load_state_dict(state["losses"][term.label])
+                with term.selection.blamed():
+                    term.loss.load_state_dict(state["losses"][term.label])
         self.augmentations.load_state_dict(state.get("augmentations", {}))
         self.meter.load_state_dict(state["meter"], self.device)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["AVERAGED", "digest_of_weights", "weights_in"]
+__all__ = ["AVERAGED", "digest_of_networks", "digest_of_weights", "weights_in"]
 
 AVERAGED = "averaged generator"
 
@@ -30,8 +30,13 @@ def digest_of_weights(state: Mapping[str, Any]) -> str:
     Args:
         state: what an engine's `state_dict` returned.
     """
+    return digest_of_networks(weights_in(state))
+
+
+def digest_of_networks(networks: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the SHA-256 of the weights of each kind of network by their names, in hex."""
     digest = hashlib.sha256()
-    for kind, weights in sorted(weights_in(state).items()):
+    for kind, weights in sorted(networks.items()):
         for name, tensor in sorted(weights.items()):
             if isinstance(tensor, torch.Tensor):
                 digest.update(f"{kind}.{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())

@@ -61,7 +61,7 @@ def run_experiment(
     unpacked = find(experiment)
     # Before the data is packed, which is dear: what cannot be trained should say so at once.
     networks = make_networks(experiment, unpacked.spec, processes)
-    require_trainable(experiment, networks)
+    require_trainable(experiment, unpacked.spec, networks)
     estimate(experiment, unpacked, networks, processes).require_room()
     data = unpacked.pack(progress=processes.local_rank == 0 and not quiet)
     one_gpu = names_one_gpu(experiment.settings.training.device)

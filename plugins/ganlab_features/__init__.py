@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from ganlab import FeaturesComponent, ImageSpec, Options, VectorSpec, hookimpl
+from ganlab import FeaturesComponent, ImageSpec, Options, SampleSpec, VectorSpec, hookimpl
 
 if TYPE_CHECKING:
     from ganlab_features.classifier import Classifier
     from ganlab_features.classifier_network import ClassifierNetwork
     from ganlab_features.coordinates import Coordinates
+    from ganlab_features.encoder import EncoderFeatures
     from ganlab_features.pixels import Pixels
     from ganlab_features.random_conv import RandomConv
     from ganlab_features.wavelet import Wavelet
@@ -40,6 +41,15 @@ class ClassifierOptions(Options):
     """The file that `ganlab train-features` wrote."""
     output: Literal["features", "probabilities"] = "features"
     """What the last layer decides by, or the probability of each class."""
+
+
+class EncoderOptions(Options):
+    """Options of `encoder`."""
+
+    run: Path
+    """Directory of the run whose encoder it is: a VAE's, say."""
+    checkpoint: Literal["best", "last"] | Annotated[int, Field(ge=0)] = "best"
+    """Which of its checkpoints: the best (the last where nothing was measured), the last, or a step."""
 
 
 def build_wavelet(options: Options, image: ImageSpec) -> Wavelet:
@@ -85,6 +95,13 @@ def build_classifier_network(image: ImageSpec) -> ClassifierNetwork:
     return ClassifierNetwork(image)
 
 
+def build_encoder(options: EncoderOptions, spec: SampleSpec) -> EncoderFeatures:
+    """Return the `encoder` extractor."""
+    from ganlab_features.encoder import EncoderFeatures
+
+    return EncoderFeatures(spec, options.run, options.checkpoint)
+
+
 @hookimpl
 def ganlab_features() -> Iterable[FeaturesComponent]:
     """Offer the extractors."""
@@ -98,11 +115,13 @@ def ganlab_features() -> Iterable[FeaturesComponent]:
         summary="Pixels averaged down to a few; blind to detail, for simple data and comparison",
         options=PixelsOptions,
         build=build_pixels,
+        differentiable=True,
     )
     yield FeaturesComponent(
         name="coordinates",
         summary="The vector itself, where samples are vectors",
         build=build_coordinates,
+        differentiable=True,
         accepts=(VectorSpec,),
     )
     yield FeaturesComponent(
@@ -116,5 +135,14 @@ def ganlab_features() -> Iterable[FeaturesComponent]:
         summary="A classifier of the dataset's own labels, trained by `ganlab train-features`",
         options=ClassifierOptions,
         build=build_classifier,
+        differentiable=True,
         network=build_classifier_network,
+    )
+    yield FeaturesComponent(
+        name="encoder",
+        summary="The encoder of another run, a VAE's say: the mean code of each sample",
+        options=EncoderOptions,
+        build=build_encoder,
+        differentiable=True,
+        accepts=(SampleSpec,),
     )

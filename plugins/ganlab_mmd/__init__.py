@@ -10,6 +10,7 @@ from pydantic import Field
 from ganlab import EvaluatorComponent, LossComponent, Metric, Options, SampleSpec, hookimpl
 
 if TYPE_CHECKING:
+    from ganlab import LossFeatures
     from ganlab_mmd.evaluator import MmdEvaluator
     from ganlab_mmd.gan_loss import MmdGan
     from ganlab_mmd.loss import MmdLoss
@@ -65,11 +66,11 @@ def build_evaluator(options: MmdEvaluatorOptions, image: SampleSpec) -> MmdEvalu
     )
 
 
-def build_loss(options: MmdLossOptions) -> MmdLoss:
+def build_loss(options: MmdLossOptions, features: LossFeatures | None) -> MmdLoss:
     """Return the loss."""
     from ganlab_mmd.loss import MmdLoss
 
-    return MmdLoss(options.bandwidths, options.scales, root=options.root)
+    return MmdLoss(options.bandwidths, options.scales, root=options.root, features=features)
 
 
 def build_gan_loss(options: MmdGanOptions) -> MmdGan:
@@ -99,6 +100,7 @@ def ganlab_losses() -> Iterable[LossComponent]:
         summary="Generative moment matching: real against fake by MMD, no discriminator (Li et al., 2015)",
         options=MmdLossOptions,
         build=build_loss,
+        takes_features=True,
     )
     yield LossComponent(
         name="mmd-gan",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,7 @@ from ganlab import ComponentError, Loss, LossValue
 from ganlab_mmd.kernels import rbf_mixture, squared_distances
 
 if TYPE_CHECKING:
-    from ganlab import Game
+    from ganlab import Game, LossFeatures
 
 __all__ = ["MmdLoss"]
 
@@ -25,12 +25,18 @@ class MmdLoss(Loss):
 
     Li, Swersky & Zemel, "Generative Moment Matching Networks", 2015; Dziugaite, Roy &
     Ghahramani, 2015. The biased estimate, which is never negative, with a mixture of
-    Gaussian kernels whose widths follow the real batch.
+    Gaussian kernels whose widths follow the real batch. Of features, it compares what these make
+    of the samples: those of an autoencoder make it Li et al.'s "GMMN+AE", but for the generator,
+    which makes samples here, and codes there.
 
     Args:
         bandwidths: widths, in root mean square distances between the real batch's samples.
         scales: factors by which images are averaged down; the terms of all scales add up.
         root: take the square root.
+        features: what is compared of samples; the samples themselves if `None`.
+
+    Raises:
+        ComponentError: features are asked for at several scales.
     """
 
     couples_samples = True
@@ -41,10 +47,16 @@ class MmdLoss(Loss):
         scales: Sequence[int] = (1,),
         *,
         root: bool = True,
+        features: LossFeatures | None = None,
     ) -> None:
+        if features is not None and list(scales) != [1]:
+            raise ComponentError(
+                "features are not averaged down as images are: use scales = [1]", option="scales"
+            )
         self._bandwidths = list(bandwidths)
         self._scales = list(scales)
         self._root = root
+        self._features = features
 
     def generator(self, game: Game) -> LossValue:
         """Return the discrepancy, or one for each scale where there are several.
@@ -58,7 +70,7 @@ class MmdLoss(Loss):
     def _discrepancy(self, real: torch.Tensor, fake: torch.Tensor, scale: int) -> torch.Tensor:
         if len(real) < 2:
             raise ComponentError("the `mmd` loss compares batches; `training.batch_size` must be at least 2")
-        x, y = _at_scale(real.detach(), scale), _at_scale(fake, scale)
+        x, y = (_at_scale(self._seen(samples), scale) for samples in (real.detach(), fake))
         # Distances stay the same, and the expansion of their square loses fewer digits.
         centre = x.mean(0)
         x, y = x - centre, y - centre
@@ -72,6 +84,26 @@ class MmdLoss(Loss):
         )
         # The sum of means can fall below zero by rounding alone.
         return (squared.clamp_min(0) + EPSILON).sqrt() if self._root else squared
+
+    def _seen(self, samples: torch.Tensor) -> torch.Tensor:
+        return samples if self._features is None else self._features(samples)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return which features are compared, where there are any."""
+        return {} if self._features is None else {"features": self._features.fingerprint()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Make sure that the features are still those that were compared.
+
+        Raises:
+            ComponentError: they are others: the weights of what extracts them have changed, say.
+        """
+        if dict(state) != self.state_dict():
+            raise ComponentError(
+                "its features are not those that were learned by so far: bring back what made them, "
+                "or give the loss another `label`, which has it begin anew",
+                option="features",
+            )
 
 
 def _at_scale(samples: torch.Tensor, scale: int) -> torch.Tensor:

@@ -52,6 +52,9 @@ def _check_on(subject: Subject[FeaturesComponent], spec: SampleSpec) -> None:
             f"names() gives {len(names)} names, {len(set(names))} of them different, for {features.shape[1]} "
             "features; it must name each, or none",
         )
+    if subject.component.differentiable:
+        with subject.promise("losses can learn by it"):
+            _check_gradients(subject, extractor, spec, samples, features)
     if subject.component.network is not None:
         with subject.promise("its untrained network classifies"):
             _check_network(subject, subject.component.network, spec)
@@ -67,6 +70,38 @@ def _check_on(subject: Subject[FeaturesComponent], spec: SampleSpec) -> None:
             torch.equal(features, _extract(subject, again, samples)),
             "two builds of equal fingerprint give other features; seed random weights from the options, or "
             "digest them into fingerprint()",
+        )
+
+
+def _check_gradients(
+    subject: Subject[FeaturesComponent],
+    extractor: FeatureExtractor,
+    spec: SampleSpec,
+    samples: torch.Tensor,
+    features: torch.Tensor,
+) -> None:
+    """Require the same features of samples that are not rounded, and finite gradients, of flat ones too."""
+    unrounded = spec.unrounded(spec.dequantise(samples))
+    subject.require(
+        bool(
+            (
+                (_extract(subject, extractor, unrounded) - features).abs() <= TOLERANCE * features.abs().max()
+            ).all()
+        ),
+        "samples as float32 have other features than as they are kept, though none is rounded; a record "
+        "that says differentiable=True takes both",
+    )
+    for given in (unrounded, torch.zeros_like(unrounded)):
+        leaf = given.clone().requires_grad_()
+        with subject.during("extract() on samples that gradients are asked for"):
+            found = extractor.extract(leaf)
+        reached = (
+            torch.autograd.grad(found.sum(), leaf, allow_unused=True)[0] if found.requires_grad else None
+        )
+        subject.require(
+            reached is not None and bool(torch.isfinite(reached).all()),
+            "no finite gradient reaches the samples; compute without torch.no_grad() and roots of zero, or "
+            "leave out differentiable=True",
         )
 
 

@@ -51,7 +51,7 @@ def check(subject: Subject[LossComponent]) -> None:
 
 
 def _build(subject: Subject[LossComponent]) -> Loss:
-    loss = subject.build()
+    loss = subject.build(*((None,) if subject.component.takes_features else ()))
     subject.require(isinstance(loss, Loss), f"`build` returned a {type(loss).__name__}, not a ganlab.Loss")
     subject.require(
         isinstance(loss.differentiates, frozenset | set) and loss.differentiates <= {"real", "fake"},

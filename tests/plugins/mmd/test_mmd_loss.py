@@ -12,10 +12,10 @@ from ganlab_mmd.kernels import RbfKernel
 from ganlab_mmd.loss import MmdLoss
 
 
-def build(**options: Any) -> MmdLoss:
+def build(features: Any = None, **options: Any) -> MmdLoss:
     (component,) = (each for each in ganlab_mmd.ganlab_losses() if each.name == "mmd")
     assert not component.needs
-    loss = component.build(component.options(**options))
+    loss = component.build(component.options(**options), features)
     assert isinstance(loss, MmdLoss)
     return loss
 
@@ -104,3 +104,47 @@ def test_a_batch_of_one_is_refused() -> None:
 def test_samples_are_coupled() -> None:
     assert MmdLoss.couples_samples
     assert not MmdLoss.differentiates
+
+
+class Linear:
+    """A linear encoder."""
+
+    def __init__(self, weight: torch.Tensor) -> None:
+        self.weight = weight
+
+    def __call__(self, samples: torch.Tensor) -> torch.Tensor:
+        return samples.flatten(1) @ self.weight
+
+    def fingerprint(self) -> str:
+        return str(self.weight.tolist())
+
+
+def test_wide_kernels_on_a_linear_encoder_compare_the_means_of_codes() -> None:
+    real, encoder = draw(40, 6), Linear(draw(6, 2, seed=2))
+    fake = (draw(50, 6, seed=1) + 0.5).requires_grad_()
+    loss = play(build(encoder, bandwidths=[30.0], root=False), real, fake)
+    # 1 − exp(−d²/2σ²) → d²/2σ², and so MMD² → |E a − E b|²/σ².
+    variance = (30 * torch.pdist(encoder(real)).square().mean().sqrt()) ** 2
+    difference = encoder(real).mean(0) - encoder(fake).mean(0)
+    assert loss.item() * variance.item() == pytest.approx(difference.square().sum().item(), rel=1e-2)
+    loss.backward()
+    assert fake.grad is not None
+    direction = -2 * (encoder.weight @ difference) / len(fake)
+    assert torch.allclose(fake.grad * variance, direction.expand(50, 6), rtol=0.03, atol=1e-3)
+
+
+def test_features_are_compared_in_place_of_samples() -> None:
+    real, fake, encoder = draw(8, 3, 4, 4), draw(8, 3, 4, 4, seed=1), Linear(draw(48, 5, seed=2))
+    expected = play(build(), encoder(real), encoder(fake))
+    assert play(build(encoder), real, fake).item() == pytest.approx(expected.item())
+    with pytest.raises(ComponentError, match="scales"):
+        build(encoder, scales=[1, 2])
+
+
+def test_it_goes_on_with_the_same_features_alone() -> None:
+    state = build(Linear(torch.eye(2))).state_dict()
+    build(Linear(torch.eye(2))).load_state_dict(state)
+    for other in (build(Linear(2 * torch.eye(2))), build()):
+        with pytest.raises(ComponentError, match="features"):
+            other.load_state_dict(state)
+    assert build().state_dict() == {}
