@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def test_a_table_by_one_command_that_repeats_nothing(
 ) -> None:
     command = ["--data", "grid", "--row", "r1", "--steps", "2", "--jobs", "1", "--out", str(tmp_path)]
     for trial in trials(tmp_path, *command, "--seeds", "2"):
-        assert ZOO["play"](trial) == "completed"
+        assert ZOO["play"](trial).how == "completed"
     ZOO["main"]([*command, "--seeds", "2"])
     printed = capsys.readouterr().out
     assert "2 of 2 are done" in printed
@@ -60,10 +61,10 @@ def test_a_table_by_one_command_that_repeats_nothing(
 def test_a_trial_whose_experiment_has_changed_is_not_done(tmp_path: Path) -> None:
     command = ["--data", "grid", "--row", "gmmn", "--seeds", "1"]
     (trial,) = trials(tmp_path, *command, "--steps", "1")
-    assert ZOO["play"](trial) == "completed"
+    assert ZOO["play"](trial).how == "completed"
     (longer,) = trials(tmp_path, *command, "--steps", "2")
     assert not longer.is_over()
-    assert ZOO["play"](longer) == "completed"
+    assert ZOO["play"](longer).how == "completed"
     assert trial.is_over()
     assert {line["step"] for line in longer.values().values()} == {2}
 
@@ -76,14 +77,14 @@ def test_what_was_begun_goes_on_where_it_was(tmp_path: Path) -> None:
     state = trial.run() / "run.json"
     state.write_text(state.read_text().replace('"completed"', '"interrupted"'))
     assert not trial.is_over()
-    assert ZOO["play"](trial) == "completed"
+    assert ZOO["play"](trial).how == "completed"
     assert len([*tmp_path.rglob("run.json")]) == 1
 
 
 def test_a_run_that_fails_is_told_with_its_log(tmp_path: Path) -> None:
     (trial,) = trials(tmp_path, "--data", "mnist", "--row", "gmmn", "--seeds", "1")
-    result = ZOO["play"](trial)
-    assert result == f"failed, {trial.folder / 'log.txt'} says why"
+    ended = ZOO["play"](trial)
+    assert ended.how == f"failed, {trial.folder / 'log.txt'} says why"
     assert "error: " in (trial.folder / "log.txt").read_text()
 
 
@@ -99,3 +100,33 @@ def test_absent_mnist_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "MNIST is left out: there is no folder" in printed
     assert "### faces" in printed
     assert "### mnist" not in printed
+
+
+def test_each_trial_that_ends_is_told_with_what_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [
+        *trials(tmp_path, "--data", "grid", "--row", "r1"),
+        *trials(tmp_path, "--data", "faces", "--row", "r1"),
+    ]
+    inside = ZOO["play_all"].__globals__  # what runpy has run is no module that processes could import
+    monkeypatch.setitem(inside, "ProcessPoolExecutor", lambda jobs, _: ThreadPoolExecutor(jobs))
+    monkeypatch.setitem(inside, "play", lambda trial: inside["Ended"]("completed", 600.0))
+    ZOO["play_all"](found, 1)
+    first, start, *lines = capsys.readouterr().out.splitlines()
+    assert first == "0 of 6 are done"
+    assert "Ctrl-C: the same command goes on" in start
+    assert lines[0] == "1 of 6  grid r1 seed 0: completed, 600 s; about 50 min left"
+    assert lines[4].endswith("; about 10 min left")
+    assert lines[5].endswith(": completed, 600 s")
+
+
+def test_what_is_left_is_reckoned_by_data_of_the_same_kind() -> None:
+    took = {"grid": [10.0, 20.0], "faces": [300.0]}
+    assert ZOO["time_left"](["grid", "grid", "faces"], took, 2) == (15 + 15 + 300) / 2
+    assert ZOO["time_left"](["mnist"], took, 1) == 110
+    assert [ZOO["spoken"](seconds) for seconds in (59, 61, 3 * 3600)] == [
+        "less than a minute left",
+        "about 1 min left",
+        "about 3.0 h left",
+    ]

@@ -20,6 +20,7 @@ import multiprocessing
 import os
 import statistics
 import sys
+import time
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -208,10 +209,19 @@ def make_trial(data: str, row: Row, seed: int, given: argparse.Namespace) -> Tri
     return Trial(data, row, seed, given.out / data / row.slug / f"seed-{seed}", experiment)
 
 
-def play(trial: Trial) -> str:
-    """Run a trial, or go on with it, and return how it ended."""
+@dataclass(frozen=True)
+class Ended:
+    """How a trial ended, and the seconds that it took."""
+
+    how: str
+    seconds: float
+
+
+def play(trial: Trial) -> Ended:
+    """Run a trial, or go on with it."""
     from ganlab.commands.cli import run
 
+    start = time.monotonic()
     begun = trial.run()
     resume = [] if begun is None else ["--resume", str(begun)]
     trial.folder.mkdir(parents=True, exist_ok=True)
@@ -219,23 +229,53 @@ def play(trial: Trial) -> str:
     log = trial.folder / "log.txt"
     with log.open("w") as file, redirect_stdout(file), redirect_stderr(file):
         run(["run", str(trial.file), "--runs", str(trial.folder), "--quiet", *resume])
-    return str(trial.state()["status"]) if trial.is_over() else f"failed, {log} says why"
+    how = str(trial.state()["status"]) if trial.is_over() else f"failed, {log} says why"
+    return Ended(how, time.monotonic() - start)
 
 
 def play_all(trials: Sequence[Trial], jobs: int) -> None:
     """Run what is not over, a process for each job, and say how each ended."""
     waiting = [trial for trial in trials if not trial.is_over()]
     print(f"{len(trials) - len(waiting)} of {len(trials)} are done", flush=True)
+    if waiting:
+        print(f"{jobs} at a time; a line for each that ends; stop it with Ctrl-C: the same command goes on")
+        sys.stdout.flush()
+    took: dict[str, list[float]] = {}
     # A process imports torch once, and tiny networks only lose by sharing an operation between threads.
     os.environ["OMP_NUM_THREADS"] = "1"
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
         running = {pool.submit(play, trial): trial for trial in waiting}
         try:
             for number, done in enumerate(as_completed(running), 1):
-                print(f"{number}/{len(waiting)}  {running[done].name}: {done.result()}", flush=True)
+                trial, ended = running.pop(done), done.result()
+                took.setdefault(trial.data, []).append(ended.seconds)
+                left = spoken(time_left([each.data for each in running.values()], took, jobs))
+                head = f"{number} of {len(waiting)}  {trial.name}: {ended.how}, {ended.seconds:.0f} s"
+                print(f"{head}; {left}" if running else head, flush=True)
         except (BrokenProcessPool, KeyboardInterrupt):
             pool.shutdown(cancel_futures=True)
             sys.exit("interrupted, or a process was killed; the same command goes on")
+
+
+def time_left(waiting: Sequence[str], took: Mapping[str, Sequence[float]], jobs: int) -> float:
+    """Return the seconds that trials may still take, by those that have ended.
+
+    Args:
+        waiting: the data of each trial that has not ended.
+        took: the seconds of those that have, by their data.
+        jobs: trials at a time.
+    """
+    of_all = statistics.fmean(seconds for each in took.values() for seconds in each)
+    means = {data: statistics.fmean(each) for data, each in took.items()}
+    return sum(means.get(data, of_all) for data in waiting) / jobs
+
+
+def spoken(seconds: float) -> str:
+    """Return a rough time left, in words."""
+    minutes = seconds / 60
+    if minutes < 1:
+        return "less than a minute left"
+    return f"about {minutes:.0f} min left" if minutes < 90 else f"about {minutes / 60:.1f} h left"
 
 
 def table(data: str, trials: Iterable[Trial]) -> Iterator[str]:
