@@ -134,7 +134,7 @@ class Feed:
 
         if self._store.labels is None:
             return None
-        return self._to_device(self._pinned(torch.from_numpy(self._store.labels[self.order(self._position)])))
+        return to_device(torch.from_numpy(self._store.labels[self.order(self._position)]), self._device)
 
     def close(self) -> None:
         """Stop reading ahead. A feed that is closed must not be used again."""

@@ -40,6 +40,6 @@ def _mean_features(verdict: Verdict) -> torch.Tensor:
     if verdict.features is None:
         raise ComponentError(
             "feature matching compares features, and this discriminator shows none; choose one that returns "
-            "a `Verdict` with `features`, as `dcgan` and `mlp` do"
+            "a `Verdict` with `features`, as `dcgan`, `mlp` and `autoencoder` do"
         )
     return verdict.features.flatten(1).mean(dim=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
@@ -36,7 +38,8 @@ def build(options: VitOptions, image: ImageSpec) -> nn.Module:
 
     if image.height % options.patch or image.width % options.patch:
         raise ComponentError(
-            f"images of {image.height}×{image.width} cannot be cut into patches of {options.patch} pixels",
+            f"images of {image.height}×{image.width} cannot be cut into patches of {options.patch} pixels; "
+            f"{_fitting(image, options.patch)}",
             option="patch",
         )
     if options.width % options.heads:
@@ -51,6 +54,15 @@ def build(options: VitOptions, image: ImageSpec) -> nn.Module:
         options.heads,
         by_distance=options.attention == "distance",
     )
+
+
+def _fitting(image: ImageSpec, patch: int) -> str:
+    """Say which patches fit an image: those next to a size that does not."""
+    common = math.gcd(image.height, image.width)
+    sizes = [size for size in range(1, common + 1) if common % size == 0]
+    near = sizes[max(0, bisect(sizes, patch) - 1) :][:2]
+    fitting = [f"{size} ({image.height * image.width // size**2:,} of them)" for size in near]
+    return f"patch = {' or '.join(fitting)} would fit"
 
 
 @hookimpl

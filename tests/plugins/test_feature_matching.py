@@ -12,7 +12,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 sys.path.insert(0, str(Path(__file__).parent))
 from playing import PlayerName, on_logits, play, require_shared_equally, with_features
 
-from ganlab import ComponentError, Loss
+from ganlab import ComponentError, ImageSpec, Loss
+from ganlab.registry import load_registry
 from ganlab_feature_matching.losses import FeatureMatching, FeatureMatchingAlone
 
 REAL = torch.tensor([[1.0, 2.0], [3.0, -1.0], [0.5, 0.0]])
@@ -34,10 +35,19 @@ def test_alone_it_trains_the_discriminator() -> None:
 
 
 def test_a_discriminator_without_features_is_named() -> None:
-    with pytest.raises(ComponentError, match="`Verdict` with `features`"):
+    with pytest.raises(
+        ComponentError, match="`Verdict` with `features`, as `dcgan`, `mlp` and `autoencoder` do"
+    ):
         on_logits("generator", FeatureMatching(), REAL, FAKE)
 
 
 @pytest.mark.parametrize("player", ["discriminator", "generator"])
 def test_processes_share_it(player: PlayerName) -> None:
     require_shared_equally(FeatureMatchingAlone, player)
+
+
+@pytest.mark.parametrize("name", ["dcgan", "mlp", "autoencoder"])
+def test_the_discriminators_that_it_names_have_features(name: str) -> None:
+    component = load_registry().get("discriminator", name).component
+    network = component.build(component.options(), ImageSpec(1, 16, 16))
+    assert network(torch.zeros(2, 1, 16, 16)).features is not None

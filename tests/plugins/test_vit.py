@@ -70,9 +70,26 @@ def test_labels_change_what_is_judged() -> None:
 
 @pytest.mark.parametrize(
     ("options", "option", "reason"),
-    [({"patch": 5}, "patch", "16×16 cannot be cut"), ({"heads": 5}, "heads", "12 elements cannot")],
+    [
+        (
+            {"patch": 5},
+            "patch",
+            r"16×16 cannot be cut .*; patch = 4 \(16 of them\) or 8 \(4 of them\) would fit",
+        ),
+        ({"heads": 5}, "heads", "12 elements cannot"),
+    ],
 )
 def test_what_does_not_divide_is_refused(options: dict[str, Any], option: str, reason: str) -> None:
     with pytest.raises(ComponentError, match=reason) as caught:
         vit(ImageSpec(1, 16, 16), **options)
     assert caught.value.option == option
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "fitting"),
+    [(40, 26, "patch = 2 (260 of them) would fit"), (15, 16, "patch = 1 (240 of them) would fit")],
+)
+def test_a_patch_that_would_fit_is_named(height: int, width: int, fitting: str) -> None:
+    with pytest.raises(ComponentError) as caught:
+        vit(ImageSpec(1, height, width), patch=8)
+    assert str(caught.value).endswith(fitting)
