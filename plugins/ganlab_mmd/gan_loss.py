@@ -95,7 +95,7 @@ def _features(verdict: Verdict) -> torch.Tensor:
     if verdict.features is None:
         raise ComponentError(
             "this discriminator shows no features; choose one that returns a `Verdict` with `features`, as "
-            '`dcgan` and `mlp` do, or compare logits: space = "logits"',
+            '`dcgan`, `mlp` and `autoencoder` do, or compare logits: space = "logits"',
             option="space",
         )
     return verdict.features.flatten(1)
