@@ -114,7 +114,12 @@ def test_the_ready_experiments_are_valid(experiment: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "experiment", sorted(path.name for path in (PROJECT / "docs/experiments").glob("gaussians*.toml"))
+    "experiment",
+    sorted(
+        path.name
+        for word in ("gaussians", "spirals", "rings", "two-moons", "checkerboard")
+        for path in (PROJECT / "docs/experiments").glob(f"{word}*.toml")
+    ),
 )
 def test_the_toy_experiments_train(experiment: str) -> None:
     from ganlab.config import load_experiment
