@@ -3,7 +3,7 @@
 # make test-fast    the inner loop, about a minute: all but whole runs in processes of their own
 # make lint         style, types and import walls
 # make docs        the documentation as a site, site/index.html
-# make zoo          every loss on the same data, as tables: hours, or with SMALL=1 minutes (docs/zoo.md)
+# make zoo          every loss on the same data, as tables: hours, or with SMALL=1 a quarter of one (docs/zoo.md)
 # make clean        remove what these made
 
 PYTHON ?= python3
