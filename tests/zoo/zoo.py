@@ -316,7 +316,7 @@ def runs(completed: int, over: int) -> str:
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return what the command line says."""
     parser = argparse.ArgumentParser(description="Every loss on the same data within the same budget.")
-    parser.add_argument("--small", action="store_true", help="a quarter of an hour on two idle cores, instead of hours")
+    parser.add_argument("--small", action="store_true", help="a quarter of an hour on two idle cores")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at a time")
     parser.add_argument("--seeds", type=int, help="how many; 3, or 1 of the small ones")
     parser.add_argument("--steps", type=int, help="of training, on all data")
