@@ -12,13 +12,13 @@ import math
 import torch
 
 __all__ = [
-    "bias",
     "covariance_factor",
     "distance_of_few",
     "frechet_distance",
     "gram_root_trace",
     "root_trace",
     "sampling_variance",
+    "sum_of_roots",
 ]
 
 
@@ -41,7 +41,7 @@ def root_trace(factor: torch.Tensor, covariance: torch.Tensor) -> float:
     """Return tr (Σ₁Σ₂)^½ of a factor of Σ₁ and of Σ₂."""
     if not factor.shape[1]:
         return 0.0
-    return _sum_of_roots(factor.T @ covariance @ factor)
+    return sum_of_roots(factor.T @ covariance @ factor)
 
 
 def gram_root_trace(x: torch.Tensor, y: torch.Tensor) -> float:
@@ -49,7 +49,7 @@ def gram_root_trace(x: torch.Tensor, y: torch.Tensor) -> float:
     x, y = (each.double() - each.double().mean(0) for each in sorted((x, y), key=len))
     gram = x @ y.T
     # Eigenvalues of its square take a quarter of the time that its singular values take.
-    return _sum_of_roots(gram @ gram.T) / math.sqrt((len(x) - 1) * (len(y) - 1))
+    return sum_of_roots(gram @ gram.T) / math.sqrt((len(x) - 1) * (len(y) - 1))
 
 
 def frechet_distance(
@@ -65,16 +65,6 @@ def distance_of_few(x: torch.Tensor, y: torch.Tensor) -> float:
     x, y = x.double(), y.double()
     trace_1, trace_2 = (float(each.var(0).sum()) for each in (x, y))
     return frechet_distance(x.mean(0) - y.mean(0), trace_1, trace_2, gram_root_trace(x, y))
-
-
-def bias(variances: torch.Tensor, n: int, m: int) -> float:
-    """Return what the distance of two samples of one Gaussian is on average, where n, m ≫ d.
-
-    ½(1/n + 1/m)·(2.5 tr Σ + Σᵢⱼ λᵢλⱼ/(λᵢ+λⱼ)), with λ the `(d,)` eigenvalues of its covariance.
-    """
-    positive = variances[variances > _rounding(variances)]
-    pairs = torch.outer(positive, positive) / (positive[:, None] + positive[None, :])
-    return 0.5 * (1 / n + 1 / m) * (2.5 * float(positive.sum()) + float(pairs.sum()))
 
 
 def sampling_variance(x: torch.Tensor, y: torch.Tensor) -> float:
@@ -110,7 +100,7 @@ def _roots(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return (vectors * values) @ vectors.T, (vectors / values) @ vectors.T
 
 
-def _sum_of_roots(matrix: torch.Tensor) -> float:
+def sum_of_roots(matrix: torch.Tensor) -> float:
     """Return the sum of the square roots of a matrix's eigenvalues; it is symmetric but for rounding."""
     values = torch.linalg.eigvalsh((matrix + matrix.T) / 2)
     return float(values[values > _rounding(values)].sqrt().sum())

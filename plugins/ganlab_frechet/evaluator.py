@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 
 from ganlab import ComponentError, Estimate, Evaluator, FeatureBank
-from ganlab_frechet.distance import (
-    bias,
-    covariance_factor,
-    distance_of_few,
-    frechet_distance,
-    root_trace,
-)
+from ganlab_frechet.chance import distance_of_equals, population_variances
+from ganlab_frechet.distance import covariance_factor, distance_of_few, frechet_distance, root_trace
 
 __all__ = ["FrechetEvaluator"]
 
@@ -28,6 +23,7 @@ class _Reference:
     """What is computed once of the real bank, and only where it is needed."""
 
     bank: FeatureBank
+    known: dict[tuple[int, int], float] = field(default_factory=dict)
 
     @cached_property
     def factor(self) -> torch.Tensor:
@@ -36,8 +32,23 @@ class _Reference:
 
     @cached_property
     def variances(self) -> torch.Tensor:
-        """`(d,)` eigenvalues of its covariance."""
-        return torch.as_tensor(torch.linalg.eigvalsh(self.bank.moments.covariance))
+        """`(d,)` eigenvalues of the covariance that it was drawn from."""
+        return population_variances(sample_variances(self.bank), self.bank.n)
+
+    def apart(self, n: int, m: int) -> float:
+        """Return about how far apart two sets of real samples are."""
+        if (n, m) not in self.known:
+            self.known[n, m] = distance_of_equals(self.variances, n, m)
+        return self.known[n, m]
+
+
+def sample_variances(bank: FeatureBank) -> torch.Tensor:
+    """Return the `(d,)` eigenvalues of a bank's covariance, without that matrix where samples are few."""
+    if bank.features is None or bank.n >= bank.dimension:
+        return torch.as_tensor(torch.linalg.eigvalsh(bank.moments.covariance))
+    centred = bank.features.double() - bank.features.double().mean(0)
+    found = torch.linalg.eigvalsh(centred @ centred.T / (bank.n - 1))
+    return torch.cat([found.new_zeros(bank.dimension - bank.n), found])
 
 
 class FrechetEvaluator(Evaluator):
@@ -50,7 +61,7 @@ class FrechetEvaluator(Evaluator):
         self._reference: _Reference | None = None
 
     def evaluate(self, real: FeatureBank, fake: FeatureBank) -> Mapping[str, Estimate]:
-        """Return `frechet`, with its bias at these sample counts among the warnings.
+        """Return `frechet`, and among its warnings what real samples in such numbers are apart.
 
         Raises:
             ComponentError: a bank has fewer than two samples, or they have different dimensions.
@@ -87,14 +98,16 @@ class FrechetEvaluator(Evaluator):
 
     def _warnings(self, value: float, real: FeatureBank, fake: FeatureBank) -> Iterator[str]:
         fewest = min(real.n, fake.n)
-        if fewest < real.dimension + 1:
-            yield f"the covariance of {fewest} samples in {real.dimension} dimensions is singular"
-            return
-        expected = bias(self._remembered(real).variances, real.n, fake.n)
-        if value < 2 * expected:
-            yield f"within twice {expected:.4g}, what two sets of real samples this large are apart"
+        apart = f"{self._remembered(real).apart(real.n, fake.n):.4g}"
+        if fewest <= real.dimension:
+            yield (
+                f"the covariance of {fewest} samples in {real.dimension} dimensions is singular, and much of "
+                f"the value is chance: two sets of real samples this large are about {apart} apart"
+            )
+        elif value < 2 * float(apart):
+            yield f"within twice {apart}, about what two sets of real samples this large are apart"
         elif fewest < COMPARABLE_SAMPLES:
             yield (
-                f"about {expected:.4g} of it is bias of the sample counts; "
+                f"two sets of real samples this large are about {apart} apart; "
                 "compare with values at the same counts only"
             )

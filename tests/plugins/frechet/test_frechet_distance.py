@@ -8,7 +8,8 @@ import torch
 import ganlab_frechet
 from ganlab import ComponentError, FeatureBank, VectorSpec
 from ganlab.evaluation.banks import Moments
-from ganlab_frechet.distance import bias, covariance_factor, gram_root_trace, root_trace
+from ganlab_frechet.chance import distance_of_equals, population_variances
+from ganlab_frechet.distance import covariance_factor, gram_root_trace, root_trace
 from ganlab_frechet.evaluator import FrechetEvaluator
 
 
@@ -132,15 +133,38 @@ def test_the_factor_is_a_root_of_the_covariance() -> None:
     assert covariance_factor(torch.cov(draw(6, 12).T)).shape[1] <= 12
 
 
-def test_the_bias_of_white_features() -> None:
-    assert bias(torch.ones(256, dtype=torch.float64), 5000, 5000) == pytest.approx(6.68, abs=0.005)
+def test_how_far_apart_two_samples_of_white_features_are() -> None:
+    assert distance_of_equals(torch.ones(256).double(), 5000, 5000) == pytest.approx(6.68, abs=0.005)
 
 
-def test_the_bias_is_what_real_against_real_measures() -> None:
-    scale = torch.linspace(0.3, 2, 48).double()
-    expected = bias(scale.square(), 1500, 1000)
-    measured = [distance(draw(1500, 48, 2 * i) * scale, draw(1000, 48, 2 * i + 1) * scale) for i in range(10)]
-    assert sum(measured) / 10 == pytest.approx(expected, rel=0.03)
+@pytest.mark.parametrize("counts", [(1500, 1000), (80, 80), (30, 60), (20, 20)])
+def test_how_far_apart_two_samples_of_one_gaussian_are(counts: tuple[int, int]) -> None:
+    n, m = counts
+    scale = torch.logspace(0, -0.8, 48).double()
+    expected = distance_of_equals(scale.square(), n, m)
+    measured = [distance(draw(n, 48, 2 * i) * scale, draw(m, 48, 2 * i + 1) * scale) for i in range(20)]
+    assert sum(measured) / 20 == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("n", [36, 60, 192])
+def test_it_is_told_from_one_sample(n: int) -> None:
+    """Whose own eigenvalues would say 40, 25 and 10 % too little."""
+    scale = torch.linspace(1, 0.3, 120).double()
+    expected = distance_of_equals(scale.square(), n, n)
+    found = torch.linalg.eigvalsh(torch.cov((draw(n, 120) * scale).T))
+    assert distance_of_equals(population_variances(found, n), n, n) == pytest.approx(expected, rel=0.05)
+
+
+def test_many_dimensions_are_simulated_by_fewer() -> None:
+    scale = torch.linspace(1, 0.1, 1100).double()
+    x, y = (draw(330, 1100, seed) * scale for seed in (0, 1))
+    found = torch.linalg.eigvalsh(torch.cov(x.T))
+    told = distance_of_equals(population_variances(found, 330), 330, 330)
+    assert told == pytest.approx(distance(x, y), rel=0.05)
+
+
+def test_features_that_never_vary_are_nothing_apart() -> None:
+    assert distance_of_equals(population_variances(torch.zeros(6).double(), 4), 4, 4) == 0
 
 
 def warnings(n: int, m: int, shift: float, d: int = 8) -> str:
@@ -150,9 +174,10 @@ def warnings(n: int, m: int, shift: float, d: int = 8) -> str:
 
 
 def test_warnings_name_what_limits_the_number() -> None:
-    assert "7 samples in 8 dimensions is singular" in warnings(100, 7, 1)
+    few = warnings(100, 7, 1)
+    assert "7 samples in 8 dimensions is singular" in few and "real samples this large are about" in few
     assert "within twice" in warnings(1000, 1000, 0)
-    assert "bias of the sample counts" in warnings(1000, 1000, 1)
+    assert "two sets of real samples this large are about 0.0" in warnings(1000, 1000, 1)
     assert warnings(10_000, 10_000, 1) == ""
 
 
@@ -187,6 +212,12 @@ def test_nearly_singular_covariances_keep_their_digits() -> None:
 
 
 def test_few_samples_need_no_covariance_matrix() -> None:
-    bank = FeatureBank(draw(8, 20).float())
-    FrechetEvaluator().evaluate(bank, FeatureBank(draw(9, 20, 1).float()))
+    bank, fake = FeatureBank(draw(8, 20).float()), FeatureBank(draw(9, 20, 1).float())
+    (told,) = FrechetEvaluator().evaluate(bank, fake)["frechet"].warnings
     assert bank._moments is None
+    (same,) = (
+        FrechetEvaluator()
+        .evaluate(moments_bank(draw(8, 20)), moments_bank(draw(9, 20, 1)))["frechet"]
+        .warnings
+    )
+    assert told == same
