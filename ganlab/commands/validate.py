@@ -81,7 +81,9 @@ def _build(validated: Experiment, unpacked: Unpacked, runs: Path) -> None:
     engine = build_engine(validated, data, networks)
     start.restore(engine)
     with StopRequest() as stop:
-        build_evaluation(validated, data, engine, lambda what, done, total: stop.check())
+        evaluation = build_evaluation(validated, data, engine, lambda what, done, total: stop.check())
+    with memory_explained("while features of a few samples were extracted"):
+        evaluation.rehearse()
     with memory_explained("in the first steps"):
         play = _describe_play(engine)
         cost = [("memory", str(footprint)), *_describe_time(engine)]

@@ -27,6 +27,9 @@ from ganlab.processes import Processes
 
 __all__ = ["Evaluation", "Generate", "Show"]
 
+FEW = 3
+"""Samples to see whether features can be extracted at all: as few as can depend on their batch."""
+
 Generate = Callable[[slice], Iterator[torch.Tensor]]
 """Maps rows to batches of generated samples, these rows of a set that is always the same: floats
 `(n, C, H, W)` in [-1, 1], or vectors `(n, dimension)`, on any device, in batches of any size."""
@@ -94,6 +97,16 @@ class Evaluation:
     def most_samples(self) -> int:
         """The most generated samples that an evaluator asks for; 0 where there is none."""
         return max((single.selection.settings.samples for single in self._evaluations.values()), default=0)
+
+    def rehearse(self) -> None:
+        """Extract every set of features of a few real samples, and keep nothing.
+
+        Raises:
+            GanlabError: features are not finite, or those of a sample depend on its batch.
+        """
+        samples = self._data.read(self._data.training[:FEW])
+        for each in self._passes:
+            each.rehearse(samples)
 
     def prepare(self) -> None:
         """Read the real samples, freeze what is frozen, and measure the floors; once.

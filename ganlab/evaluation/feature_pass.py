@@ -75,6 +75,11 @@ class FeaturePass:
         """Return checked float32 features `(n, d)` of one batch."""
         return extract(self.extractor, samples, self.device, self._who)
 
+    def rehearse(self, samples: torch.Tensor) -> None:
+        """Extract a few samples, and check what comes of it as a run would."""
+        features = self.extract(samples)
+        require_independence(self.extractor, samples, features, self.device, self._who)
+
     def collect_real(
         self,
         data: ReferenceData,

@@ -57,7 +57,8 @@ class OnnxModel:
                 f"{path} is not an ONNX model that ONNX Runtime reads here: {str(error).strip()}",
                 option="program",
             ) from error
-        self._input, self._dtype, self.batch = _images_read(self._session, path, channels, side)
+        self._input, self._dtype, self.most = _images_read(self._session, path, channels, side)
+        self.fewest = self.most or 1
         self._output = _chosen(output, [each.name for each in self._session.get_outputs()], path)
 
     def __call__(self, images: torch.Tensor) -> object:

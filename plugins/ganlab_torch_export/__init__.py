@@ -25,7 +25,7 @@ def build_features(options: TorchExportOptions, image: ImageSpec) -> NetworkFeat
     from ganlab_torch_export.network_features import NetworkFeatures
     from ganlab_torch_export.program import TorchProgram
 
-    return NetworkFeatures(image, options, TorchProgram(options.program))
+    return NetworkFeatures(image, options, TorchProgram(options.program, len(options.mean), options.size))
 
 
 @hookimpl

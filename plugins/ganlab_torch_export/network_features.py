@@ -24,12 +24,14 @@ class Network(Protocol):
     Attributes:
         identity: what runs it, in which version of the definition.
         digest: of all that was read.
-        batch: the number of images that the network insists on; `None` where any will do.
+        fewest: images that the network takes at once.
+        most: images that it takes at once; `None` where any number will do.
     """
 
     identity: str
     digest: str
-    batch: int | None
+    fewest: int
+    most: int | None
 
     def __call__(self, images: torch.Tensor) -> object:
         """Map float32 images `(N, channels, side, side)` to what should be features `(N, d)`.
@@ -88,7 +90,8 @@ class NetworkFeatures(FeatureExtractor):
             ComponentError: the network does not take such images, or does not return `(N, d)`.
             TypeError: the images are not uint8.
         """
-        pieces = torch.split(samples, self._network.batch or IMAGES_AT_ONCE)
+        at_once = max(self._network.fewest, min(IMAGES_AT_ONCE, self._network.most or IMAGES_AT_ONCE))
+        pieces = torch.split(samples, at_once)
         return torch.cat([self._features(self._preprocess(piece)) for piece in pieces])
 
     def fingerprint(self) -> str:
@@ -96,11 +99,11 @@ class NetworkFeatures(FeatureExtractor):
         return hashlib.sha256(self._content.encode()).hexdigest()
 
     def _features(self, images: torch.Tensor) -> torch.Tensor:
-        count, batch = len(images), self._network.batch
+        count, fewest = len(images), self._network.fewest
         images = images.expand(-1, self._channels, -1, -1)
-        if batch is not None and count < batch:
+        if count < fewest:
             # A network of a fixed batch sees the last image again and again.
-            images = torch.cat([images, images[-1:].expand(batch - count, -1, -1, -1)])
+            images = torch.cat([images, images[-1:].expand(fewest - count, -1, -1, -1)])
         try:
             features = self._network(images.contiguous())
         except Exception as error:  # A user's network fails in any way.

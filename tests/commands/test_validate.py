@@ -167,6 +167,41 @@ def test_a_network_that_names_a_device_is_told_to_name_none(
     assert "\n    name no device: the engine moves networks" in told
 
 
+EYES = """\
+import torch
+from ganlab import FeatureExtractor, FeaturesComponent, hookimpl
+
+class Eyes(FeatureExtractor):
+    def __init__(self, of):
+        self.of = of
+
+    def extract(self, samples):
+        return self.of(samples.flatten(1).float())
+
+    def fingerprint(self):
+        return "eyes"
+
+@hookimpl
+def ganlab_features():
+    for name, of in (("whitening", lambda x: x - x.mean(0)), ("empty", lambda x: x / 0)):
+        yield FeaturesComponent(name=name, summary="Broken", build=lambda options, image, of=of: Eyes(of))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("whitening", "depend on the rest of its batch"), ("empty", "not finite")]
+)
+def test_features_are_tried_on_a_few_samples(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, told: str
+) -> None:
+    (tmp_path / "eyes.py").write_text(EYES)
+    asked = f'[[evaluators]]\nname = "mmd"\nsamples = 10\nfeatures = "{name}"\n[training]'
+    plugins = ('"./mine.py"', '"./mine.py", "./eyes.py"')
+    assert validate(tmp_path, plugins, ("[training]", asked)) != 0
+    error = capsys.readouterr().err
+    assert f"features `{name}` for evaluator `mmd`" in error and told in error
+
+
 BUILT_IN = {
     "a DCGAN with R1": [('"non-saturating"', '"non-saturating"\n[[losses]]\nname = "r1"')],
     "a GMMN": [('[discriminator]\nname = "dcgan"\nwidth = 2\n', ""), ('"non-saturating"', '"mmd"')],

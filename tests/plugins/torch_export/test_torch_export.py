@@ -26,6 +26,15 @@ def network(channels: int = 3) -> nn.Module:
     return nn.Sequential(*layers).eval()
 
 
+class Pair(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = network()
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.network(images), images
+
+
 def export(module: nn.Module, path: Path, *, batch: int | None = None, channels: int = 3) -> Path:
     shapes = None if batch else ({0: torch.export.Dim("batch")},)
     example = torch.zeros(batch or 2, channels, SIDE, SIDE)
@@ -76,7 +85,10 @@ def test_images_are_brought_to_it_as_declared(program: Path) -> None:
     stretched = {name: build(program, wide, resample=name).extract(images) for name in ("box", "bicubic")}
     assert not torch.allclose(stretched["box"], stretched["bicubic"], atol=1e-3)
     assert (
-        len({build(program, wide, **each).fingerprint() for each in ({}, {"fit": "crop"}, {"size": 13})}) == 3
+        len(
+            {build(program, wide, **each).fingerprint() for each in ({}, {"fit": "crop"}, {"finish": "none"})}
+        )
+        == 3
     )
 
 
@@ -107,6 +119,38 @@ def test_what_does_not_fit_is_told(program: Path, tmp_path: Path) -> None:
     assert "program: cannot read" in problem(tmp_path / "nothing.pt2")
     assert "is not a program that torch.export.save wrote" in problem(page)
     assert "std: has 1 numbers and `mean` 3" in problem(program, std=[0.5])
-    assert "does not take images of (2, 3, 13, 13)" in problem(program, size=13)
+    assert f"size: is 13, and {program} reads (?, 3, 12, 12)" in problem(program, size=13)
+    assert "mean: has 1 number, one for each channel" in problem(program, mean=[0.5], std=[0.5])
     maps = export(nn.Conv2d(3, 4, 3), tmp_path / "maps.pt2")
-    assert "makes (2, 4, 10, 10) of images of (2, 3, 12, 12); export a network that returns" in problem(maps)
+    assert "returns (?, 4, 10, 10); export a network that returns one tensor" in problem(maps)
+    pair = export(Pair(), tmp_path / "pair.pt2")
+    assert "returns (?, 24), (?, 3, 12, 12); export a network that returns one tensor" in problem(pair)
+    for layer in (nn.BatchNorm1d(24), nn.Dropout()):
+        training = export(nn.Sequential(network(), layer).train(), tmp_path / "training.pt2")
+        assert "was exported in training mode" in problem(training)
+
+
+def test_other_files_of_pytorch_are_told_in_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    state, script = tmp_path / "state.pt2", tmp_path / "script.pt2"
+    torch.save(network().state_dict(), state)
+    torch.jit.trace(network(), torch.zeros(2, 3, SIDE, SIDE)).save(script)
+    capfd.readouterr()
+    with pytest.raises(ComponentError, match="is what torch.save wrote, weights without their network"):
+        build(state)
+    with pytest.raises(ComponentError, match="is TorchScript"):
+        build(script)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("batch", [torch.export.Dim("batch", max=5), torch.export.Dim.AUTO])
+def test_a_program_gets_no_more_and_no_fewer_images_than_it_takes(
+    program: Path, tmp_path: Path, batch: Any
+) -> None:
+    path = tmp_path / "some.pt2"
+    exported = torch.export.export(network(), (torch.zeros(2, 3, SIDE, SIDE),), dynamic_shapes=({0: batch},))
+    torch.export.save(exported, path)
+    images = noise(11)
+    assert torch.allclose(build(path).extract(images), build(program).extract(images), atol=1e-6)
+    assert torch.allclose(build(path).extract(images[:1]), build(program).extract(images[:1]), atol=1e-6)
