@@ -11,7 +11,15 @@ from pathlib import Path
 
 from ganlab.errors import GanlabError
 
-__all__ = ["exists", "explained", "fsync_path", "new_directory", "reason", "write_atomically"]
+__all__ = [
+    "exists",
+    "explained",
+    "fsync_path",
+    "new_directory",
+    "reason",
+    "require_writable",
+    "write_atomically",
+]
 
 _REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -51,6 +59,21 @@ def exists(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+def require_writable(path: Path) -> None:
+    """Make sure, before work is done, that a file or directory can be written at a path; writes nothing.
+
+    Raises:
+        GanlabError: something above it is no directory, or is closed to this user.
+    """
+    above = path.absolute().parent
+    while not exists(above) and above != above.parent:
+        above = above.parent
+    if not above.is_dir():
+        raise GanlabError(f"cannot write {path}: {above} is not a directory")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise GanlabError(f"cannot write {path}: nothing may be written in {above}")
 
 
 def write_atomically(path: Path, content: str | bytes, *, durable: bool = True) -> None:

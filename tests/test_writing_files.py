@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ganlab.commands.cli import run
 from ganlab.errors import GanlabError
-from ganlab.files import explained, write_atomically
+from ganlab.files import explained, require_writable, write_atomically
 
 
 @pytest.mark.parametrize("durable", [True, False])
@@ -55,3 +56,32 @@ def test_refusals_are_explained() -> None:
         explained("cannot write x", "name a file"),
     ):
         raise OSError(errno.EISDIR, "Is a directory")
+
+
+COMMANDS = [
+    "train-features nothing.toml",
+    "sample nothing",
+    "export nothing",
+    "timelapse nothing",
+    "compare nothing",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_cannot_be_written_is_told_before_work_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """Before the experiment or run is even looked for, which is not there."""
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "deeper" / ("out.gif" if "timelapse" in command else "out.html")
+    out = out if "compare" in command or "timelapse" in command else out.with_suffix("")
+    assert run([*command.split(), "--out", str(out)]) != 0
+    assert f"cannot write {out}: {tmp_path / 'file'} is not a directory" in capsys.readouterr().err
+
+
+def test_a_closed_directory_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    require_writable(tmp_path / "new" / "x")
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr("ganlab.files.os.access", lambda path, mode: path != tmp_path)
+    with pytest.raises(GanlabError, match=f"nothing may be written in {tmp_path}"):
+        require_writable(tmp_path / "new" / "x")

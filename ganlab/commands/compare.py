@@ -75,10 +75,12 @@ def command(
     from ganlab.comparison.comparing import compare
     from ganlab.comparison.experiments import group_runs
     from ganlab.comparison.run_lookup import others_of_title
+    from ganlab.files import require_writable
 
     for path in outputs:
         if path.suffix not in _SUFFIXES:
             raise UsageError(f"--out is {str(path)!r}; it takes a name that ends in {' or '.join(_SUFFIXES)}")
+        require_writable(path)
     moment = parse_moment("--at", at)
     found: dict[Path, Run] = {}
     titles: dict[str, None] = {}

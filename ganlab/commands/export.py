@@ -54,7 +54,7 @@ def command(
     from ganlab.after_training.export import export_generator
     from ganlab.after_training.exported import is_exported
     from ganlab.after_training.restoring import find_generator
-    from ganlab.files import explained, new_directory
+    from ganlab.files import explained, new_directory, require_writable
 
     replaceable = force and is_exported(out)
     if out.exists() and not replaceable and (not out.is_dir() or any(out.iterdir())):
@@ -64,6 +64,7 @@ def command(
             else ", or --force if it is an earlier export"
         )
         raise UsageError(f"{out} is there already; choose another --out{hint}")
+    require_writable(out)
     trained = find_generator(run, runs, which, ema=False if raw else None, plugins=plugins)
     with explained(f"cannot write {out}"), new_directory(out) as directory:
         left_out = export_generator(trained, directory, programs=not no_programs, place=out.name)

@@ -151,6 +151,10 @@ def command(
     target = _understand(out, file_format)
     target.refuse_what_is_there(force=force)
 
+    from ganlab.files import require_writable
+
+    require_writable(target.path)
+
     from ganlab.after_training.restoring import find_generator
     from ganlab.drawing.films import require_writer
     from ganlab.engine.precision import choose_device

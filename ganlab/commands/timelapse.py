@@ -66,12 +66,14 @@ def command(
     """
     from ganlab.after_training.timelapse import choose_pictures, timelapse
     from ganlab.drawing.films import write_film
+    from ganlab.files import require_writable
     from ganlab.runs.reading import find_run
 
     if out is not None:
         require_film(out)
         if out.exists() and not force:
             raise UsageError(f"{out} exists; choose another --out, or --force to write over it")
+        require_writable(out)
     found = find_run(run, runs)
     pictures = choose_pictures(found, picture, frames)
     target = out or found.timelapse

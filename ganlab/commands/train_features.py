@@ -47,7 +47,9 @@ def command(
     if out.exists() and not force:
         raise UsageError(f"{out} exists; choose another --out, or --force to replace it")
     from ganlab.commands.common import load
+    from ganlab.files import require_writable
 
+    require_writable(out)
     described = load(experiment, overrides, plugins, disabled)
     component = _trainable(described.registry, name)
 

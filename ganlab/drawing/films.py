@@ -50,6 +50,8 @@ def write_film(
         GanlabError: it cannot be written.
     """
     shown = list(frames)
+    with explained(f"cannot write {path}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
     with (
         explained(f"cannot write {path}"),
         TemporaryDirectory(prefix=".writing-", dir=path.resolve().parent) as directory,

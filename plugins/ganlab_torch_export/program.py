@@ -68,8 +68,8 @@ def _loaded(content: bytes, path: Path) -> ExportedProgram:
             return torch.export.load(io.BytesIO(content))
     except Exception as error:  # What reads it stumbles in any way.
         raise ComponentError(
-            f"{path} is {_kind(content)}not a program that torch.export.save wrote, of this version of PyTorch "
-            f"({torch.__version__}) or a somewhat older one",
+            f"{path} is {_kind(content)}not a program that torch.export.save wrote, of this version of "
+            f"PyTorch ({torch.__version__}) or a somewhat older one",
             option="program",
         ) from error
 
@@ -110,7 +110,8 @@ def _images_read(program: ExportedProgram, path: Path, channels: int, side: int)
     if not isinstance(images, torch.Tensor) or images.ndim != 4 or images.dtype != torch.float32:
         found = ", ".join(map(_described, read))
         raise ComponentError(
-            f"{path} reads {found or 'nothing'}; features need one input, float32 (N, channels, height, width)",
+            f"{path} reads {found or 'nothing'}; features need one input, "
+            "float32 (N, channels, height, width)",
             option="program",
         )
     fixed = [size if isinstance(size, int) else None for size in images.shape[1:]]
@@ -131,8 +132,8 @@ def _require_features(program: ExportedProgram, path: Path) -> None:
     made = [node.meta.get("val") for node in output.args[0] if getattr(node, "name", None) in names]
     if len(made) != 1 or not isinstance(made[0], torch.Tensor) or made[0].ndim != 2:
         raise ComponentError(
-            f"{path} returns {', '.join(map(_described, made)) or 'nothing'}; export a network that returns one "
-            "tensor, (N, features)",
+            f"{path} returns {', '.join(map(_described, made)) or 'nothing'}; export a network that returns "
+            "one tensor, (N, features)",
             option="program",
         )
 
@@ -143,8 +144,8 @@ def _require_evaluation(program: ExportedProgram, path: Path) -> None:
             given = node.args[number] if number < len(node.args) else node.kwargs.get(argument.name)
             if argument.name in TRAINING and given is True:
                 raise ComponentError(
-                    f"{path} was exported in training mode ({node.target.name()}), and its features would depend "
-                    "on the batch or on chance; call network.eval() before torch.export.export",
+                    f"{path} was exported in training mode ({node.target.name()}), and its features would "
+                    "depend on the batch or on chance; call network.eval() before torch.export.export",
                     option="program",
                 )
 

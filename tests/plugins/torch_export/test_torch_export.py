@@ -137,7 +137,7 @@ def test_other_files_of_pytorch_are_told_in_one_line(
     torch.save(network().state_dict(), state)
     torch.jit.trace(network(), torch.zeros(2, 3, SIDE, SIDE)).save(script)
     capfd.readouterr()
-    with pytest.raises(ComponentError, match="is what torch.save wrote, weights without their network"):
+    with pytest.raises(ComponentError, match=r"is what torch\.save wrote, weights without their network"):
         build(state)
     with pytest.raises(ComponentError, match="is TorchScript"):
         build(script)
