@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, TextIO, cast
 
 from ganlab.outlet import Outlet
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
-__all__ = ["Display", "Phases", "Work", "counting", "say"]
+__all__ = ["Display", "Phases", "Work", "counting", "nothing_shown", "say"]
 
 _BAR = 24
 """Characters of a bar, which is drawn where there is room for it beside the numbers."""
+
+_SHOWN: ContextVar[bool] = ContextVar("shown", default=True)
 
 _SILENCE = 30.0
 """Seconds of work after which somebody who reads a log would wonder."""
@@ -159,9 +162,19 @@ class Phases:
             self._work = None
 
 
+@contextmanager
+def nothing_shown(quiet: bool = True) -> Iterator[None]:
+    """Keep quiet within the block (unless it need not be quiet), also where nobody can be told to."""
+    before = _SHOWN.set(_SHOWN.get() and not quiet)
+    try:
+        yield
+    finally:
+        _SHOWN.reset(before)
+
+
 def say(line: str, progress: bool = True) -> None:
     """Write a line to standard error, unless `progress` is off."""
-    if progress:
+    if progress and _SHOWN.get():
         Display(sys.stderr).say(line)
 
 
@@ -175,6 +188,7 @@ def counting(what: str, total: int, progress: bool = True) -> Iterator[Callable[
         progress: whether to show anything.
     """
     started = time.perf_counter()
+    progress = progress and _SHOWN.get()
     with Display(sys.stderr, quiet=not progress) as display:
         if progress and not display.is_live:
             display.say(f"{what}: {total:,} …" if total else f"{what} …")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
 import zipfile
@@ -12,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from ganlab.data.cache_directory import cache_directory
 from ganlab.data.source import BadImageError
 from ganlab.errors import ComponentError
 from ganlab.files import reason, write_atomically
+from ganlab.progress import counting
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -36,6 +37,8 @@ _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _BLOCK = 1024
 _NO_ARRAYS = "NumPy arrays are not read: save each image as a .png"
 _UNREADABLE = "\0unreadable"
+_QUICK = 2000
+"""Files that are read before anybody wonders."""
 
 
 class ImageFiles:
@@ -224,14 +227,42 @@ def _remembered(root: Path, names: Sequence[str]) -> str:
         value = ""
     if len(value) == len(signature):
         return value
-    blocks = (names[start : start + _BLOCK] for start in range(0, len(names), _BLOCK))
-    with ThreadPoolExecutor() as pool:
-        lines = list(chain.from_iterable(pool.map(partial(_contents, root), blocks)))
+    # Of a reading that was killed, the blocks that were read whole.
+    begun = memory.with_suffix(".part")
+    lines = _kept(begun)
+    blocks = [names[start : start + _BLOCK] for start in range(len(lines), len(names), _BLOCK)]
+    shown = len(names) > _QUICK
+    with ThreadPoolExecutor() as pool, counting("reading files", len(names) - len(lines), shown) as advance:
+        for block in pool.map(partial(_contents, root), blocks):
+            _keep(begun, len(lines), block)
+            lines += block
+            advance(len(block))
+    with suppress(OSError):
+        begun.unlink()
     value = _digest(lines)
     # What cannot be read by this user, or just now, may be readable for the next one who asks.
     if not any(line.endswith(_UNREADABLE) for line in lines):
         _remember(memory, value)
     return value
+
+
+def _kept(begun: Path) -> list[str]:
+    lines: list[str] = []
+    with suppress(OSError, ValueError):
+        for entry in begun.read_text(encoding="ascii").splitlines():
+            start, block = json.loads(entry)
+            # Several processes may have written it, and one not to the end.
+            lines += block if start == len(lines) else []
+    return lines
+
+
+def _keep(begun: Path, start: int, block: Sequence[str]) -> None:
+    if any(line.endswith(_UNREADABLE) for line in block):
+        return
+    with suppress(OSError):
+        begun.parent.mkdir(parents=True, exist_ok=True)
+        with begun.open("a", encoding="ascii") as file:
+            file.write(json.dumps([start, block]) + "\n")
 
 
 def _remember(memory: Path, value: str) -> None:

@@ -39,7 +39,7 @@ from ganlab.data.store import (
 from ganlab.data.workers import Bad, Chunk, LostWorkerError, RowWriter, available_cores, finished_chunks
 from ganlab.errors import ComponentError, GanlabError
 from ganlab.files import explained, fsync_path
-from ganlab.progress import counting, say
+from ganlab.progress import counting, nothing_shown, say
 from ganlab.words import counted
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ def pack(
         BadImagesError: there are bad images, and none is to be left out.
         GanlabError: no usable image, no space, or no access to the cache.
     """
-    plan = _plan(source, image, fit, resample, max_pixels)
+    with nothing_shown(not progress):
+        plan = _plan(source, image, fit, resample, max_pixels)
     for note in source.notes:
         say(note, progress)
     cache = cache_directory() if cache is None else cache

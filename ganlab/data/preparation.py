@@ -12,12 +12,15 @@ from ganlab.components import SampleSpec
 from ganlab.config.experiment import Experiment
 from ganlab.config.options import option_values
 from ganlab.config.settings import ImageSettings
+from ganlab.data.copies import first_alike
 from ganlab.data.packing import BadImagesError, pack, packed_spec
 from ganlab.data.source import Source
 from ganlab.data.split import Split, split
 from ganlab.data.store import PackedFrom, Store
 from ganlab.errors import ComponentError, GanlabError
 from ganlab.paths import path_text
+from ganlab.progress import say
+from ganlab.words import counted
 
 __all__ = ["Data", "Unpacked", "find", "prepare"]
 
@@ -87,7 +90,14 @@ class Unpacked:
         except BadImagesError as error:
             remedy = 'or set `on_bad_image = "skip"` in [dataset] to leave bad images out.'
             raise GanlabError(f"{error}, {remedy}") from error
-        return Data(store, split(len(store), dataset.holdout, dataset.split_seed))
+        alike = first_alike(store, cache=cache, progress=progress)
+        if copies := int((alike != np.arange(len(store))).sum()):
+            say(
+                f"warning: {copies:,} of {counted(len(store), 'sample')} are copies of others; copies are "
+                "held out, or trained on, together",
+                progress,
+            )
+        return Data(store, split(len(store), dataset.holdout, dataset.split_seed, alike))
 
 
 def find(experiment: Experiment) -> Unpacked:

@@ -28,7 +28,7 @@ class Split:
     holdout: NDArray[np.int64]
 
 
-def split(count: int, holdout: float, seed: int) -> Split:
+def split(count: int, holdout: float, seed: int, alike: NDArray[np.int64] | None = None) -> Split:
     """Divide `range(count)` at random: a pure function of its arguments.
 
     Args:
@@ -37,6 +37,8 @@ def split(count: int, holdout: float, seed: int) -> Split:
             sample, and any share leaves at least one for training. A larger share
             of the same data and seed holds out the same samples and more.
         seed: `dataset.split_seed` of the experiment.
+        alike: `(count,)` for each sample the first that is the same. Copies of a sample are on its side,
+            and so the share is met as far as they let it; where it cannot be, they are divided as others.
 
     Raises:
         ValueError: there are no samples, or the share is out of range.
@@ -50,4 +52,18 @@ def split(count: int, holdout: float, seed: int) -> Split:
         held = max(held, 1)
     held = min(held, count - 1)
     order = permutation(count, seed, "split")
+    if held and alike is not None:
+        order, held = _together(order, held, alike)
     return Split(training=np.sort(order[held:]), holdout=np.sort(order[:held]))
+
+
+def _together(order: NDArray[np.int64], held: int, alike: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """Move copies beside the first of them in an order, and the cut to the nearest place between samples."""
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    foremost = np.full_like(place, len(order))
+    np.minimum.at(foremost, alike, place)
+    together = np.lexsort((place, foremost[alike]))
+    cuts = np.flatnonzero(np.diff(alike[together])) + 1
+    nearest = int(cuts[np.abs(cuts - held).argmin()]) if len(cuts) else len(order)
+    return (together, nearest) if 2 * nearest <= max(len(order), 2 * held) else (order, held)

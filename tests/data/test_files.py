@@ -4,6 +4,7 @@ import os
 import pickle
 import struct
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from ganlab import BadImageError, ComponentError, ImageFiles
+from ganlab.progress import nothing_shown
 
 
 def write_tree(root: Path, names: list[str]) -> None:
@@ -79,6 +81,35 @@ def test_the_fingerprint_is_remembered(tmp_path: Path, monkeypatch: pytest.Monke
     first = ImageFiles(tmp_path / "tree").fingerprint()
     monkeypatch.setattr("ganlab.data.files._content", lambda *_: pytest.fail("read again"))
     assert ImageFiles(tmp_path / "tree").fingerprint() == first
+
+
+def test_a_reading_that_was_killed_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_tree(tmp_path / "tree", NAMES)
+    expected = ImageFiles(zipped(tmp_path / "tree", tmp_path / "tree.zip")).fingerprint()
+    monkeypatch.setattr("ganlab.data.files._BLOCK", 1)
+    monkeypatch.setattr("ganlab.data.files._QUICK", 1)
+    monkeypatch.setattr("ganlab.data.files.ThreadPoolExecutor", lambda: ThreadPoolExecutor(1))
+    files, real, read = ImageFiles(tmp_path / "tree"), Path.read_bytes, list[str]()
+
+    def killed(path: Path) -> bytes:
+        if len(read) == 2:
+            raise KeyboardInterrupt
+        read.append(path.name)
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", killed)
+        with pytest.raises(KeyboardInterrupt):
+            files.fingerprint()
+        read.append("")  # from now on, all can be read
+        assert files.fingerprint() == expected
+    assert len(read) == 1 + len(files)
+    assert f"reading files: {len(files) - 2} …" in capsys.readouterr().err
+    with nothing_shown():
+        assert ImageFiles(tmp_path / "tree").fingerprint(files.names[:2]) != expected
+    assert capsys.readouterr().err == ""
 
 
 def test_a_file_that_cannot_be_read_is_looked_at_again(

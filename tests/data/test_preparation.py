@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from ganlab import ImageSpec, VectorSpec
 from ganlab.config import load_experiment
@@ -163,3 +164,37 @@ def test_bad_images_are_treated_as_the_experiment_says(tmp_path: Path) -> None:
     data = prepared(tmp_path, "wide", 'bad = true\non_bad_image = "skip"')
     assert data.store.skipped == ("two.jpg: cut off",)
     assert len(data.split.training) + len(data.split.holdout) == len(data.store) == 39
+
+
+def test_copies_are_told_and_held_out_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (30, 8, 8, 3), dtype=np.uint8)
+    (tmp_path / "photos").mkdir()
+    for number in range(120):
+        Image.fromarray(images[number % 30]).save(tmp_path / "photos" / f"{number}.png")
+    (tmp_path / "x.toml").write_text(COPIES)
+    for _ in range(2):
+        data = prepare(load_experiment(tmp_path / "x.toml"))
+        assert "warning: 90 of 120 samples are copies of others" in capsys.readouterr().err
+        training, held_out = (
+            {data.store.samples[index].tobytes() for index in each}
+            for each in (data.split.training, data.split.holdout)
+        )
+        assert len(data.split.holdout) == 12 and not training & held_out
+
+
+COPIES = """
+title = "Copies"
+[image]
+size = 8
+[dataset]
+name = "image-folder"
+root = "photos"
+holdout = 0.1
+[generator]
+name = "dcgan"
+[[losses]]
+name = "mmd"
+[training]
+steps = 1
+"""

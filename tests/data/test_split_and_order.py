@@ -21,6 +21,26 @@ def test_a_split_divides_everything(count: int, holdout: float, seed: int) -> No
     assert np.array_equal(again.training, divided.training)
 
 
+@given(st.data(), st.integers(2, 200), st.floats(0, 0.5), st.integers(0, 2**63 - 1))
+def test_copies_are_on_one_side(data: st.DataObject, count: int, holdout: float, seed: int) -> None:
+    of = np.array(data.draw(st.lists(st.integers(0, 20), min_size=count, max_size=count)))
+    _, first, inverse = np.unique(of, return_index=True, return_inverse=True)
+    divided = split(count, holdout, seed, first[inverse])
+    together = np.concatenate([divided.training, divided.holdout])
+    assert sorted(together.tolist()) == list(range(count)) and len(divided.training) >= 1
+    shared = set(of[divided.training]) & set(of[divided.holdout])
+    assert not shared or 2 * np.bincount(of).max() >= count  # one image is most of the data
+    if holdout:
+        most = np.bincount(of).max()
+        assert abs(len(divided.holdout) - max(1, round(count * holdout))) <= most
+
+
+@given(st.integers(1, 500), st.floats(0, 1, exclude_max=True), st.integers(0, 2**63 - 1))
+def test_data_without_copies_is_divided_as_ever(count: int, holdout: float, seed: int) -> None:
+    plain, asked = split(count, holdout, seed), split(count, holdout, seed, np.arange(count))
+    assert np.array_equal(plain.holdout, asked.holdout)
+
+
 def test_shares() -> None:
     assert len(split(8000, 0.1, 0).holdout) == 800
     assert len(split(10, 0.0, 0).holdout) == 0
