@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ class Survey:
         sizes: (width, height) of each image that could.
         gray: whether no image has colours.
         bad: what is wrong with the others.
+        copies: how many of them are the same as others, pixel by pixel.
     """
 
     count: int
@@ -50,6 +52,7 @@ class Survey:
     sizes: list[tuple[int, int]] = field(default_factory=list)
     gray: bool = True
     bad: list[str] = field(default_factory=list)
+    copies: int = 0
 
     @property
     def side(self) -> int:
@@ -73,6 +76,11 @@ class Survey:
         if self.bad:
             of = "" if self.looked_at == self.count else f" of {self.looked_at:,} that were looked at"
             yield f"{len(self.bad):,}{of} cannot be read, the first: {self.bad[0]}"
+        if self.copies:
+            yield (
+                f"warning: {self.copies:,} of {counted(self.looked_at, 'image')} that were looked at are "
+                "copies of others; copies teach nothing new"
+            )
         yield from self.notes
 
 
@@ -120,15 +128,18 @@ def _build(component: DatasetComponent, options: Mapping[str, Any]) -> Source:
 def _look(source: ImageSource, found: Survey) -> None:
     indices = sorted({round(index) for index in np.linspace(0, len(source) - 1, _LOOKED_AT)})
     found.looked_at = len(indices)
+    contents = set()
     with counting("looking at images", len(indices), True) as advance:
         for index in indices:
             try:
                 image = source.read(index)
                 found.gray = found.gray and _is_gray(image)
                 found.sizes.append(image.size)
+                contents.add(hashlib.blake2b(image.tobytes(), key=repr(image.size).encode()).digest())
             except BadImageError as error:
                 found.bad.append(str(error))
             advance(1)
+    found.copies = len(found.sizes) - len(contents)
 
 
 def _is_gray(image: Image) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import runpy
+import shutil
 import struct
 import tomllib
 import zipfile
@@ -218,6 +220,34 @@ def test_the_recipe_follows_from_the_count(
     measured = [each["name"] for each in tables["evaluators"]]  # type: ignore[index]
     assert measured == (["mmd", "memorisation"] if augmentation else ["mmd"])
     load_experiment(Path("faces.toml"))
+
+
+def test_what_is_commented_out_can_be_used(here: Path) -> None:
+    save(here / "photos", 4, (40, 40))
+    assert new("experiment", "photos") == 0
+    text = Path("photos.toml").read_text()
+    block = text[
+        text.index("# [[evaluators]]") : text.index("[[evaluators]]                     # far below")
+    ]
+    uncommented = re.sub(r"^# ", "", block, flags=re.MULTILINE)
+    Path("x.toml").write_text(text.replace(block, uncommented).replace('best = "mmd"', 'best = "frechet"'))
+    features = load_experiment(Path("x.toml")).evaluators[1].features
+    assert features.component.name == "efficientnet-lite0"
+    columns = {
+        line.index(does)
+        for line in text.splitlines()
+        for does in ("builds every", "trains and", "watches")
+        if does in line
+    }
+    assert len(columns) == 1
+
+
+def test_copies_among_images_are_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(here / "photos", 5, (20, 20))
+    for copy in ("a", "b"):
+        shutil.copy(here / "photos" / "1.png", here / "photos" / f"{copy}.png")
+    assert new("experiment", "photos") == 0
+    assert "warning: 2 of 7 images that were looked at are copies of others" in capsys.readouterr().out
 
 
 def test_an_archive_elsewhere(here: Path) -> None:
