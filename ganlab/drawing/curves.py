@@ -96,8 +96,10 @@ class _Axes:
         shown = [value for _, value, _, _ in points]
         shown += [floor for *_, floor in points if floor is not None and math.isfinite(floor)]
         low, high = min(shown), max(shown)
-        margin = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
-        return cls((points[0][0], max(points[-1][0], points[0][0] + 1)), (low - margin, high + margin))
+        margin = 0.06 * (high - low) or 0.1 * abs(high) or 0.01
+        # What is never below zero needs no room there.
+        bottom = low - margin if low < 0 else max(low - margin, 0.0)
+        return cls((points[0][0], max(points[-1][0], points[0][0] + 1)), (bottom, high + margin))
 
     def place(self, step: float, value: float) -> tuple[float, float]:
         (first, last), (low, high) = self.steps, self.values
@@ -116,13 +118,14 @@ class _Axes:
         floors = [(step, floor) for step, _, _, floor in points if floor is not None]
         for (step, floor), (after, next_floor) in pairwise(floors):
             _dashes(pen, self.place(step, floor), self.place(after, next_floor))
-        if floors:
-            x, y = self.place(*floors[-1])
-            pen.text((x, y - 3 * _SCALE), "floor", _FLOOR, _font(11), anchor="rb")
         line = [self.place(step, value) for step, value, *_ in points]
         pen.line(line, fill=_LINE, width=2 * _SCALE, joint="curve")
         for x, y in line:
             _dot(pen, x, y, 3, fill=_LINE)
+        if floors:
+            x, y = self.place(*floors[-1])
+            # Clear of the value's last point and its ring, should they lie on it.
+            pen.text((x, y - 8 * _SCALE), "floor", _FLOOR, _font(11), anchor="rb")
         if curve.better is not None:
             step, value, *_ = min(points, key=lambda point: badness(point[1], curve.better))
             x, y = self.place(step, value)

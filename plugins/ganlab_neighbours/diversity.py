@@ -20,6 +20,8 @@ TWINS_SHOWN = 3
 ROWS = 8
 SUSPICIOUS = 0.05
 """Share of samples with a twin from which a warning is due; real samples have hardly any."""
+UNEVEN = 0.1
+"""By how much the share may differ from that of equally frequent samples, where it is told as such."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,17 @@ def _collapse(duplicates: float, usual: float, value: float, pairs: PairStatisti
     n = len(pairs.averages)
     spread = math.sqrt(2 * max(usual, 1 / n) / n)
     if duplicates > usual + SUSPICIOUS + 3 * spread:
+        # Of as many distinct ones as samples, equally often, 1 − 1/e of the samples have a twin.
+        word = "COLLAPSED" if duplicates > 1 - 1 / math.e else "REPEATS"
         yield (
-            f"{'COLLAPSED' if pairs.distinct < n else 'REPEATS'}: {duplicates:.0%} of {n:,} generated "
-            f"samples have a twin among the others (of real ones, {usual:.2%} have), as if drawn from "
-            f"{pairs.distinct:,.0f} distinct ones; the diversity is {value:.3g} of that of real samples"
+            f"{word}: {duplicates:.0%} of {n:,} generated samples have a twin among the others (of real ones, {usual:.2%} have), "
+            f"{_how_often(duplicates, pairs)}; the diversity is {value:.3g} of that of real samples"
         )
+
+
+def _how_often(duplicates: float, pairs: PairStatistics) -> str:
+    """Say what the number of twins among all pairs means."""
+    n, distinct = len(pairs.averages), pairs.distinct
+    if abs(1 - (1 - 1 / max(1.0, distinct)) ** (n - 1) - duplicates) < UNEVEN:
+        return f"as if drawn from {distinct:,.0f} distinct ones"
+    return f"and one in {distinct:,.0f} of all pairs are twins: some samples come again far more often than others"

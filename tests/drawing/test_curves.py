@@ -40,3 +40,18 @@ def test_odd_curves_are_drawn_all_the_same() -> None:
     for step in (0, 1, 2):
         flat.add(step, 0.0, 0.0, 0.0)
     assert draw_curves([empty, single, flat]).shape == (680, 1120, 3)
+
+
+def test_a_share_that_is_always_zero_lies_on_the_bottom() -> None:
+    """Below it there is nothing: no axis, and no band."""
+    share, lowest = Curve("share", better="lower"), Curve("lowest", better="lower")
+    for step in (0, 1, 2):
+        share.add(step, 0.0, 0.1, 0.0)
+        lowest.add(step, float(step), 0.1, 0.0)
+    picture = draw_curves([share])
+    bottom = draw_curves([lowest])
+    line = (np.abs(picture.astype(int) - LINE).sum(2) < 60).nonzero()[0]
+    start = (np.abs(bottom.astype(int) - LINE).sum(2) < 60).nonzero()[0].max()
+    assert abs(int(line.max()) - int(start)) <= 1 and line.min() > picture.shape[0] * 0.8
+    band = (np.abs(picture.astype(int) - (206, 222, 240)).sum(2) < 12).nonzero()[0]
+    assert band.max() <= line.max()

@@ -76,6 +76,14 @@ def test_repeats_of_many_samples_are_no_collapse_but_said() -> None:
     assert 3000 < distinct < 5500
 
 
+def test_samples_that_come_again_unequally_often_are_told_so() -> None:
+    """A third of one, and all others distinct: no number of equally frequent ones gives as few twins."""
+    fake = torch.cat([normal(1, 5).expand(300, -1), normal(700, 6)])
+    (warning,) = loud(judge(fake))
+    assert warning.startswith("REPEATS: 30% of 1,000 generated samples have a twin")
+    assert "one in 11 of all pairs are twins: some samples come again far more often" in warning
+
+
 def test_copies_in_the_data_itself_do_not_accuse_the_generator() -> None:
     real = torch.cat([normal(500), normal(500)])
     fake = torch.cat([normal(500, 1), normal(500, 1)])
