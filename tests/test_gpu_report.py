@@ -58,7 +58,8 @@ def test_each_part_fails_alone(
         return report.Part(name, f"The {name} one.", ["-c", code], tests=False)
 
     parts = [
-        part("hanging", "import time; time.sleep(60)"),
+        part("hanging", "import time; print('early', flush=True); time.sleep(60)"),
+        part("told", "import sys; print('\\fat first\\fthen', *sys.argv[1:], flush=True)"),
         part("crashing", "print('half'); raise SystemExit('something broke')"),
         part("sound", "print('1.5 of 2')"),
     ]
@@ -72,11 +73,13 @@ def test_each_part_fails_alone(
     assert ended.value.code
     printed = capsys.readouterr().out
     lines = [line for line in printed.splitlines() if line.startswith("- **")]
-    assert lines[0].startswith("- **failed** hanging: The hanging one. stopped after 2 s")
+    assert lines[0].startswith("- **failed** hanging: The hanging one. stopped after 2 s; early")
+    assert lines[1].startswith("- **passed** told: The told one. then --seconds 1.6")
+    del lines[1]
     assert lines[1].startswith("- **failed** crashing: The crashing one. exit status 1; half")
     assert lines[2].startswith("- **passed** sound: The sound one. 1.5 of 2")
     assert "    something broke" in printed and "could not be described: AttributeError" in printed
-    assert "\n1 passed, 2 failed;" in printed.replace("2 failed, 1 passed", "1 passed, 2 failed")
+    assert "\n2 failed, 2 passed;" in printed
 
 
 def test_every_file_of_tests_is_a_part(report: ModuleType) -> None:

@@ -98,8 +98,9 @@ def _collapse(duplicates: float, usual: float, value: float, pairs: PairStatisti
         # Of as many distinct ones as samples, equally often, 1 − 1/e of the samples have a twin.
         word = "COLLAPSED" if duplicates > 1 - 1 / math.e else "REPEATS"
         yield (
-            f"{word}: {duplicates:.0%} of {n:,} generated samples have a twin among the others (of real ones, {usual:.2%} have), "
-            f"{_how_often(duplicates, pairs)}; the diversity is {value:.3g} of that of real samples"
+            f"{word}: {duplicates:.0%} of {n:,} generated samples have a twin among the others "
+            f"(of real ones, {usual:.2%} have), {_how_often(duplicates, pairs)}; "
+            f"the diversity is {value:.3g} of that of real samples"
         )
 
 
@@ -108,4 +109,5 @@ def _how_often(duplicates: float, pairs: PairStatistics) -> str:
     n, distinct = len(pairs.averages), pairs.distinct
     if abs(1 - (1 - 1 / max(1.0, distinct)) ** (n - 1) - duplicates) < UNEVEN:
         return f"as if drawn from {distinct:,.0f} distinct ones"
-    return f"and one in {distinct:,.0f} of all pairs are twins: some samples come again far more often than others"
+    often = "some samples come again far more often than others"
+    return f"and one in {distinct:,.0f} of all pairs are twins: {often}"

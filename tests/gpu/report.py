@@ -30,6 +30,8 @@ SPARE_SECONDS = 10.0
 """Kept back for the report itself."""
 PART_SHARE = 0.3
 """How much of the time for all parts one of them may take."""
+UNHURRIED = 0.8
+"""How much of its time a part that is told of it may plan with: it has to start, and to end."""
 NO_TEST = 5
 """pytest's exit status where no test was chosen."""
 
@@ -44,8 +46,8 @@ class Part:
         name: what the command line and files call it.
         title: what it looks at.
         command: what is run, after the interpreter.
-        tests: whether it is pytest that runs; otherwise what it prints is Markdown, and its first line
-            says in short what was found.
+        tests: whether it is pytest that runs; otherwise it is told how many `--seconds` it has, and what it
+            prints, after the last form feed, is Markdown, whose first line says in short what was found.
     """
 
     name: str
@@ -78,12 +80,13 @@ def parts() -> list[Part]:
         if path.parent != HERE and "pytest.mark.gpu\n" in path.read_text(encoding="utf-8")
     )
     return [
+        # What nothing else can find out comes first.
+        Part("speed", first_line(HERE / "speed.py"), [str(HERE / "speed.py")], tests=False),
         Part("suite", "The suite's other tests for a GPU.", [*pytest, *elsewhere]),
         *(
             Part(file.stem.removeprefix("test_"), first_line(file), [*pytest, str(file)])
             for file in sorted(HERE.glob("test_*.py"))
         ),
-        Part("speed", first_line(HERE / "speed.py"), [str(HERE / "speed.py")], tests=False),
     ]
 
 
@@ -141,9 +144,10 @@ def run(part: Part, seconds: float, out: Path) -> Result:
         "PYTHONUNBUFFERED": "1",
     }
     started = time.monotonic()
+    timed = [] if part.tests else ["--seconds", f"{UNHURRIED * seconds:.1f}"]
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, *part.command],
+            [sys.executable, *part.command, *timed],
             cwd=PROJECT,
             env=environment,
             stdout=errors if part.tests else subprocess.PIPE,
@@ -163,7 +167,7 @@ def run(part: Part, seconds: float, out: Path) -> Result:
         well = result.outcome != "failed" and (not ended or none_chosen)
         ended = "no test was chosen" if none_chosen else ended
     else:
-        text = (printed or b"").decode(errors="replace").strip()
+        text = (printed or b"").decode(errors="replace").rpartition("\f")[2].strip()
         result = Result("passed", text.partition("\n")[0], text)
         well = not ended
     summary = "; ".join(filter(None, [ended, result.summary, f"{time.monotonic() - started:.0f} s"]))

@@ -2,7 +2,8 @@
 
     python tests/gpu/speed.py [--seconds 110]
 
-Prints Markdown, the first line of it in short. Width 64 in batches of 128 (4 in batches of 8 without a
+Prints Markdown, the first line of it in short, after each round: what comes after the last form feed
+counts. Width 64 in batches of 128 (4 in batches of 8 without a
 GPU), on images that are drawn at random, since what they show does not matter here. The example script is
 written plainly: contiguous, a loader with workers, the discriminator not frozen in the generator's turn,
 three losses read in every step. Rounds alternate between the contestants.
@@ -312,6 +313,15 @@ def in_short(playing: list[Contestant]) -> str:
     return "images/s: " + "; ".join(f"{kind}: {told}" for kind, told in kinds.items())
 
 
+def told(playing: list[Contestant], rounds: int) -> str:
+    """Return all that was found, as Markdown."""
+    return (
+        f"{in_short(playing)}\n\nWidth {WIDTH}, batch {BATCH}, {rounds} rounds (medians), on {DEVICE}. "
+        "`tf32`: convolutions as torch has them; `fp32`: in full; `benchmark`: cuDNN may try algorithms.\n\n"
+        f"{table(playing)}"
+    )
+
+
 def main() -> None:
     """Play rounds until the time is up, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -324,13 +334,11 @@ def main() -> None:
     while rounds < ROUNDS and time.monotonic() + longest < deadline:
         started = time.monotonic()
         for contestant in playing:
-            if not contestant.failure:
+            if not contestant.failure and time.monotonic() < deadline:
                 contestant.play()
         rounds, longest = rounds + 1, max(longest, time.monotonic() - started)
-    print(in_short(playing))
-    print(f"\nWidth {WIDTH}, batch {BATCH}, {rounds} rounds (medians), on {DEVICE}. `tf32`: convolutions as")
-    print("torch has them; `fp32`: in full; `benchmark`: cuDNN may try algorithms.\n")
-    print(table(playing))
+        # At once, so that it is there whatever ends this.
+        print(f"\f{told(playing, rounds)}", flush=True)
     if any(each.failure for each in playing):
         raise SystemExit(1)
 

@@ -131,16 +131,34 @@ def test_a_guard_does_not_wait_for_the_gpu(cuda: torch.device) -> None:
         torch.cuda.set_sync_debug_mode("default")
 
 
-def test_a_step_does_not_wait_for_the_gpu(tmp_path: Path, cuda: torch.device) -> None:
-    tried = engine(tmp_path, cuda.type)
-    for _ in range(2):
+EVERY = 2
+"""Steps from one gradient penalty to the next."""
+PENALTIES = "".join(f'[[losses]]\nname = "{name}"\nevery = {EVERY}\n' for name in ("r1", "r2"))
+PLAYED = {
+    "plain": ("non-saturating", ""),
+    "fast recipe": ("relativistic", PENALTIES),
+    "ada": ("non-saturating", '[[augmentations]]\nname = "ada"\n'),
+}
+
+
+@pytest.mark.parametrize("share", [0.25, 0.0], ids=["resident", "gathered"])
+@pytest.mark.parametrize("name", PLAYED)
+def test_a_step_does_not_wait_for_the_gpu(
+    tmp_path: Path, cuda: torch.device, monkeypatch: pytest.MonkeyPatch, name: str, share: float
+) -> None:
+    monkeypatch.setattr("ganlab.data.feed.COMFORTABLE_SHARE", share)
+    loss, more = PLAYED[name]
+    tried = engine(tmp_path, cuda.type, loss=loss, more=more)
+    for _ in range(2 * EVERY):
         tried.advance()
     torch.cuda.set_sync_debug_mode("error")
     try:
-        tried.advance()
+        for _ in range(EVERY):
+            tried.advance()
     finally:
         torch.cuda.set_sync_debug_mode("default")
     tried.guard.verify()
+    tried.feed.close()
 
 
 def test_synchronised_normalisation_alone_is_the_usual(cuda: torch.device) -> None:

@@ -35,7 +35,7 @@ width = 8
 name = "dcgan"
 width = 8
 [[losses]]
-name = "non-saturating"
+name = "{loss}"
 {more}
 [training]
 steps = {steps}
@@ -78,16 +78,24 @@ DETERMINISTIC = "torch.use_deterministic_algorithms(True, warn_only=True)"
 
 
 def experiment(
-    device: str, *, steps: int = 12, precision: str = "fp32", count: int = 400, more: str = ""
+    device: str,
+    *,
+    steps: int = 12,
+    precision: str = "fp32",
+    count: int = 400,
+    loss: str = "non-saturating",
+    more: str = "",
 ) -> str:
     """Return an experiment file's text."""
-    return EXPERIMENT.format(device=device, steps=steps, precision=precision, count=count, more=more)
+    return EXPERIMENT.format(
+        device=device, steps=steps, precision=precision, count=count, loss=loss, more=more
+    )
 
 
-def engine(directory: Path, device: str) -> Engine:
+def engine(directory: Path, device: str, *, loss: str = "non-saturating", more: str = "") -> Engine:
     """Return an experiment's engine, in this process."""
     file = directory / "x.toml"
-    file.write_text(experiment(device, count=100))
+    file.write_text(experiment(device, count=100, loss=loss, more=more))
     loaded = load_experiment(file)
     return Engine.build(loaded, prepare(loaded, progress=False))
 
