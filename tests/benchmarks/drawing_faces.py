@@ -7,6 +7,7 @@ nearest to what a core can do.
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import time
@@ -35,6 +36,7 @@ def measure(size: int) -> list[float]:
 
 def main() -> None:
     """Print a line for each size."""
+    argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0]).parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     print(f"{'size':>9} {'median':>14} {'fastest':>14}")

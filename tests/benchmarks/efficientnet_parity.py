@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from efficientnet_lite_pytorch import EfficientNet
 
 from ganlab import ImageSpec
 from ganlab_efficientnet.extractor import EfficientNetLite0
@@ -30,6 +29,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--golden", type=Path)
     arguments = parser.parse_args()
+    try:
+        from efficientnet_lite_pytorch import EfficientNet
+    except ModuleNotFoundError:
+        parser.error("needs the peer: pip install efficientnet-lite-pytorch")
     torch.set_num_threads(1)
     source = FaceSource(FACES, 0, SIDE, SIDE)
     faces = torch.from_numpy(np.stack([np.asarray(source.read(index)) for index in range(FACES)]))

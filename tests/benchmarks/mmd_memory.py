@@ -7,6 +7,7 @@ The p-value's matrix of 2,000 × 2,000 is in it at every size but the first.
 
 from __future__ import annotations
 
+import argparse
 import json
 import resource
 import subprocess
@@ -52,6 +53,12 @@ def measure(n: int) -> dict[str, float]:
 
 def main() -> None:
     """Print a line for each size."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("n", type=int, nargs="?", help="this size alone, in this process, as JSON")
+    chosen = parser.parse_args()
+    if chosen.n is not None:
+        print(json.dumps(measure(chosen.n)))
+        return
     print(f"{DIMENSION} dimensions; `again` remembers the real sample's half")
     print(f"{'n × n':>17} {'time':>8} {'again':>8} {'peak':>9} {'features':>9} {'added by MMD':>13}")
     for n in SIZES:
@@ -64,7 +71,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        print(json.dumps(measure(int(sys.argv[1]))))
-    else:
-        main()
+    main()

@@ -6,6 +6,7 @@ peak must stay flat: all distances of 20,000 × 20,000 would take 1.6 GB in floa
 
 from __future__ import annotations
 
+import argparse
 import json
 import resource
 import subprocess
@@ -52,6 +53,13 @@ def measure(name: str, n: int) -> dict[str, float]:
 
 def main() -> None:
     """Print a line for each metric and size."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("metric", nargs="?", choices=EVALUATORS, help="this alone, in this process, as JSON")
+    parser.add_argument("n", type=int, nargs="?", help="its number of samples")
+    chosen = parser.parse_args()
+    if chosen.metric is not None:
+        print(json.dumps(measure(chosen.metric, chosen.n)))
+        return
     print(f"{DIMENSION} dimensions; `again` remembers what is known of the real samples")
     print(f"{'metric':>24} {'n × n':>17} {'prepare':>8} {'first':>8} {'again':>8} {'peak':>8} {'added':>8}")
     for name in EVALUATORS:
@@ -66,7 +74,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        print(json.dumps(measure(sys.argv[1], int(sys.argv[2]))))
-    else:
-        main()
+    main()

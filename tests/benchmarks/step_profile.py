@@ -24,6 +24,7 @@ from ganlab.config import load_experiment
 from ganlab.data.preparation import prepare
 from ganlab.engine.engine import Engine
 from ganlab.engine.microbatch_game import MicrobatchGame
+from ganlab.errors import GanlabError
 
 STEP = "step"
 PYTHON = "the rest: Python and dispatch"
@@ -133,8 +134,11 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    experiment = load_experiment(options.experiment, overrides=options.overrides)
-    engine = Engine.build(experiment, prepare(experiment))
+    try:
+        experiment = load_experiment(options.experiment, overrides=options.overrides)
+        engine = Engine.build(experiment, prepare(experiment))
+    except GanlabError as error:
+        parser.error(str(error))
     steps = math.lcm(*(term.every for term in engine.terms))
     engine.advance()
     plain = plain_seconds(engine, steps, options.rounds)

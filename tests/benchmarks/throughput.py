@@ -35,7 +35,7 @@ def engine_of(width: int, size: int, batch: int) -> Iterator[Engine]:
     overrides += [f"training.batch_size={batch}", 'training.device="cpu"', "dataset.count=512"]
     overrides += [f"losses.{index}.every=2" for index in (1, 2)]
     experiment = load_experiment(RECIPE, overrides=overrides)
-    engine = Engine.build(experiment, prepare(experiment))
+    engine = Engine.build(experiment, prepare(experiment, progress=False))
     try:
         yield engine
     finally:
