@@ -65,5 +65,5 @@ def _together(order: NDArray[np.int64], held: int, alike: NDArray[np.int64]) -> 
     np.minimum.at(foremost, alike, place)
     together = np.lexsort((place, foremost[alike]))
     cuts = np.flatnonzero(np.diff(alike[together])) + 1
-    nearest = int(cuts[np.abs(cuts - held).argmin()]) if len(cuts) else len(order)
-    return (together, nearest) if 2 * nearest <= max(len(order), 2 * held) else (order, held)
+    cuts = cuts[2 * cuts <= max(len(order), 2 * held)]
+    return (together, int(cuts[np.abs(cuts - held).argmin()])) if len(cuts) else (order, held)

@@ -25,14 +25,21 @@ class Extractor(Protocol):
 class LossFeatures:
     """Features of samples as a game has them, through which gradients flow.
 
+    Networks that the extractor holds are frozen: a loss teaches players, not its eyes.
+
     Args:
         extractor: of the features.
         spec: what a sample is.
     """
 
     def __init__(self, extractor: Extractor, spec: SampleSpec) -> None:
+        from torch import nn
+
         self._extractor = extractor
         self._spec = spec
+        for held in vars(extractor).values():
+            if isinstance(held, nn.Module):
+                held.requires_grad_(False)
 
     def __call__(self, samples: torch.Tensor) -> torch.Tensor:
         """Map float32 samples `(N, *spec.shape)` to float32 features `(N, d)`."""

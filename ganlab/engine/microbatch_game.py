@@ -175,7 +175,7 @@ class MicrobatchGame(Game):
             logits: `(N,)` or `(N, …)`.
             samples: what they follow from, a leaf or not.
         """
-        verdicts = logits.flatten(1).mean(dim=1) if logits.dim() > 1 else logits
+        verdicts = logits.reshape(len(logits), -1).mean(dim=1)
         (gradient,) = torch.autograd.grad(verdicts.sum(), samples, create_graph=True)
         return gradient
 

@@ -47,7 +47,7 @@ class Classifier(FeatureExtractor):
             self.network.load_state_dict(load(content))
         except RuntimeError as error:
             raise _refusal(weights, f"its network differs from this version's; {HOW}") from error
-        self.network.eval().requires_grad_(False)
+        self.network.eval()
 
     def extract(self, samples: torch.Tensor) -> torch.Tensor:
         """Map uint8 images `(N, C, H, W)` to float32 `(N, d)`."""

@@ -322,7 +322,10 @@ def test_what_is_no_representation_of_a_sample_is_not_taken_for_features(
     text = EXPERIMENT.replace('plugins = ["./mine.py"]\n', "")
     (tmp_path / "x.toml").write_text(text.replace("[[losses]]", f'[[losses]]\nname = "{loss}"\n[[losses]]'))
     assert run(["validate", str(tmp_path / "x.toml"), "--set", f"discriminator={judge}"]) == 2
-    assert "that returns a `Verdict` with `features`, as `dcgan` and `mlp` do" in capsys.readouterr().err
+    assert (
+        "that returns a `Verdict` with `features`, as `dcgan`, `mlp` and `autoencoder` do"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_negative_weight_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

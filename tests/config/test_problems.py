@@ -38,7 +38,7 @@ def changed(base: str, old: str, new: str) -> str:
         ("steps = 10", "batch_size = 10", 11, "training.steps", "is missing", "add `steps = …` to `training`: a whole number ≥ 1"),
         ('title = "a test"\n', "", None, "title", "is missing", "add `title = …` to the file"),
         ('[training]\nsteps = 10\n', "", None, "training", "is missing", "add a table `[training]`"),
-        ('name = "duel"', 'name = "duel"\nwieght = 2', 11, "losses.0.wieght", "there is no such key", "did you mean `weight`?\nallowed: every, label, name, weight"),
+        ('name = "duel"', 'name = "duel"\nwieght = 2', 11, "losses.0.wieght", "there is no such key", "did you mean `weight`?\nallowed: every, features, label, name, weight"),
         ('name = "duel"', 'name = "duel"\nweight = inf', 11, "losses.0.weight", "must be a finite number, not inf", ""),
         ('name = "duel"', 'name = "duel"\nweight = nan', 11, "losses.0.weight", "is not a number (nan)", ""),
         ('name = "duel"', 'name = "duel"\nlabel = "a b"', 11, "losses.0.label", 'must be a word of at most 100 letters a to z, digits, `.`, `_` and `-`, the first a letter or digit, not "a b"', ""),

@@ -183,7 +183,7 @@ _options = st.fixed_dictionaries(
     },
 )
 _loss = st.fixed_dictionaries(
-    {}, optional={"weight": st.floats(-1e6, 1e6), "every": st.integers(1, 99), "label": st.just("other")}
+    {}, optional={"weight": st.floats(0, 1e6), "every": st.integers(1, 99), "label": st.just("other")}
 )
 _optimizer = st.one_of(
     st.fixed_dictionaries(

@@ -18,6 +18,7 @@ from ganlab.engine.networks import Networks
 from ganlab.engine.turn_samples import Fakes, TurnSamples
 from ganlab.engine.whole_game import WholeGame
 from ganlab.processes import Processes
+from ganlab.processes.identity import rows_of
 
 PlayerName: TypeAlias = Literal["discriminator", "generator"]
 
@@ -152,7 +153,7 @@ class Hearsay(Processes):
             said[len(self.told)]
             if len(said) > len(self.told)
             else own.detach().repeat(2, *[1] * (own.dim() - 1))[
-                : len(range(count)[self._rows_of(rank, count)])
+                : len(range(count)[rows_of(rank, self.world, count)])
             ]
             for rank, said in enumerate(self._heard)
         ]

@@ -542,7 +542,7 @@ FAULTS: dict[str, Callable[[Bench], Outcome]] = {
     "SIGTERM in a turn": signalled("turn:8", 8),
     "SIGTERM in an evaluation": signalled("evaluation:4", 8),
     "SIGTERM while drawing pictures": signalled("picture:6", 4),
-    "SIGTERM while writing a checkpoint": signalled("checkpoint:4", 6),
+    "SIGTERM while writing a checkpoint": signalled("checkpoint:3", 6),
     "SIGTERM in `ganlab sample`": signalled_in_sampling,
     "two SIGTERM in a turn": signalled_twice("turn:8"),
     "two SIGTERM in a checkpoint": signalled_twice("checkpoint:4"),

@@ -224,7 +224,8 @@ def test_what_is_added_to_all_logits_is_no_sureness_where_losses_have_no_zero(
 def test_energies_are_never_positive_and_are_heard_all_the_same(tmp_path: Path) -> None:
     ada = '\n[[augmentations]]\nname = "ada"\ntarget = -0.9\nimages = 100\ninterval = 1\n'
     judge = 'discriminator={name="autoencoder", width=2}'
-    lines = metrics(trained(tmp_path, ada, judge, 'losses=[{name="ebgan"}]'))
+    quick = ("training.steps=12", "optimizer.discriminator={learning_rate=0.01}")
+    lines = metrics(trained(tmp_path, ada, judge, 'losses=[{name="ebgan"}]', *quick))
     assert lines[-1]["augmentation/ada/p"] > 0
 
 
