@@ -96,6 +96,7 @@ class Engine:
             guard=self.guard,
         )
         self._turns = make_turns(settings.training, self.players, self.terms, setup)
+        self._logits_were_looked_at = False
         self.average = (
             MovingAverage(networks.generator, settings.ema) if settings.ema.half_life_images else None
         )
@@ -144,8 +145,8 @@ class Engine:
 
     @property
     def logits_looked_at(self) -> bool:
-        """Whether some loss has looked at logits of real or fake samples, in a turn since this was made."""
-        return any(turn.logits_asked_for for turn in self._turns)
+        """Whether some loss has looked at logits of real or fake samples, in any turn so far."""
+        return self._logits_were_looked_at or any(turn.logits_asked_for for turn in self._turns)
 
     @property
     def undecided_logit(self) -> float | None:
@@ -323,6 +324,7 @@ class Engine:
             "losses": {term.label: term.loss.state_dict() for term in self.terms},
             "augmentations": self.augmentations.state_dict(),
             "meter": self.meter.state_dict(),
+            "logits_looked_at": self.logits_looked_at,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -344,6 +346,7 @@ class Engine:
         if self.processes.rank < len(state["global_randomness"]):
             restore_global_state(state["global_randomness"][self.processes.rank], self.device)
         self.feed.position = state["feed_position"]
+        self._logits_were_looked_at = state.get("logits_looked_at", False)
         for term in self.terms:
             if term.label in state["losses"]:
                 with term.selection.blamed():

@@ -79,6 +79,19 @@ def fields(directory: Path, loss: str, *changes: str) -> list[np.ndarray]:
     return [np.asarray(Image.open(path), np.float64) for path in paths]
 
 
+def test_a_resumed_run_draws_it_where_an_undisturbed_one_does(tmp_path: Path) -> None:
+    rare = ('name = "wasserstein"\nevery = 4', "samples.every=3", "training.steps=7")
+    assert len(fields(tmp_path / "whole", *rare)) == 3
+    fields(tmp_path / "broken", *rare[:2], "training.steps=5")
+    (broken,) = (tmp_path / "broken" / "runs").glob("*/*/")
+    assert run(["resume", str(broken), "--set", "training.steps=7"]) == 0
+    names = [
+        sorted(path.name for path in (tmp_path / each / "runs").glob("*/*/samples/field*.png"))
+        for each in ("whole", "broken")
+    ]
+    assert "field-00000006.png" in names[1] and set(names[0]) <= set(names[1])
+
+
 def test_losses_that_look_at_features_alone_leave_no_field(tmp_path: Path) -> None:
     assert fields(tmp_path / "features", 'name = "mmd-gan"') == []
     assert fields(tmp_path / "logits", 'name = "mmd-gan"\nspace = "logits"') != []
