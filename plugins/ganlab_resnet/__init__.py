@@ -51,6 +51,8 @@ class DiscriminatorOptions(Options):
     """Normalise all weights spectrally; without it, let a gradient penalty hold them."""
     attention: int = Field(0, ge=0)
     """Self-attention where the shorter side of the feature map is last as large as this; 0 for none."""
+    smallest: int = Field(4, ge=4)
+    """Blocks halve the sides while the shorter one does not fall below this (SNGAN for CIFAR: 8)."""
 
 
 def build_generator(options: GeneratorOptions, image: ImageSpec, latent: LatentSpec) -> nn.Module:
@@ -76,7 +78,12 @@ def build_discriminator(options: DiscriminatorOptions, image: ImageSpec) -> nn.M
 
     image.require_sides(SMALLEST, LARGEST, "resnet")
     return Discriminator(
-        image, options.width, options.widest, spectral=options.spectral, attention=options.attention
+        image,
+        options.width,
+        options.widest,
+        spectral=options.spectral,
+        attention=options.attention,
+        smallest=options.smallest,
     )
 
 

@@ -177,26 +177,47 @@ class Discriminator(nn.Module):
         widest: largest multiple of `width`.
         spectral: normalise all weights spectrally.
         attention: where the shorter side is last as large as this, self-attention follows; 0 for nowhere.
+        smallest: blocks halve the sides while the shorter one does not fall below this.
 
     Shapes: `(N, C, H, W)` [and labels `(N,)`] -> `(N,)`.
 
     Raises:
-        ComponentError: attention has no place.
+        ComponentError: attention has no place, or no block could halve the sides.
     """
 
-    def __init__(self, image: ImageSpec, width: int, widest: int, *, spectral: bool, attention: int) -> None:
+    def __init__(
+        self,
+        image: ImageSpec,
+        width: int,
+        widest: int,
+        *,
+        spectral: bool,
+        attention: int,
+        smallest: int = BASE,
+    ) -> None:
         super().__init__()
         stages = _halvings(image)
         widths = [width * min(2**stage, widest) for stage in range(stages + 1)]
-        halving: list[nn.Module] = [DiscriminatorBlock(image.channels, width, spectral, first=True)]
-        halving += [DiscriminatorBlock(fine, coarse, spectral) for fine, coarse in pairwise(widths[:-1])]
-        sides = [min(image.height, image.width) >> (stage + 1) for stage in range(stages)]
+        sides = [
+            side
+            for stage in range(stages)
+            if (side := min(image.height, image.width) >> (stage + 1)) >= smallest
+        ]
+        if not sides:
+            half = min(image.height, image.width) // 2
+            raise ComponentError(
+                f"the first block halves the sides: make it {half} at the most", option="smallest"
+            )
+        blocks: list[nn.Module] = [
+            DiscriminatorBlock(inputs, outputs, spectral, halve=stage < len(sides), first=not stage)
+            for stage, (inputs, outputs) in enumerate(pairwise([image.channels, *widths[:-1]]))
+        ]
         attended = _first_of(sides[::-1], attention)
         if attended is not None:
-            stage = stages - 1 - attended
-            halving.insert(stage + 1, SelfAttention(widths[stage], spectral))
+            stage = len(sides) - 1 - attended
+            blocks.insert(stage + 1, SelfAttention(widths[stage], spectral))
         self.body = nn.Sequential(
-            *halving, DiscriminatorBlock(widths[-2], widths[-1], spectral, halve=False), nn.ReLU()
+            *blocks, DiscriminatorBlock(widths[-2], widths[-1], spectral, halve=False), nn.ReLU()
         )
         self.head = normalised(nn.Linear(widths[-1], 1), spectral)
         self.embedding = None

@@ -69,6 +69,32 @@ def test_sngans_parameters_at_64() -> None:
     assert parameters(discriminator) == first + blocks + 1024 + 1
 
 
+def test_sngans_layers_for_cifar() -> None:
+    image = ImageSpec(3, 32, 32)
+    generator = build_generator(GeneratorOptions(width=256, widest=1), image, LatentSpec(128))
+    block = 4 * 256 + 2 * convolution(256, 256) + convolution(256, 256, 1)
+    assert parameters(generator) == 129 * 16 * 256 + 3 * block + 2 * 256 + convolution(256, 3)
+    options = DiscriminatorOptions(width=128, widest=1, spectral=False, smallest=8)
+    discriminator = build_discriminator(options, image)
+    first = convolution(3, 128) + convolution(128, 128) + convolution(3, 128, 1)
+    halving = 2 * convolution(128, 128) + convolution(128, 128, 1)
+    assert parameters(discriminator) == first + halving + 2 * 2 * convolution(128, 128) + 128 + 1
+    features, sides = torch.randn(1, 3, 32, 32), []
+    for block in discriminator.body[:-1]:
+        features = block(features)
+        sides.append(features.shape[2:])
+    assert sides == [(16, 16), (8, 8), (8, 8), (8, 8)]
+
+
+def test_the_smallest_feature_map() -> None:
+    image = ImageSpec(3, 32, 32)
+    options = DiscriminatorOptions(width=2, smallest=8, attention=8)
+    discriminator = build_discriminator(options, image)
+    assert [isinstance(layer, SelfAttention) for layer in discriminator.body].index(True) == 2
+    with pytest.raises(ComponentError, match="the first block halves the sides: make it 16 at the most"):
+        build_discriminator(DiscriminatorOptions(smallest=17), image)
+
+
 def test_channels_stop_at_the_widest_as_sngans_do_at_128() -> None:
     image = ImageSpec(3, 128, 128)
     generator = build_generator(GeneratorOptions(), image, LatentSpec(128))
