@@ -85,6 +85,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "gaussians": {"count": 50, "labels": True},
     "celeba": {"root": ".", "label": "Smiling"},
     "image-folder": {"root": "classes", "labels": True},
+    "cifar10": {"root": ".", "labels": True},
+    "cifar100": {"root": ".", "labels": "fine"},
     "mnist": {"root": ".", "labels": True},
     "classifier": {"weights": "classifier.safetensors"},
 }
@@ -96,7 +98,7 @@ SPECS: dict[str, SampleSpec] = {
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A few images as an image folder, as CelebA and as MNIST, all below one root."""
+    """A few images as an image folder, as CelebA, as CIFAR and as MNIST, all below one root."""
     root = tmp_path_factory.mktemp("files")
     faces = root / "img_align_celeba"
     faces.mkdir()
@@ -111,6 +113,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     digits = struct.pack(">4B3I", 0, 0, 8, 3, 4, 28, 28) + bytes(range(28)) * 4 * 28
     (root / "train-images-idx3-ubyte").write_bytes(digits)
     (root / "train-labels-idx1-ubyte").write_bytes(struct.pack(">4B1I", 0, 0, 8, 1, 4) + bytes([0, 1, 2, 1]))
+    ten, hundred = root / "cifar-10-batches-bin", root / "cifar-100-binary"
+    for folder, names in ((ten, ["batches.meta.txt"]), (hundred, ["fine_label_names.txt"])):
+        folder.mkdir()
+        (folder / names[0]).write_text("a\nb\n")
+    (ten / "test_batch.bin").write_bytes((b"\1" + bytes(range(256)) * 12) * 3)
+    (hundred / "test.bin").write_bytes((b"\0\1" + bytes(range(256)) * 12) * 3)
     note = {"format": FORMAT, "features": "classifier", "class_names": ["a", "b"]}
     spec = ImageSpec(3, 32, 32, classes=2)
     with isolated_randomness(0):

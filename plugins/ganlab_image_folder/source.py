@@ -25,6 +25,8 @@ _PARTS = {"train", "training", "val", "valid", "validation", "dev", "test", "tes
 
 _PUBLISHED = {
     "celeba": re.compile(r"^img_align_celeba(_png)?(\.zip)?$"),
+    "cifar10": re.compile(r"^cifar-10-(binary|python)\.tar\.gz$|^cifar-10-batches-(bin|py)$"),
+    "cifar100": re.compile(r"^cifar-100-(binary|python)(\.tar\.gz)?$"),
     "mnist": re.compile(r"-images[-.]idx3-ubyte(\.gz)?$"),
 }
 """Component -> what a file or folder that it reads is called."""

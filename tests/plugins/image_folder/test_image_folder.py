@@ -206,6 +206,8 @@ def _read_by(component: str, file: str) -> str:
         (["train-images-idx3-ubyte.gz", "a.zip"], _read_by("mnist", "train-images-idx3-ubyte.gz")),
         (["MNIST/raw/t10k-images.idx3-ubyte"], _read_by("mnist", "t10k-images.idx3-ubyte")),
         (["img_align_celeba.zip", "list_attr_celeba.txt"], _read_by("celeba", "img_align_celeba.zip")),
+        (["cifar-10-python.tar.gz"], _read_by("cifar10", "cifar-10-python.tar.gz")),
+        (["cifar-100-binary/train.bin"], _read_by("cifar100", "cifar-100-binary")),
         (["Img/img_align_celeba.zip"], _read_by("celeba", "img_align_celeba.zip")),
     ],
 )
