@@ -252,6 +252,6 @@ def _advice(published: Published, root: Path) -> str:
 def _where(published: Published) -> str:
     archives = " or ".join(form.archive for form in published.forms)
     return (
-        f"{published.title} can be had at https://www.cs.toronto.edu/~kriz/cifar.html: {archives}, "
-        "packed or unpacked, must lie in root"
+        f"{published.title} can be had at https://www.cs.toronto.edu/~kriz/cifar.html: root is the folder of "
+        f"{archives}, or of what comes out of it"
     )

@@ -204,6 +204,17 @@ def test_what_is_unpacked_goes_first_and_may_be_renamed(tmp_path: Path) -> None:
     assert len(source("cifar-10", tmp_path / "ten")) == 12
 
 
+def test_the_fingerprint_is_of_pixels_and_labels(tmp_path: Path) -> None:
+    file = unpack(tmp_path, "cifar-10-batches-bin") / "test_batch.bin"
+    content = bytearray(file.read_bytes())
+    prints = []
+    for place in (0, 0, 1):  # a label, once more, a pixel
+        prints.append(source("cifar-10", tmp_path, labels=True).fingerprint())
+        content[place] ^= 1
+        file.write_bytes(content)
+    assert len({*prints, source("cifar-10", tmp_path, labels=True).fingerprint()}) == 3
+
+
 def test_too_few_images_are_told(tmp_path: Path) -> None:
     unpack(tmp_path, "cifar-10-batches-bin")
     train, test = source("cifar-10", tmp_path).notes
@@ -316,7 +327,7 @@ def test_an_archive_cut_off(tmp_path: Path, form: str) -> None:
 
 def test_near_misses_are_told_what_would_be_right(tmp_path: Path) -> None:
     with pytest.raises(
-        ComponentError, match=r"gone is not a folder; CIFAR-10 can be had at \S+: cifar-10-bin"
+        ComponentError, match=r"gone is not a folder; CIFAR-10 can be had at \S+: root is the"
     ):
         source("cifar-10", tmp_path / "gone")
     with pytest.raises(
