@@ -15,6 +15,7 @@ from ganlab.components import (
     Component,
     DiscriminatorComponent,
     EvaluatorComponent,
+    FeaturesComponent,
     GeneratorComponent,
     LossComponent,
 )
@@ -218,6 +219,9 @@ def _facts(offer: Offer, registry: Registry) -> Iterator[tuple[str, str]]:
     if isinstance(component, LossComponent):
         for output in sorted(component.needs_outputs):
             yield "", f"a discriminator that shows `{output}`: {listing(showing(output, registry))}"
+    if isinstance(component, FeaturesComponent):
+        passing = "pass, so that losses can learn by it"
+        yield "gradients", passing if component.differentiable else "do not pass"
     if isinstance(component, EvaluatorComponent):
         yield (
             "metrics",
@@ -241,9 +245,10 @@ def _core_keys(component: Component) -> list[Key]:
     """Return the keys that the core itself knows in such a table."""
     from ganlab.config.sections import core_keys
 
-    # An evaluator that is defined on certain features refuses others.
+    # An evaluator that is defined on certain features refuses others, and most losses look through none.
     fixed = isinstance(component, EvaluatorComponent) and component.features_of is not None
-    return core_keys(KINDS[component.kind], {"features"} if fixed else ())
+    blind = isinstance(component, LossComponent) and not component.takes_features
+    return core_keys(KINDS[component.kind], {"features"} if fixed or blind else ())
 
 
 def _overview_as_json() -> dict[str, Any]:

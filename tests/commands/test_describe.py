@@ -97,6 +97,15 @@ def test_features_are_no_key_of_evaluators_that_are_defined_on_their_own(
         assert keys == ["label", "every", "samples", *(["features"] if has else [])]
 
 
+def test_features_are_a_key_of_losses_that_look_through_some(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, looks in (("mmd", True), ("hinge", False)):
+        assert run(["describe", "loss", name]) == 0
+        assert ("\n  features  #" in capsys.readouterr().out) == looks
+    for name, said in (("pixels", "pass"), ("wavelet", "do not pass")):
+        assert run(["describe", "features", name]) == 0
+        assert f"gradients  {said}" in capsys.readouterr().out
+
+
 def test_describe_of_the_unknown(shell: Shell) -> None:
     code, out, err = shell("describe", "loss", "plane", "--plugin", "mine.py")
     assert (code, out) == (2, "")
