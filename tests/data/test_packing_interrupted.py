@@ -41,7 +41,8 @@ class Interrupted(Drawn):
 
 
 def rows_noted(journal: Path) -> int:
-    return sum(json.loads(line)["rows"] for line in journal.read_text().splitlines() if line)
+    whole = [line for line in journal.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return sum(json.loads(line)["rows"] for line in whole if line.strip())
 
 
 def entry_in(cache: Path) -> dict[str, bytes]:
@@ -273,7 +274,7 @@ def test_a_killed_packer_leaves_nothing_that_looks_whole(tmp_path: Path, other_f
     command = [sys.executable, "-c", script, str(tmp_path), str(Path(packed_sources.__file__).parent)]
     process = subprocess.Popen(command)
     deadline = time.monotonic() + 30
-    while not list(tmp_path.glob("*.partial/packing.jsonl")) and time.monotonic() < deadline:
+    while not any(map(rows_noted, tmp_path.glob("*.partial/packing.jsonl"))) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
