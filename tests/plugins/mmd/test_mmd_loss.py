@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import ganlab_mmd
-from ganlab import ComponentError
+from ganlab import ComponentError, LossFeatures, VectorSpec
 from ganlab_mmd.kernels import RbfKernel
 from ganlab_mmd.loss import MmdLoss
 
@@ -148,3 +148,20 @@ def test_it_goes_on_with_the_same_features_alone() -> None:
         with pytest.raises(ComponentError, match="features"):
             other.load_state_dict(state)
     assert build().state_dict() == {}
+
+
+def test_networks_that_a_loss_looks_through_learn_nothing() -> None:
+    class Eyes:
+        def __init__(self) -> None:
+            self.network = torch.nn.Linear(2, 3)
+
+        def extract(self, samples: torch.Tensor) -> torch.Tensor:
+            return self.network(samples)
+
+        def fingerprint(self) -> str:
+            return "eyes"
+
+    eyes, samples = Eyes(), torch.randn(4, 2, requires_grad=True)
+    LossFeatures(eyes, VectorSpec(2))(samples).square().sum().backward()
+    assert samples.grad is not None and samples.grad.abs().sum() > 0
+    assert all(weight.grad is None for weight in eyes.network.parameters())
