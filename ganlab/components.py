@@ -52,6 +52,13 @@ class Options(BaseModel):
         extra="forbid", frozen=True, strict=True, validate_default=True, defer_build=True
     )
 
+    def named_contents(self) -> Mapping[str, str]:
+        """Return hex digests of what options name beside files, by the option, as far as it can be had.
+
+        Another run's weights, say. As those of files, they tell whether an experiment is still the same.
+        """
+        return {}
+
     @field_validator("*", mode="after")
     @classmethod
     def _anchor_relative_paths(cls, value: Any, info: ValidationInfo) -> Any:

@@ -140,19 +140,20 @@ def _provenance(draft: Draft) -> dict[str, Any]:
             for file in plugin.files
         ],
         "inputs": [
-            {"option": option, "sha256": digest}
-            for option, path in _named_files(draft.selections)
-            if (digest := _digest(path))
+            {"option": option, "sha256": digest} for option, digest in _named_contents(draft.selections)
         ],
     }
 
 
-def _named_files(selections: Mapping[str, Selection[Any, Any]]) -> Iterator[tuple[str, Path]]:
-    """Yield options that name files, with the files; not the dataset's: its content has a fingerprint."""
+def _named_contents(selections: Mapping[str, Selection[Any, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield options that name files or other content, with digests; the dataset's apart, which has its own."""
     for path, selection in by_label(selections):
-        for key, value in selection.options if path != "dataset" else ():
-            if isinstance(value, Path):
-                yield f"{path}.{key}", value
+        if path == "dataset":
+            continue
+        files = {key: _digest(value) for key, value in selection.options if isinstance(value, Path)}
+        for key, digest in {**files, **selection.options.named_contents()}.items():
+            if digest:
+                yield f"{path}.{key}", digest
 
 
 def _digest(path: Path) -> str | None:
@@ -199,5 +200,5 @@ def provenance_warnings(recorded: ProvenanceSettings | None, resolved: Mapping[s
     contents = {each.option: each.sha256 for each in now.inputs}
     for each in recorded.inputs:
         if contents.get(each.option, each.sha256) != each.sha256:
-            warnings.append(f"the file of {each.option} has changed since the experiment was resolved")
+            warnings.append(f"what is named by {each.option} has changed since the experiment was resolved")
     return tuple(warnings)

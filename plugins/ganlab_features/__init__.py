@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from ganlab import FeaturesComponent, ImageSpec, Options, SampleSpec, VectorSpec, hookimpl
+from ganlab import (
+    FeaturesComponent,
+    GanlabError,
+    ImageSpec,
+    Options,
+    SampleSpec,
+    VectorSpec,
+    hookimpl,
+)
 
 if TYPE_CHECKING:
     from ganlab_features.classifier import Classifier
@@ -50,6 +58,15 @@ class EncoderOptions(Options):
     """Directory of the run whose encoder it is: a VAE's, say."""
     checkpoint: Literal["best", "last"] | Annotated[int, Field(ge=0)] = "best"
     """Which of its checkpoints: the best (the last where nothing was measured), the last, or a step."""
+
+    def named_contents(self) -> Mapping[str, str]:
+        """Return the digest of the encoder's weights."""
+        from ganlab_features.encoder import trained_encoder
+
+        try:
+            return {"run": trained_encoder(self.run, self.checkpoint).digest}
+        except GanlabError:  # `build` tells of it.
+            return {}
 
 
 def build_wavelet(options: Options, image: ImageSpec) -> Wavelet:

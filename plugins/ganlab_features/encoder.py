@@ -8,10 +8,26 @@ from typing import Literal
 
 import torch
 
-from ganlab import ComponentError, FeatureExtractor, GanlabError, SampleSpec, load_encoder
+from ganlab import (
+    ComponentError,
+    FeatureExtractor,
+    GanlabError,
+    SampleSpec,
+    TrainedNetwork,
+    load_encoder,
+)
 from ganlab_features.identity import digest
 
-__all__ = ["EncoderFeatures"]
+__all__ = ["EncoderFeatures", "trained_encoder"]
+
+
+def trained_encoder(run: Path, checkpoint: Literal["best", "last"] | int) -> TrainedNetwork:
+    """Return a run's encoder; the best is the last where nothing was measured.
+
+    Raises:
+        GanlabError: it cannot be had.
+    """
+    return load_encoder(run, checkpoint=None if checkpoint == "best" else checkpoint)
 
 
 class EncoderFeatures(FeatureExtractor):
@@ -28,8 +44,7 @@ class EncoderFeatures(FeatureExtractor):
 
     def __init__(self, spec: SampleSpec, run: Path, checkpoint: Literal["best", "last"] | int) -> None:
         try:
-            best = None if checkpoint == "best" else checkpoint  # or the last, where nothing was measured
-            trained = load_encoder(run, checkpoint=best)
+            trained = trained_encoder(run, checkpoint)
         except GanlabError as error:
             raise ComponentError(
                 f"its encoder cannot be had: {error}; name the run of a VAE, or another with an [encoder]",

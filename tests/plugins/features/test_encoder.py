@@ -126,10 +126,25 @@ def test_others_weights_in_its_place_do_not_go_unnoticed(
     content = CODES.format(vae=copy).replace("checkpoint = 4", 'checkpoint = "last"')
     file, runs = write(tmp_path, "codes", content), ("--runs", str(tmp_path / "runs"), "--quiet")
     assert run(["run", str(file), *runs, "--set", "training.steps=2"]) == 0
+    (resolved,) = (tmp_path / "runs").glob("codes/*/resolved.toml")
     shutil.rmtree(copy / "checkpoints" / "step-00000004")
     capsys.readouterr()
     assert run(["run", str(file), *runs, "--resume", "auto"]) == 2
+    assert "losses.mmd.features.run" in capsys.readouterr().err
+    assert run(["run", str(file), *runs, "--resume", "auto", "--allow-change"]) == 2
     assert "losses.0.features: its features are not those that were learned by" in capsys.readouterr().err
+    assert run(["run", str(resolved), *runs]) == 0
+    assert "named by losses.mmd.features.run has changed" in capsys.readouterr().err
+
+
+def test_a_run_that_has_moved_is_the_same(vae: Path, tmp_path: Path) -> None:
+    file = write(tmp_path, "codes", CODES.format(vae=vae))
+    runs = ("--runs", str(tmp_path / "runs"), "--quiet")
+    assert run(["run", str(file), *runs, "--set", "training.steps=2"]) == 0
+    moved = Path(shutil.copytree(vae, tmp_path / "moved"))
+    write(tmp_path, "codes", CODES.format(vae=moved))
+    assert run(["run", str(file), *runs, "--resume", "auto"]) == 0
+    assert len(list((tmp_path / "runs").glob("codes/*/"))) == 1
 
 
 @pytest.mark.parametrize(
