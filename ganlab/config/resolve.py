@@ -146,7 +146,7 @@ def _provenance(draft: Draft) -> dict[str, Any]:
 
 
 def _named_contents(selections: Mapping[str, Selection[Any, Any]]) -> Iterator[tuple[str, str]]:
-    """Yield options that name files or other content, with digests; the dataset's apart, which has its own."""
+    """Yield options that name files or other content, with digests; the dataset has its own."""
     for path, selection in by_label(selections):
         if path == "dataset":
             continue
