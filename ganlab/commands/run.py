@@ -29,11 +29,19 @@ __all__ = ["command"]
     help="A run for each seed; with --resume auto, go on with what is unfinished.",
 )
 @click.option(
+    "--vary",
+    "varied",
+    multiple=True,
+    metavar="KEY=[V, …]",
+    help="A run for each of these values of a key, as in generator.width=[16,32]. Repeatable: every "
+    "combination, each with every seed.",
+)
+@click.option(
     "--jobs",
     type=click.IntRange(min=1),
     default=1,
     metavar="N",
-    help="How many seeds to train at once, each in a process of its own.  [default: 1]",
+    help="How many of these runs to train at once, each in a process of its own.  [default: 1]",
 )
 def command(
     experiment: Path,
@@ -47,6 +55,7 @@ def command(
     fork: bool,
     checkpoint: str | None,
     seeds: str | None,
+    varied: tuple[str, ...],
     jobs: int,
 ) -> int:
     """Train and measure EXPERIMENT (a TOML file) in a new run directory, or continue a run of it.
@@ -54,20 +63,29 @@ def command(
     Several processes share a run under `torchrun --nproc-per-node=N -m ganlab run EXPERIMENT`.
     """
     from ganlab.commands.common import load, make_plan, tell_result
-    from ganlab.commands.seeds import Request, parse_seeds, run_seeds
+    from ganlab.commands.sweep import Request, parse_seeds, parse_varied, run_sweep
 
-    if seeds is not None:
+    if seeds is not None or varied:
         if resume not in (None, "auto") or allow_change or fork or checkpoint:
             raise UsageError(
-                "--seeds goes with --resume auto alone: other ways to continue are for one run, and "
+                "--seeds and --vary go with --resume auto alone: other ways to continue are for one run, and "
                 "`ganlab resume` has them"
             )
-        chosen, resuming = parse_seeds(seeds), resume == "auto"
-        return run_seeds(
-            Request(experiment, chosen, jobs, overrides, plugins, disabled, runs, resuming, quiet)
+        request = Request(
+            file=experiment,
+            seeds=() if seeds is None else parse_seeds(seeds),
+            varied=tuple(map(parse_varied, varied)),
+            jobs=jobs,
+            overrides=overrides,
+            plugins=plugins,
+            disabled=disabled,
+            runs=runs,
+            resume=resume == "auto",
+            quiet=quiet,
         )
+        return run_sweep(request)
     if jobs > 1:
-        raise UsageError("--jobs goes with --seeds: it says how many of them are trained at once")
+        raise UsageError("--jobs goes with --seeds or --vary: it says how many runs are trained at once")
     plan = make_plan(runs, resume, allow_change=allow_change, fork=fork, checkpoint=checkpoint)
     loaded = load(experiment, overrides, plugins, disabled)
 

@@ -27,6 +27,7 @@ EXTENDS = (
 )
 """What the key `extends` means, which is gone once the files are read."""
 
+_A_PLUGIN = "`ganlab check FILE.py` tries a plugin; an experiment names it in `plugins`, or `--plugin` does"
 _LARGEST = 1 << 20
 
 
@@ -163,7 +164,10 @@ def _parse(file: Path, text: str) -> dict[str, Any]:
     try:
         values = parse_toml(text)
     except NotTomlError as error:
-        problem = Problem("", f"not valid TOML: {error.message}", "", file, error.line, error.column)
+        if file.suffix == ".py":
+            problem = Problem("", "is Python, not an experiment", _A_PLUGIN, file)
+        else:
+            problem = Problem("", f"not valid TOML: {error.message}", "", file, error.line, error.column)
         raise ExperimentError([problem]) from error
     if nesting(values) > DEEPEST:
         deepest = max(values, key=lambda key: nesting(values[key]))

@@ -255,6 +255,8 @@ def test_on_the_samples_of_an_experiment(tmp_path: Path, capsys: pytest.CaptureF
         (("loss",), "which loss? `ganlab check loss NAME`"),
         (("frechett",), "there is no plugin `frechett`, and no such file; did you mean `frechet`?"),
         (("ganlab", "--set", "width=4"), "--set goes with KIND and NAME"),
+        (("x.toml",), "x.toml is an experiment: `ganlab validate x.toml` tries it"),
+        (("./x.toml",), "./x.toml is an experiment: `ganlab validate ./x.toml` tries it"),
     ],
 )
 def test_used_wrongly(arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]) -> None:

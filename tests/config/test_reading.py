@@ -43,6 +43,8 @@ def test_a_directory_and_a_binary_are_no_experiments(world: Path) -> None:
     (world / "binary.toml").write_bytes(b"\xff\xfe\x00")
     assert str(problem(".")).endswith("is a directory, not an experiment file")
     assert str(problem("binary.toml")) == "binary.toml: is not a text file in UTF-8"
+    (world / "mine.py").write_text("import torch\n")
+    assert str(problem("mine.py")).startswith("mine.py: is Python, not an experiment\n")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""One experiment with several seeds: `ganlab run --seeds`, and how `ganlab runs` shows it."""
+"""Many runs of one file: `ganlab run --seeds` and `--vary`, and how `ganlab runs` shows them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ganlab.commands.cli import run
-from ganlab.commands.seeds import parse_seeds
+from ganlab.commands.sweep import parse_seeds, parse_varied
 from ganlab.errors import UsageError
 from ganlab.runs.reading import list_runs
 
@@ -86,6 +86,48 @@ def test_what_names_no_seeds(text: str) -> None:
         parse_seeds(text)
 
 
+def test_values_as_they_are_written() -> None:
+    assert parse_varied("generator.width=[4, 8]") == ("generator.width=4", "generator.width=8")
+    assert parse_varied('a.b = ["x", "y z"]') == ('a.b="x"', 'a.b="y z"')
+    assert parse_varied("a=[[0.0, 0.9], [0.5, 0.9]]") == ("a=[0.0, 0.9]", "a=[0.5, 0.9]")
+    assert parse_varied("a=[{ b = 1 }, true]") == ("a={ b = 1 }", "a=true")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        *[(text, "list of its values") for text in ("a", "a=4", "a=[]", "=[1]", "a=[b, c]", "a=[1]\nb=[2]")],
+        ("seed=[0, 1]", "`--seeds 0..2`"),
+        ("a=[1, 2, 1]", "has 1 twice"),
+    ],
+)
+def test_what_names_no_values(text: str, told: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(told)):
+        parse_varied(text)
+
+
+@pytest.mark.slow
+def test_a_run_for_each_combination_continued_and_compared_as_a_whole(file: Path, ganlab: Ganlab) -> None:
+    widths, losses = "generator.width=[4, 5]", 'losses.0.name=["hinge", "non-saturating"]'
+    assert "ganlab compare" not in ganlab("run", "--vary", widths, "--set", "seed=7", "--quiet")
+    told = ganlab("run", "--vary", widths, "--vary", losses, "--seeds", "7", "--resume", "auto")
+    assert 'generator.width = 5, losses.0.name = "hinge", seed 7 is completed' in told
+    assert 'generator.width = 4, losses.0.name = "non-saturating", seed 7: a new run' in told
+    assert "ganlab compare 'Tiny rings' --runs" in told
+    made = [run.experiment() for run in list_runs(file.parent / "runs")]
+    assert sorted((each["generator"]["width"], each["losses"][0]["name"], each["seed"]) for each in made) == [
+        (width, loss, 7) for width in (4, 5) for loss in ("hinge", "non-saturating")
+    ]
+    assert len(json.loads(ganlab("compare", "Tiny rings", "--json"))["experiments"]) == 4
+
+
+def test_which_value_diverged_is_told(file: Path, ganlab: Ganlab) -> None:
+    rates = "optimizer.discriminator.learning_rate=[1e-3, 1e30]"
+    told = ganlab("run", "--vary", rates, "--set", "training.steps=4", "--quiet", status=3)
+    assert "of 2 runs, these diverged: optimizer.discriminator.learning_rate = 1e+30" in told
+    assert [state.status for state in found(file)[0]] == ["completed", "diverged"]
+
+
 @pytest.mark.slow
 def test_a_run_for_each_seed_continued_as_a_whole(file: Path, ganlab: Ganlab) -> None:
     ganlab("run", "--seeds", "0,1", "--quiet")
@@ -108,19 +150,18 @@ def test_a_run_for_each_seed_continued_as_a_whole(file: Path, ganlab: Ganlab) ->
 
 
 @pytest.mark.slow
-def test_seeds_side_by_side_end_in_the_same_bytes(file: Path, ganlab: Ganlab) -> None:
+def test_runs_side_by_side_end_in_the_same_bytes(file: Path, ganlab: Ganlab) -> None:
     ganlab("run", "--seeds", "3", "--quiet")
-    told = ganlab("run", "--seeds", "3,4", "--jobs", "2")
-    assert "seed 3: finished:" in told and "seed 4: finished:" in told
-    alone, beside = (state.last.metrics for state in found(file)[3])
-    assert alone == beside
-    assert [state.status for state in found(file)[4]] == ["completed"]
+    told = ganlab("run", "--seeds", "3", "--vary", "generator.width=[4, 5]", "--jobs", "2")
+    assert all(f"generator.width = {width}, seed 3: finished:" in told for width in (4, 5))
+    alone, *beside = (state.last.metrics for state in found(file)[3])
+    assert alone in beside and beside[0] != beside[1]
 
 
 def test_a_seed_that_diverges_does_not_stop_the_others(file: Path, ganlab: Ganlab) -> None:
     changes = ("--set", "optimizer.discriminator.learning_rate=1e30", "--set", "training.steps=4", "--quiet")
     told = ganlab("run", "--seeds", "0,1", *changes, status=3)
-    assert "of 2 seeds, these diverged: 0, 1" in told
+    assert "of 2 runs, these diverged: seed 0; seed 1" in told
     assert [states[0].status for states in found(file).values()] == ["diverged", "diverged"]
     again = ganlab("run", "--seeds", "0,1", "--resume", "auto", *changes, status=3)
     assert "seed 0 has diverged: " in again
@@ -130,10 +171,15 @@ def test_a_seed_that_diverges_does_not_stop_the_others(file: Path, ganlab: Ganla
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--seeds", "0", "--fork", "--resume", "auto"), "--seeds goes with --resume auto alone"),
-        (("--seeds", "0", "--resume", "latest"), "--seeds goes with --resume auto alone"),
+        (("--seeds", "0", "--fork", "--resume", "auto"), "--seeds and --vary go with --resume auto alone"),
+        (("--seeds", "0", "--resume", "latest"), "--seeds and --vary go with --resume auto alone"),
         (("--seeds", "0", "--set", "seed=3"), "says it again"),
-        (("--jobs", "2"), "--jobs goes with --seeds"),
+        (("--jobs", "2"), "--jobs goes with --seeds or --vary"),
+        (("--vary", "generator.width=[4, 5]", "--fork", "--resume", "auto"), "go with --resume auto alone"),
+        (("--vary", "generator.width=[4, 5]", "--set", "generator.width=3"), "says it again"),
+        (("--vary", "latent.dim=[4]", "--vary", "latent.dim=[5]"), "another --vary or --set says it again"),
+        (("--vary", "generator.width=[4, 0]"), "from --set generator.width=0"),
+        (("--vary", "training.log_every=[1, 2, 3]", "--seeds", "0..400"), "these are 1,203 runs"),
         (("--seeds", "0", "--set", "generator.widht=3"), "widht"),
     ],
 )

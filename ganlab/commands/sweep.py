@@ -1,15 +1,17 @@
-"""`ganlab run --seeds`: one run for each seed, one after the other or several at once."""
+"""`ganlab run --seeds` and `--vary`: many runs of one file, one after the other or several at once."""
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,9 +24,9 @@ if TYPE_CHECKING:
     from ganlab.config import Experiment
     from ganlab.runs.reading import Run
 
-__all__ = ["Request", "parse_seeds", "run_seeds"]
+__all__ = ["Request", "parse_seeds", "parse_varied", "run_sweep"]
 
-_MOST_SEEDS = 1000
+_MOST = 1000
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 
 
@@ -34,7 +36,8 @@ class Request:
 
     Attributes:
         file: the experiment.
-        seeds: each once.
+        seeds: each once; empty for the file's own.
+        varied: for each key of `--vary`, its values as `--set` takes them.
         jobs: processes at once; 1 trains in this one.
         overrides: of `--set`.
         plugins: of `--plugin`.
@@ -46,6 +49,7 @@ class Request:
 
     file: Path
     seeds: tuple[int, ...]
+    varied: tuple[tuple[str, ...], ...]
     jobs: int
     overrides: tuple[str, ...]
     plugins: tuple[str, ...]
@@ -54,24 +58,31 @@ class Request:
     resume: bool
     quiet: bool
 
-    def with_seed(self, seed: int) -> tuple[str, ...]:
-        """Return the values of `--set` for one of the seeds."""
-        return (*self.overrides, f"seed={seed}")
+    @property
+    def variants(self) -> list[tuple[str, ...]]:
+        """What is set for each run besides `overrides`: every combination, the seeds moving fastest."""
+        seeds = tuple(f"seed={seed}" for seed in self.seeds)
+        return list(product(*self.varied, *([seeds] if seeds else [])))
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What is to be done for a seed.
+    """One of the runs.
 
     Attributes:
-        seed: which.
-        experiment: the experiment with that seed.
+        variant: what is set for it, as `--set` takes it.
+        experiment: the experiment with that.
         run: the run to continue; `None` for a new one.
     """
 
-    seed: int
+    variant: tuple[str, ...]
     experiment: Experiment
     run: Run | None
+
+    @property
+    def name(self) -> str:
+        """What it is called among the others: `seed 0`, or `generator.width = 16, seed 0`."""
+        return ", ".join(_in_words(override) for override in self.variant)
 
     @property
     def ended(self) -> str:
@@ -94,7 +105,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     seeds: list[int] = []
     for part in (piece.strip() for piece in text.split(",")):
         span = _RANGE.fullmatch(part)
-        if span is not None and 0 <= int(span[2]) - int(span[1]) < _MOST_SEEDS:
+        if span is not None and 0 <= int(span[2]) - int(span[1]) < _MOST:
             seeds += range(int(span[1]), int(span[2]) + 1)
         elif part.isdecimal():
             seeds.append(int(part))
@@ -110,38 +121,99 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def run_seeds(request: Request) -> int:
-    """Run an experiment with each of the seeds; return the exit code.
+def parse_varied(text: str) -> tuple[str, ...]:
+    """Return the values of `KEY=[VALUE, …]`, each as `--set` takes it.
+
+    Raises:
+        UsageError: it is no key with a list of values, or has a value twice.
+    """
+    from ganlab.config.toml import NotTomlError, parse_toml
+    from ganlab.config.toml_writer import toml_value
+
+    key, _, listed = text.partition("=")
+    key = key.strip()
+    try:
+        parsed = parse_toml(f"values = {listed}")
+    except NotTomlError:
+        parsed = {}
+    values = parsed.get("values") if len(parsed) == 1 else None
+    if not key or not isinstance(values, list) or not values:
+        raise UsageError(
+            f"--vary is {text!r}; it takes a key and a list of its values in TOML, as in "
+            """'generator.width=[16, 32]' or 'losses.0.name=["hinge", "wasserstein"]'"""
+        )
+    if key == "seed":
+        raise UsageError("seeds are not varied by --vary, but as in `--seeds 0..2`")
+    written = [toml_value(value) for value in values]
+    twice = next((value for value in written if written.count(value) > 1), None)
+    if twice is not None:
+        raise UsageError(f"--vary is {text!r}, which has {twice} twice; that is the same run again")
+    return tuple(f"{key}={value}" for value in written)
+
+
+def _key(override: str) -> str:
+    return override.partition("=")[0].strip()
+
+
+def _in_words(override: str) -> str:
+    key, _, value = override.partition("=")
+    return f"seed {value}" if key == "seed" else f"{key} = {value}"
+
+
+def run_sweep(request: Request) -> int:
+    """Run an experiment with each of the seeds and values; return the exit code.
 
     A run that diverges does not keep the others from running; anything else that goes wrong would go wrong
     with them, too.
 
     Raises:
-        GanlabError: the experiment cannot be run, or a run ended early.
+        GanlabError: an experiment cannot be run, or a run ended early.
     """
     from ganlab.processes import Processes
 
     if Processes.from_environment().world > 1:
         raise UsageError(
-            "--seeds trains in one process, or with --jobs in several that share nothing; under torchrun, "
-            "give each run its seed by `--set seed=0`"
+            "--seeds and --vary train in one process, or with --jobs in several that share nothing; under "
+            "torchrun, give each run its seed by `--set seed=0`"
         )
-    if any(override.partition("=")[0].strip() == "seed" for override in request.overrides):
-        raise UsageError("--seeds says what the seeds are, and `--set seed=…` says it again")
+    _require_sense(request)
+    jobs = _jobs(request)
     diverged, waiting = [], []
-    for job in _jobs(request):
+    for job in jobs:
         if job.run is not None and job.ended:
-            click.echo(f"seed {job.seed} {job.ended}: {job.run.path}")
-            diverged += [job.seed] if job.run.state.status == "diverged" else []
+            click.echo(f"{job.name} {job.ended}: {job.run.path}")
+            diverged += [job] if job.run.state.status == "diverged" else []
         else:
             waiting.append(job)
     train = _train_here if request.jobs == 1 else _train_in_processes
     diverged += train(request, waiting)
     if diverged:
-        named = ", ".join(map(str, sorted(diverged)))
-        click.echo(f"error: of {counted(len(request.seeds), 'seed')}, these diverged: {named}", err=True)
+        named = "; ".join(job.name for job in jobs if job in diverged)
+        click.echo(f"error: of {counted(len(jobs), 'run')}, these diverged: {named}", err=True)
         return DivergedError.exit_code
+    titles = {job.experiment.settings.title for job in jobs}
+    if not request.quiet and len(jobs) > 1 and len(titles) == 1:
+        click.echo(f"side by side: ganlab compare {shlex.quote(titles.pop())} --runs {request.runs}")
     return 0
+
+
+def _require_sense(request: Request) -> None:
+    """Make sure that nothing is said twice, and not too much.
+
+    Raises:
+        UsageError: it is.
+    """
+    already = {_key(override) for override in request.overrides}
+    if request.seeds and "seed" in already:
+        raise UsageError("--seeds says what the seeds are, and `--set seed=…` says it again")
+    for values in request.varied:
+        key = _key(values[0])
+        if key in already:
+            raise UsageError(f"--vary says what `{key}` is, and another --vary or --set says it again")
+        already.add(key)
+    count = len(request.variants)
+    if count > _MOST:
+        raise UsageError(f"these are {count:,} runs; one command takes at most {_MOST:,}")
 
 
 def _jobs(request: Request) -> list[_Job]:
@@ -150,18 +222,21 @@ def _jobs(request: Request) -> list[_Job]:
     from ganlab.config import load_experiment
     from ganlab.runs.reading import list_runs
 
-    first, *others = request.seeds
+    first, *others = request.variants
     given = {"plugins": request.plugins, "disabled": request.disabled}
-    experiments = {first: load(request.file, request.with_seed(first), **given)}
-    for seed in others:  # what there is to warn of has been said
-        experiments[seed] = load_experiment(request.file, overrides=request.with_seed(seed), **given)
-    title = experiments[first].settings.title
-    known = list_runs(request.runs, title=title) if request.resume else []
-    return [_Job(seed, each, run_of_seed(each, known)) for seed, each in experiments.items()]
+    experiments = {first: load(request.file, (*request.overrides, *first), **given)}
+    for variant in others:  # what there is to warn of has been said
+        experiments[variant] = load_experiment(
+            request.file, overrides=(*request.overrides, *variant), **given
+        )
+    known: list[Run] = []
+    for title in {experiment.settings.title for experiment in experiments.values()}:
+        known += list_runs(request.runs, title=title) if request.resume else []
+    return [_Job(variant, each, run_of_seed(each, known)) for variant, each in experiments.items()]
 
 
-def _train_here(request: Request, jobs: Sequence[_Job]) -> list[int]:
-    """Train one after the other in this process; return the seeds that diverged."""
+def _train_here(request: Request, jobs: Sequence[_Job]) -> list[_Job]:
+    """Train one after the other in this process; return those that diverged."""
     from ganlab.commands.common import tell_result
     from ganlab.testing.experiment import warn_of_broken_promises
     from ganlab.training.plan import Plan
@@ -169,14 +244,14 @@ def _train_here(request: Request, jobs: Sequence[_Job]) -> list[int]:
 
     diverged = []
     for job in jobs:
-        click.echo(f"seed {job.seed}: {'a new run' if job.run is None else f'continuing {job.run.path}'}")
+        click.echo(f"{job.name}: {'a new run' if job.run is None else f'continuing {job.run.path}'}")
         plan = Plan(request.runs, None if job.run is None else str(job.run.path))
         look_over = warn_of_broken_promises if job is jobs[0] else None  # the others have the same components
         try:
             tell_result(run_experiment(job.experiment, plan, quiet=request.quiet, look_over=look_over))
         except DivergedError as error:
-            click.echo(f"error: seed {job.seed}: {error}", err=True)
-            diverged.append(job.seed)
+            click.echo(f"error: {job.name}: {error}", err=True)
+            diverged.append(job)
         except InterruptedRunError as error:
             raise InterruptedRunError(f"{error}\n    {_HOW_TO_GO_ON}") from error
     return diverged
@@ -185,8 +260,8 @@ def _train_here(request: Request, jobs: Sequence[_Job]) -> list[int]:
 _HOW_TO_GO_ON = "the same command with --resume auto continues what is unfinished, and runs what is left"
 
 
-def _train_in_processes(request: Request, jobs: Sequence[_Job]) -> list[int]:
-    """Train several at once, each in a process of its own; return the seeds that diverged."""
+def _train_in_processes(request: Request, jobs: Sequence[_Job]) -> list[_Job]:
+    """Train several at once, each in a process of its own; return those that diverged."""
     children = _Children()
     diverged, failed = [], []
     with (
@@ -199,15 +274,15 @@ def _train_in_processes(request: Request, jobs: Sequence[_Job]) -> list[int]:
             job = pending[future]
             code, output = future.result()
             for line in output.splitlines():
-                click.echo(f"seed {job.seed}: {line}", err=code != 0)
+                click.echo(f"{job.name}: {line}", err=code != 0)
             if code == DivergedError.exit_code:
-                diverged.append(job.seed)
+                diverged.append(job)
             elif code:
-                failed.append((job.seed, code))
+                failed.append((job, code))
                 children.start_no_more()
     if failed:
-        seed, code = failed[0]
-        error = GanlabError(f"seed {seed} ended early; {_HOW_TO_GO_ON}")
+        job, code = failed[0]
+        error = GanlabError(f"{job.name} ended early; {_HOW_TO_GO_ON}")
         error.exit_code = code
         raise error
     return diverged
@@ -222,8 +297,8 @@ def _interruption_explained() -> Iterator[None]:
 
 
 def _command(request: Request, job: _Job) -> list[str]:
-    """Return the command line that trains one seed."""
-    options = [("--set", value) for value in request.with_seed(job.seed)]
+    """Return the command line of one of the runs."""
+    options = [("--set", value) for value in (*request.overrides, *job.variant)]
     options += [("--plugin", value) for value in request.plugins]
     options += [("--no-plugin", value) for value in request.disabled]
     options += [] if job.run is None else [("--resume", str(job.run.path))]
