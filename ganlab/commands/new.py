@@ -40,6 +40,7 @@ __all__ = ["command"]
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE", help="What to call the experiment for DATA."
 )
+@click.option("--gpu", is_flag=True, help="Size the experiment for DATA, if that is images, for a GPU.")
 @click.option("--force", is_flag=True, help="Write over files that are there.")
 @plugin_options
 def command(
@@ -48,6 +49,7 @@ def command(
     package: Path | None,
     given: Path | None,
     out: Path | None,
+    gpu: bool,
     force: bool,
     plugins: tuple[str, ...],
     disabled: tuple[str, ...],
@@ -62,10 +64,11 @@ def command(
         if package is not None or given is not None:
             option = "--from" if package is None else "--package"
             raise UsageError(f"{option} goes with a kind of component, not with an experiment")
-        _new_experiment(registry, name, out, force)
+        _new_experiment(registry, name, out, gpu=gpu, force=force)
     else:
-        if out is not None:
-            raise UsageError("--out goes with `ganlab new experiment DATA`")
+        for option, given_with in (("--out", out is not None), ("--gpu", gpu)):
+            if given_with:
+                raise UsageError(f"{option} goes with `ganlab new experiment DATA`")
         if given is not None and package is None:
             raise UsageError("--from goes with --package: it says what the package is made of")
         _new_plugin(registry, what, name, package, given, force)
@@ -146,11 +149,11 @@ def _kept(path: Path) -> set[tuple[str, str, str]]:
     }
 
 
-def _new_experiment(registry: Registry, data: str, out: Path | None, force: bool) -> None:
+def _new_experiment(registry: Registry, data: str, out: Path | None, *, gpu: bool, force: bool) -> None:
     from ganlab.scaffold.experiment import propose
     from ganlab.scaffold.files import write_all
 
-    proposal = propose(registry, data, out)
+    proposal = propose(registry, data, out, gpu=gpu)
     write_all({proposal.file: proposal.text}, force=force)
     for line in proposal.seen:
         click.echo(line)

@@ -35,6 +35,24 @@ class _Recipe(NamedTuple):
     augmentation: str
 
 
+class _Machine(NamedTuple):
+    """What fits a machine: batches that keep it busy, and what follows from those.
+
+    The half-life of the average counts images, and is as many updates everywhere.
+    """
+
+    batch: int
+    learning_rate: str
+    half_life: str
+    wider: int
+    remark: str
+
+
+_CPU = _Machine(32, "5e-4", "10_000", 1, "")
+_GPU = _Machine(
+    256, "1e-3", "80_000", 2, "# Sized for a GPU by what was measured on a CPU; not measured on a GPU.\n"
+)
+
 _DIFFAUGMENT = """\
 [[augmentations]]                  # the images are few: varied, they are not learned by heart as soon
 name = "diffaugment"
@@ -55,6 +73,7 @@ _EYES = """\
 # samples = 2000
 
 """
+
 _BY_COUNT = (
     _Recipe(_FEW, 5000, 32, _DIFFAUGMENT),
     _Recipe(_MANY, 20_000, 32, ""),
@@ -85,13 +104,14 @@ class Proposal:
     seen: tuple[str, ...]
 
 
-def propose(registry: Registry, data: str, out: Path | None) -> Proposal:
+def propose(registry: Registry, data: str, out: Path | None, *, gpu: bool = False) -> Proposal:
     """Look at data, and return an experiment for it.
 
     Args:
         registry: what is installed.
         data: a folder, a zip, or a dataset's name.
         out: where the experiment goes; into the working directory, called as the data, if left out.
+        gpu: make networks and batches as large as keeps a GPU busy, where the data is images.
 
     Raises:
         GanlabError: there is no such data, or it cannot be read; the message says what would be right.
@@ -109,7 +129,7 @@ def propose(registry: Registry, data: str, out: Path | None) -> Proposal:
         "seen": "\n".join(f"# {printable(line, 300)}" for line in seen),
         "title": toml_value(file.stem if is_text(file.stem) else offer.component.name),
         "dataset": _dataset(offer, options, found, file),
-        **(_image_recipe(found) if found.looked_at else _vector_recipe(found)),
+        **(_image_recipe(found, _GPU if gpu else _CPU) if found.looked_at else _vector_recipe(found)),
     }
     return Proposal(file, Template(template("recipe.toml")).substitute(words), seen)
 
@@ -175,11 +195,11 @@ def _from(file: Path, path: Path) -> Path:
     return path if path.is_absolute() else Path(os.path.relpath(path.resolve(), file.parent.resolve()))
 
 
-def _image_recipe(found: Survey) -> dict[str, str]:
+def _image_recipe(found: Survey, machine: _Machine) -> dict[str, str]:
     count = round(found.count * (1 - _HOLDOUT))
     side = _side(found.side)
     recipe = next(recipe for recipe in _BY_COUNT if count < recipe.below)
-    name, width = 'name = "dcgan"', f"width = {32 if side <= 32 else recipe.width}"
+    name, width = 'name = "dcgan"', f"width = {machine.wider * (32 if side <= 32 else recipe.width)}"
     labelled = _explained(name, "makes an image of the class that it is given") if found.classes else name
     channels = _explained(f"channels = {1 if found.gray else 3}", "1 for grayscale, 3 for colours")
     upsampling = _explained('upsampling = "nearest"', "no checkerboards")
@@ -190,7 +210,10 @@ def _image_recipe(found: Survey) -> dict[str, str]:
         "generator": f"{labelled}\n{width}\n{upsampling}",
         "discriminator": f"{name}\n{width}\n{normalisation}",
         "augmentation": recipe.augmentation,
-        **(pace := _pace(count, recipe.steps, 32)),
+        "machine": machine.remark,
+        "learning_rate": machine.learning_rate,
+        "half_life": machine.half_life,
+        **(pace := _pace(count, recipe.steps, machine.batch)),
         "memorisation": _MEMORISATION.format(**pace) if count < _FEW else "",
         "eyes": "" if found.gray else _EYES.format(**pace),
         "better": "" if found.gray else " " * 23 + '# or "frechet", if it is measured',
@@ -214,6 +237,9 @@ def _vector_recipe(found: Survey) -> dict[str, str]:
         "memorisation": "",
         "eyes": "",
         "better": "",
+        "machine": "",
+        "learning_rate": _CPU.learning_rate,
+        "half_life": _CPU.half_life,
         **_pace(round(found.count * (1 - _HOLDOUT)), 3000, 256),
     }
 

@@ -136,6 +136,7 @@ def test_nothing_is_written_over(here: Path, capsys: pytest.CaptureFixture[str])
         (("loss", "hinge"), "`hinge` is the loss of ganlab"),
         (("los", "x"), "there is no kind of component `los`; did you mean `loss`?"),
         (("loss", "x", "--out", "y.toml"), "--out goes with"),
+        (("loss", "x", "--gpu"), "--gpu goes with"),
         (("experiment", "faces", "--package", "x"), "--package goes with a kind"),
         (("loss", "x", "--from", "empty/notes.txt"), "--from goes with --package"),
         (("experiment", "faces", "--from", "empty/notes.txt"), "--from goes with a kind"),
@@ -220,6 +221,34 @@ def test_the_recipe_follows_from_the_count(
     measured = [each["name"] for each in tables["evaluators"]]  # type: ignore[index]
     assert measured == (["mmd", "memorisation"] if augmentation else ["mmd"])
     load_experiment(Path("faces.toml"))
+
+
+def test_what_is_for_a_gpu_is_wider_and_comes_in_larger_batches(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ganlab_faces import FacesOptions
+
+    monkeypatch.setattr(FacesOptions.model_fields["count"], "default", 10_000)
+    assert new("experiment", "faces") == 0
+    assert new("experiment", "faces", "--gpu", "--out", "gpu.toml") == 0
+    small, large = (load_experiment(Path(file)).resolved for file in ("faces.toml", "gpu.toml"))
+    for network in ("generator", "discriminator"):
+        assert large[network].pop("width") == 2 * small[network].pop("width")
+        rates = [each["optimizer"][network].pop("learning_rate") for each in (small, large)]
+        assert rates == [5e-4, 1e-3]
+    assert large["training"].pop("batch_size") == 8 * small["training"].pop("batch_size")
+    # As many updates, not images, until an old weight counts half.
+    assert large["ema"].pop("half_life_images") == 8 * small["ema"].pop("half_life_images")
+    del small["title"], large["title"], small["provenance"], large["provenance"]
+    assert small == large
+    assert "not measured" in Path("gpu.toml").read_text() and "GPU" not in Path("faces.toml").read_text()
+
+    save(here / "few", 20, (40, 40))
+    assert new("experiment", "few", "--gpu") == 0
+    assert proposed("few.toml")["training"]["batch_size"] == 8
+    assert new("experiment", "gaussians", "--gpu", "--out", "plane.toml") == 0
+    assert new("experiment", "gaussians") == 0
+    assert proposed("plane.toml") | {"title": ""} == proposed("gaussians.toml") | {"title": ""}
 
 
 def test_what_is_commented_out_can_be_used(here: Path) -> None:
