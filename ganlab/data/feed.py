@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ganlab.data.free_memory import free_memory
 from ganlab.data.order import coins, permutation
 from ganlab.data.store import Store
-from ganlab.data.transfer import pinned, to_device
+from ganlab.data.transfer import copies_from_pinned, pinned, to_device
 from ganlab.processes.identity import rows_of
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class Feed:
         if self._store.labels is not None:
             labels = pinned(torch.from_numpy(self._store.labels[indices]), self._device)
         if self._resident is None:
-            samples = pinned(self._store.gather(indices), self._device)
+            samples = self._store.gather(indices, pin=copies_from_pinned(self._device))
         else:
             rows = self._resident.index_select(0, to_device(torch.from_numpy(places), self._device))
             samples = self._store.spec.from_rows(rows)

@@ -116,21 +116,37 @@ class Store:
         """Return the number of samples."""
         return int(self.samples.shape[0])
 
-    def gather(self, indices: NDArray[np.int64] | Sequence[int]) -> Tensor:
+    def gather(self, indices: NDArray[np.int64] | Sequence[int], *, pin: bool = False) -> Tensor:
         """Return quantised samples by index, on the CPU.
+
+        Args:
+            indices: which; negative ones count from the end.
+            pin: gather into pinned memory, from which CUDA copies without the host waiting.
 
         Returns:
             uint8 `(n, C, H, W)` in channels-last memory, or float32 `(n, dimension)`.
-        """
-        return self.spec.from_rows(self.rows(indices))
 
-    def rows(self, indices: NDArray[np.int64] | Sequence[int]) -> Tensor:
+        Raises:
+            IndexError: there is no such sample.
+        """
+        return self.spec.from_rows(self.rows(indices, pin=pin))
+
+    def rows(self, indices: NDArray[np.int64] | Sequence[int], *, pin: bool = False) -> Tensor:
         """Return samples by index as they are kept, on the CPU: uint8 `(n, H, W, C)`, or as `gather`."""
         import torch
 
         # A plain array: each operation on a memmap object pays for its subclass.
         plain = self.samples.view(np.ndarray)
-        return torch.from_numpy(plain.take(np.asarray(indices, dtype=np.int64), axis=0))
+        wanted = np.asarray(indices, dtype=np.int64)
+        if not pin:
+            return torch.from_numpy(plain.take(wanted, axis=0))
+        if len(wanted) and not -len(plain) <= wanted.min() <= wanted.max() < len(plain):
+            raise IndexError(f"of {len(plain)} samples there is none from {wanted.min()} to {wanted.max()}")
+        none = torch.from_numpy(plain[:0].copy())
+        rows = none.new_empty((len(wanted), *plain.shape[1:]), pin_memory=True)
+        # Unless it is told to wrap, NumPy gathers elsewhere first, so that an error leaves `out` as it was.
+        plain.take(wanted, axis=0, out=rows.numpy(), mode="wrap")
+        return rows
 
 
 def describe(

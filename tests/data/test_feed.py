@@ -132,6 +132,45 @@ def test_copies_from_memory_that_is_not_pinned_are_waited_for(way: str) -> None:
     assert copies.unawaited and not any(copies.unawaited)
 
 
+@pytest.fixture
+def pinned(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """Lend memory that is pinned in name alone, and note where it begins."""
+    places = set()
+    allocate = torch.Tensor.new_empty
+
+    def new_empty(self: torch.Tensor, size: Any, pin_memory: bool = False) -> torch.Tensor:
+        tensor = allocate(self, size)
+        if pin_memory:
+            places.add(tensor.data_ptr())
+        return tensor
+
+    monkeypatch.setattr(torch.Tensor, "new_empty", new_empty)
+    return places
+
+
+def test_samples_are_gathered_into_pinned_memory_at_once(
+    pinned: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = []
+
+    def pin_memory(self: torch.Tensor) -> torch.Tensor:
+        copied.append(self.dim())
+        return self.clone()
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin_memory)
+    monkeypatch.setattr("ganlab.data.feed.free_memory", lambda _: 0)
+    make = {"batch_size": 8, "seed": 1, "mirror": True}
+    there = Feed(images(50), np.arange(50), device="cuda", **make)  # type: ignore[arg-type]
+    here = Feed(images(50), np.arange(50), device="cpu", **make)  # type: ignore[arg-type]
+    for position in range(3):
+        gathered = there._gather(position)
+        assert gathered.samples.data_ptr() in pinned
+        assert torch.equal(gathered.samples, here._gather(position).samples)
+    assert copied and set(copied) == {1}  # labels, and which are flipped
+    there.close()
+    here.close()
+
+
 def test_mirror_flips_about_half_of_the_images(way: str) -> None:
     feed = Feed(images(100), np.arange(100), batch_size=100, seed=0, device="cpu", mirror=True)
     flipped, total = 0, 0
@@ -207,7 +246,7 @@ def test_a_gpu_gets_the_same_batches(monkeypatch: pytest.MonkeyPatch, free: int 
 def test_errors_of_the_reading_thread_reach_the_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ganlab.data.feed.free_memory", lambda _: 0)
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise OSError("the disk is gone")
 
     monkeypatch.setattr(Store, "gather", broken)
@@ -229,6 +268,20 @@ def test_what_cannot_be_fed() -> None:
         Feed(images(5), np.arange(0), batch_size=8, seed=1, device="cpu")
     with pytest.raises(ValueError, match="cannot be cut"):
         Feed(images(5), np.arange(5), batch_size=2, seed=1, device="cpu", rank=0, world=3)
+
+
+@pytest.mark.parametrize("pin", [False, True])
+@pytest.mark.usefixtures("pinned")
+def test_a_store_is_indexed_as_an_array(pin: bool) -> None:
+    store = images(7)
+    for indices in ([], [3], [6, -7, 0, 0, -1]):
+        rows = store.rows(indices, pin=pin)
+        assert np.array_equal(rows.numpy(), store.samples[np.asarray(indices, np.int64)])
+        rows += 1  # in memory of its own
+        assert np.array_equal(store.samples, images(7).samples)
+    for beyond in (-8, 7, 2**40):
+        with pytest.raises(IndexError):
+            store.gather([0, beyond], pin=pin)
 
 
 def test_a_packed_store_is_fed(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ def test_pinned_batches_are_not_overwritten_while_they_are_copied(
         work = busy(cuda)
         received = [there.next() for _ in range(batches)]
         assert torch.isfinite(work).all()
+        assert there._gather(0).samples.is_pinned()
         for batch in received:
             expected = here.next()
             assert batch.labels is not None and expected.labels is not None
