@@ -51,6 +51,36 @@ def test_all_whose_speed_is_measured_can_play(
     assert printed.count("| fp32 |") == 3 and "FAILED" not in printed
 
 
+@pytest.mark.slow
+def test_recipe_and_script_are_held_against_the_same_faces(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(FOLDER)
+    monkeypatch.delenv("GANLAB_TEST_DATA", raising=False)
+    quality = import_module("quality")
+    monkeypatch.setattr(quality, "FACES", 100)
+    monkeypatch.setattr(quality, "SAMPLES", 25)
+    monkeypatch.setattr(quality, "MARKS", (1e-3, 2e-3))
+    monkeypatch.setattr(sys, "argv", ["quality.py"])
+    held_out = []
+    measure = quality.measure
+
+    def measured(real: torch.Tensor, fake: torch.Tensor, *rest: object, **named: object) -> object:
+        held_out.append(real)
+        assert real.shape == fake.shape == (25, 3, 64, 64) and fake.dtype == torch.uint8
+        return measure(real, fake, *rest, **named)
+
+    monkeypatch.setattr(quality, "measure", measured)
+    quality.main()
+    assert len(held_out) == 4 and all(torch.equal(each, held_out[0]) for each in held_out)
+    first, last = capsys.readouterr().out.split("\f")[1:]
+    assert (
+        "the recipe is where the script is after " in last.splitlines()[0] and "frechet on wavelet: " in last
+    )
+    assert last.count("| script | ") == last.count("| celeba64-fast-gpu | ") == 2
+    assert first.count("| script | ") == 1
+
+
 def test_each_part_fails_alone(
     report: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -84,7 +114,12 @@ def test_each_part_fails_alone(
 
 def test_every_file_of_tests_is_a_part(report: ModuleType) -> None:
     names = {part.name for part in report.parts()}
-    assert names == {"suite", "speed", *(file.stem[len("test_") :] for file in FOLDER.glob("test_*.py"))}
+    assert names == {
+        "suite",
+        "speed",
+        "quality",
+        *(file.stem[len("test_") :] for file in FOLDER.glob("test_*.py")),
+    }
     suite = next(part for part in report.parts() if part.name == "suite")
     assert "tests/data/test_feed.py" in suite.command
     assert all(part.title.endswith(".") for part in report.parts())

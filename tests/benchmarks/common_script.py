@@ -41,24 +41,24 @@ class JpegFaces(Dataset[torch.Tensor]):
         return pixels.permute(2, 0, 1).float() / 127.5 - 1
 
 
-def make_generator() -> nn.Module:
+def make_generator(width: int = WIDTH) -> nn.Module:
     """Return latents `(N, 100, 1, 1)` → images `(N, 3, 64, 64)` in [-1, 1]."""
     layers: list[nn.Module] = []
     inputs = LATENTS
     for multiple, stride, padding in ((8, 1, 0), (4, 2, 1), (2, 2, 1), (1, 2, 1)):
-        outputs = WIDTH * multiple
+        outputs = width * multiple
         layers += [nn.ConvTranspose2d(inputs, outputs, 4, stride, padding, bias=False)]
         layers += [nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
         inputs = outputs
-    return nn.Sequential(*layers, nn.ConvTranspose2d(WIDTH, 3, 4, 2, 1, bias=False), nn.Tanh())
+    return nn.Sequential(*layers, nn.ConvTranspose2d(width, 3, 4, 2, 1, bias=False), nn.Tanh())
 
 
-def make_discriminator() -> nn.Module:
+def make_discriminator(width: int = WIDTH) -> nn.Module:
     """Return images → one logit each, `(N, 1, 1, 1)`."""
-    layers: list[nn.Module] = [nn.Conv2d(3, WIDTH, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, inplace=True)]
-    inputs = WIDTH
+    layers: list[nn.Module] = [nn.Conv2d(3, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, inplace=True)]
+    inputs = width
     for multiple in (2, 4, 8):
-        outputs = WIDTH * multiple
+        outputs = width * multiple
         layers += [nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False)]
         layers += [nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2, inplace=True)]
         inputs = outputs
@@ -77,20 +77,30 @@ class Script:
     """The networks and the loop's state.
 
     Args:
-        files: JPEG faces to train on.
+        faces: images to train on, float `(3, 64, 64)` in [-1, 1].
         seed: of everything.
+        width: channels of both networks at full size.
+        device: where the networks compute.
     """
 
-    def __init__(self, files: Sequence[Path], seed: int = 0) -> None:
+    def __init__(
+        self,
+        faces: Dataset[torch.Tensor],
+        seed: int = 0,
+        *,
+        width: int = WIDTH,
+        device: torch.device | str = "cpu",
+    ) -> None:
         torch.manual_seed(seed)
-        self.generator = make_generator().apply(initialise)
-        self._discriminator = make_discriminator().apply(initialise)
+        self._device = device
+        self.generator = make_generator(width).apply(initialise).to(device)
+        self._discriminator = make_discriminator(width).apply(initialise).to(device)
         self._generator_adam = torch.optim.Adam(self.generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
         self._discriminator_adam = torch.optim.Adam(
             self._discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999)
         )
         self._batches = self._forever(
-            DataLoader(JpegFaces(files), batch_size=BATCH, shuffle=True, num_workers=2, drop_last=True)
+            DataLoader(faces, batch_size=BATCH, shuffle=True, num_workers=2, drop_last=True)
         )
 
     @staticmethod
@@ -100,12 +110,12 @@ class Script:
 
     def step(self) -> None:
         """Train on one batch."""
-        ones, zeros = torch.ones(BATCH), torch.zeros(BATCH)
-        real = next(self._batches)
+        ones, zeros = torch.ones(BATCH, device=self._device), torch.zeros(BATCH, device=self._device)
+        real = next(self._batches).to(self._device)
         self._discriminator.zero_grad()
         real_loss = binary_cross_entropy_with_logits(self._discriminator(real).view(-1), ones)
         real_loss.backward()
-        fake = self.generator(torch.randn(BATCH, LATENTS, 1, 1))
+        fake = self.generator(torch.randn(BATCH, LATENTS, 1, 1, device=self._device))
         fake_loss = binary_cross_entropy_with_logits(self._discriminator(fake.detach()).view(-1), zeros)
         fake_loss.backward()
         self._discriminator_adam.step()
@@ -116,13 +126,21 @@ class Script:
         real_loss.item(), fake_loss.item(), loss.item()
 
 
-@torch.no_grad()
 def sample(weights: Path, count: int, seed: int) -> torch.Tensor:
     """Return uint8 images `(count, 3, 64, 64)` of saved weights."""
     generator = make_generator()
     generator.load_state_dict(torch.load(weights, weights_only=True))
+    return draw(generator, count, seed)
+
+
+@torch.no_grad()
+def draw(generator: nn.Module, count: int, seed: int) -> torch.Tensor:
+    """Return uint8 images `(count, 3, 64, 64)` of a generator, which goes on training afterwards."""
+    device = next(generator.parameters()).device
     latents = torch.randn(count, LATENTS, 1, 1, generator=torch.Generator().manual_seed(seed))
-    images = torch.cat([generator.eval()(piece) for piece in latents.split(256)])
+    generator.eval()
+    images = torch.cat([generator(piece.to(device)).cpu() for piece in latents.split(256)])
+    generator.train()
     return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
@@ -139,7 +157,7 @@ def main() -> None:
         files = sorted(options.jpegs.rglob("*.jpg"))
     else:
         files = [Path(line) for line in options.jpegs.read_text().splitlines()]
-    script = Script(files, options.seed)
+    script = Script(JpegFaces(files), options.seed)
     for step in range(1, -(-options.images // BATCH) + 1):
         script.step()
         if step * BATCH // options.every > (step - 1) * BATCH // options.every:

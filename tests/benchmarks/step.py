@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from common_script import BATCH, SIZE, Script
+from common_script import BATCH, SIZE, JpegFaces, Script
 from common_script import LATENTS as DIM
 from torch import nn
 from torch.nn.functional import softplus
@@ -142,7 +142,7 @@ def main() -> None:
 def run(folder: Path, jpegs: Path, steps: int, rounds: int) -> None:
     fp32, data, _ = engine_step(folder, "fp32")
     contestants = {
-        "example": Script(sorted(jpegs.rglob("*.jpg"))).step,
+        "example": Script(JpegFaces(sorted(jpegs.rglob("*.jpg")))).step,
         "bare fp32": bare_loop(data, torch.float32),
         "engine fp32": fp32,
     }

@@ -2,9 +2,11 @@
 
     python tests/benchmarks/step_profile.py EXPERIMENT.toml [--set training.batch_size=64 …] [--rounds 3]
 
-A round is as many steps as it takes for every loss to be due once; the fastest of the rounds is shown.
-The profiler makes a step slower, small operators above all: it is for finding what costs, `step.py`
-is for saying how much. `OMP_NUM_THREADS=1` keeps what it says free of threads that wait for one another.
+A round is as many steps as it takes for every loss to be due once. What a step takes is processor time, of
+the fastest round without the profiler, so that a busy machine says nearly the same; shares are those of all
+rounds under it. The profiler makes a step slower, small operators above all: it is for finding what costs,
+`step.py` is for saying how much. `OMP_NUM_THREADS=1` keeps what it says free of threads that wait for one
+another.
 """
 
 from __future__ import annotations
@@ -104,27 +106,25 @@ def group(event: Any) -> str:
     return next((what for part, what in OPERATORS.items() if part in lower), "other operators")
 
 
-def round_of(engine: Engine, steps: int) -> tuple[float, Counter[str]]:
-    """Return the seconds of some steps under the profiler, and of those what each group took."""
+def profiled(engine: Engine, steps: int) -> Counter[str]:
+    """Return the seconds that each group took of some steps under the profiler."""
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
-        started = time.perf_counter()
         for _ in range(steps):
             engine.advance()
-        seconds = time.perf_counter() - started
     spent: Counter[str] = Counter()
     for event in profiler.events():
         spent[group(event)] += event.self_cpu_time_total / 1e6
-    return seconds, spent
+    return spent
 
 
-def plain_seconds(engine: Engine, steps: int, rounds: int) -> float:
-    """Return the seconds of some steps without a profiler, the fastest of some rounds."""
+def processor_seconds(engine: Engine, steps: int, rounds: int) -> float:
+    """Return the processor time of some steps without a profiler, of the fastest of some rounds."""
     fastest = math.inf
     for _ in range(rounds):
-        started = time.perf_counter()
+        started = time.process_time()
         for _ in range(steps):
             engine.advance()
-        fastest = min(fastest, time.perf_counter() - started)
+        fastest = min(fastest, time.process_time() - started)
     return fastest
 
 
@@ -141,14 +141,17 @@ def main() -> None:
         parser.error(str(error))
     steps = math.lcm(*(term.every for term in engine.terms))
     engine.advance()
-    plain = plain_seconds(engine, steps, options.rounds)
+    seconds = processor_seconds(engine, steps, options.rounds)
     label_parts(engine)
-    seconds, spent = min((round_of(engine, steps) for _ in range(options.rounds)), key=lambda each: each[0])
+    spent: Counter[str] = sum((profiled(engine, steps) for _ in range(options.rounds)), Counter())
     what = f"batches of {engine.batch_size}, {engine.dtype}, {torch.get_num_threads()} threads"
-    print(f"{experiment.settings.title}: {what}, mean of {steps} steps, fastest of {options.rounds} rounds")
-    print(f"a step takes {1e3 * plain / steps:.1f} ms; under the profiler {1e3 * seconds / steps:.1f} ms:")
+    print(f"{experiment.settings.title}: {what}, mean of {steps} steps, {options.rounds} rounds")
+    print(
+        f"a step takes {1e3 * seconds / steps:.1f} ms of processor time, of which by the profiler's shares:"
+    )
     for name, share in spent.most_common():
-        print(f"  {name:<36} {1e3 * share / steps:8.2f} ms  {share / seconds:6.1%}")
+        part = share / spent.total()
+        print(f"  {name:<36} {1e3 * part * seconds / steps:8.2f} ms  {part:6.1%}")
 
 
 if __name__ == "__main__":

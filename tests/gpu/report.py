@@ -3,8 +3,8 @@
     python tests/gpu/report.py --out DIR [--seconds 560] [--only PART …]
 
 `run.sh` calls it. Each file of tests here is a part, and so are the suite's other tests for a GPU and the
-measurement of speed. A part runs in a process of its own: one that fails, hangs or crashes costs no other.
-The exit status is 1 if something failed.
+measurements of speed and of time to quality. A part runs in a process of its own: one that fails, hangs or
+crashes costs no other. The exit status is 1 if something failed.
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ def parts() -> list[Part]:
     return [
         # What nothing else can find out comes first.
         Part("speed", first_line(HERE / "speed.py"), [str(HERE / "speed.py")], tests=False),
+        Part("quality", first_line(HERE / "quality.py"), [str(HERE / "quality.py")], tests=False),
         Part("suite", "The suite's other tests for a GPU.", [*pytest, *elsewhere]),
         *(
             Part(file.stem.removeprefix("test_"), first_line(file), [*pytest, str(file)])
