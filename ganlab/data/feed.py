@@ -180,6 +180,8 @@ class Feed:
         if self._store.labels is not None:
             labels = pinned(torch.from_numpy(self._store.labels[indices]), self._device)
         if self._resident is None:
+            if self._thread is not None:
+                _read_rows(self._store, indices)
             samples = self._store.gather(indices, pin=copies_from_pinned(self._device))
         else:
             rows = self._resident.index_select(0, to_device(torch.from_numpy(places), self._device))
@@ -236,3 +238,16 @@ def _read_ahead(store: Store) -> None:
     mapped = getattr(store.samples, "_mmap", None)
     if mapped is not None and hasattr(mmap, "MADV_WILLNEED"):
         mapped.madvise(mmap.MADV_WILLNEED)
+
+
+def _read_rows(store: Store, indices: NDArray[np.int64]) -> None:
+    """Ask the system to read these rows, all at once; touched unread, each brings what lies around it."""
+    mapped = getattr(store.samples, "_mmap", None)
+    if mapped is None or not hasattr(mmap, "MADV_WILLNEED"):
+        return
+    first = getattr(store.samples, "offset", 0) % mmap.ALLOCATIONGRANULARITY
+    size = store.samples.strides[0]
+    for index in np.sort(indices).tolist():
+        begin = first + index * size
+        page = begin - begin % mmap.PAGESIZE
+        mapped.madvise(mmap.MADV_WILLNEED, page, begin + size - page)

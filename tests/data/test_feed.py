@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -268,6 +269,37 @@ def test_what_cannot_be_fed() -> None:
         Feed(images(5), np.arange(0), batch_size=8, seed=1, device="cpu")
     with pytest.raises(ValueError, match="cannot be cut"):
         Feed(images(5), np.arange(5), batch_size=2, seed=1, device="cpu", rank=0, world=3)
+
+
+class Map:
+    """Notes what is asked of a memory map."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int, int]] = []
+
+    def madvise(self, *what: int) -> None:
+        self.asked.append(what)  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_WILLNEED"), reason="no such advice here")
+def test_rows_are_read_by_themselves_where_memory_may_not_hold_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganlab.data.feed.free_memory", lambda _: 0)
+    path, row = tmp_path / "samples.npy", 50 * 50 * 3
+    np.save(path, np.zeros((200, 50, 50, 3), np.uint8))
+    samples, asked = np.load(path, mmap_mode="r"), Map()
+    samples._mmap = asked
+    feed = Feed(
+        Store(ImageSpec(3, 50, 50), samples, None, (), ""), np.arange(200), batch_size=8, seed=1, device="cpu"
+    )
+    feed._gather(0)
+    feed.close()
+    header = path.stat().st_size - 200 * row
+    for index, (advice, begin, length) in zip(sorted(feed.order(0).tolist()), asked.asked, strict=True):
+        assert advice == mmap.MADV_WILLNEED and begin % mmap.PAGESIZE == 0
+        wanted = header + index * row
+        assert begin <= wanted < begin + mmap.PAGESIZE and begin + length == wanted + row
 
 
 @pytest.mark.parametrize("pin", [False, True])
