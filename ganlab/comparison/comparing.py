@@ -236,7 +236,7 @@ def _measured(name: str, readings: Mapping[int, Reading], readers: Mapping[int, 
         seed: tuple(
             Point(each.step, readers[seed].images(each.step), readers[seed].hours(each.time), each.value)
             for each in readers[seed].metrics[name]
-            if each.protocol == reading.protocol
+            if each.protocol.is_on_a_curve_with(reading.protocol)
         )
         for seed, reading in readings.items()
     }

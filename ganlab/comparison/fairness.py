@@ -91,6 +91,9 @@ def require_same_protocol(
             way = f"{by.n_fake:,} generated against {by.n_real:,} real samples by {by.features}"
             seen.setdefault((by.features, by.fingerprint, by.n_real, by.n_fake), f"{group.name}: {way}")
     options = _differing_options(label, groups, readings)
+    procedures = {each.protocol.procedure for of_group in readings for each in of_group} - {""}
+    if len(procedures) > 1 and len(seen) == 1 and not options:
+        options = ["its options were others when a run was resumed: it is measured otherwise since then"]
     if len(seen) == 1 and not options:
         return
     ways = list(seen.values()) if len(seen) > 1 else []

@@ -32,6 +32,9 @@ class Protocol:
         n_real: real samples.
         n_fake: generated samples.
         n_heldout: held-out real samples behind the floor, which alone may differ.
+        procedure: hex digest of the evaluator's name and options; empty where it was not recorded.
+        data: hex digest of the real samples and of which of them are held out, likewise; experiments may
+            hold out others.
     """
 
     features: str
@@ -39,6 +42,15 @@ class Protocol:
     n_real: int
     n_fake: int
     n_heldout: int
+    procedure: str = ""
+    data: str = ""
+
+    def is_on_a_curve_with(self, other: Protocol) -> bool:
+        """Return whether two numbers of one run are of one kind, as far as is known."""
+        unknown = {
+            name: "" for name in ("procedure", "data") if not (getattr(self, name) and getattr(other, name))
+        }
+        return replace(self, **unknown) == replace(other, **unknown)
 
 
 @dataclass(frozen=True)
@@ -186,5 +198,11 @@ def _reading(line: Mapping[str, Any]) -> Reading:
         floor=line.get("floor"),
         floor_error=line.get("floor_standard_error"),
         better=line.get("better"),
-        protocol=Protocol(features, line.get("fingerprint", ""), *counts),
+        protocol=Protocol(
+            features,
+            line.get("fingerprint", ""),
+            *counts,
+            procedure=line.get("procedure", ""),
+            data=line.get("data", ""),
+        ),
     )

@@ -88,7 +88,7 @@ class Evaluation:
         features = {label: each for each in self._passes for label in each.labels}
         self._evaluations = {
             selection.label: SingleEvaluation(
-                selection, _built_evaluator(selection, spec), features[selection.label]
+                selection, _built_evaluator(selection, spec), features[selection.label], data.identity
             )
             for selection in selections
         }
@@ -164,17 +164,24 @@ class Evaluation:
     def state_dict(self) -> dict[str, Any]:
         """Return what is frozen for the run, by the evaluators' labels, and what each was frozen for."""
         states = {label: single.state_dict() for label, single in self._evaluations.items()}
-        return {label: {**state, "of": self._frozen_for(label)} for label, state in states.items() if state}
+        return {
+            label: {**state, "of": self._frozen_for(label), "data": self._data.identity}
+            for label, state in states.items()
+            if state
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what was frozen; an evaluator that was another then starts anew.
+        """Restore what was frozen; an evaluator that was another then, or saw other data, starts anew.
 
         Raises:
             GanlabError: its features have changed though its options have not.
         """
         for label, single in self._evaluations.items():
             frozen = state.get(label, {})
-            single.load_state_dict(frozen if frozen.get("of") == self._frozen_for(label) else {})
+            # Earlier versions did not say which data it was.
+            same_data = frozen.get("data", self._data.identity) == self._data.identity
+            same = same_data and frozen.get("of") == self._frozen_for(label)
+            single.load_state_dict(frozen if same else {})
         self._prepared = False
 
     def _frozen_for(self, label: str) -> list[str | int]:

@@ -28,6 +28,8 @@ class Measurement:
         features: name of the feature extractor.
         protocol: name of the extractor's preprocessing; empty where it has only one.
         fingerprint: hex digest of all that decides the features, such as options and weights.
+        procedure: hex digest of the evaluator's name and options, and of how many samples it asks for.
+        data: hex digest of all real samples, and of which of them are held out.
         batch_size: samples that were extracted at once, which decides the features' last bits.
         warnings: what a reader must know before quoting the number.
         notes: what explains it.
@@ -44,6 +46,8 @@ class Measurement:
     protocol: str
     fingerprint: str
     batch_size: int
+    procedure: str = ""
+    data: str = ""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -85,6 +89,8 @@ class Measurement:
             "features": self.features,
             "protocol": self.protocol,
             "fingerprint": self.fingerprint,
+            "procedure": self.procedure,
+            "data": self.data,
             "batch_size": self.batch_size,
             "warnings": list(self.warnings),
             "notes": list(self.notes),

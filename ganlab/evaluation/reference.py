@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -40,6 +42,16 @@ class ReferenceData:
         """Return access to an experiment's prepared data."""
         store = data.store
         return cls(store.fingerprint, data.split.training, data.split.holdout, store.gather, store.labels)
+
+    @cached_property
+    def identity(self) -> str:
+        """Hex digest of all real samples, and of which of them are held out."""
+        digest = hashlib.sha256(self.fingerprint.encode())
+        for indices in (self.training, self.held_out):
+            ordered = np.sort(np.asarray(indices, dtype="<i8"))
+            digest.update(f" {len(ordered)} ".encode())
+            digest.update(ordered.tobytes())
+        return digest.hexdigest()
 
     def reference(self, count: int) -> NDArray[np.int64]:
         """Return the first `count` training indices of a fixed permutation, or all there are."""

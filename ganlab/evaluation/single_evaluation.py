@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,13 +53,17 @@ class SingleEvaluation:
         selection: the entry.
         evaluator: what its component built.
         features: the pass over the features it works on.
+        data: hex digest of the real samples, and of which of them are held out.
 
     Attributes:
         indices: where the rows of the reference bank are in the data.
     """
 
-    def __init__(self, selection: EvaluatorSelection, evaluator: Evaluator, features: FeaturePass) -> None:
+    def __init__(
+        self, selection: EvaluatorSelection, evaluator: Evaluator, features: FeaturePass, data: str
+    ) -> None:
         self.selection = selection
+        self._data = data
         self._evaluator = evaluator
         self._features = features
         self._standardiser: Standardiser | None = None
@@ -110,6 +117,8 @@ class SingleEvaluation:
                 features=self._features.name,
                 protocol=self._features.extractor.protocol,
                 fingerprint=self._features.extractor.fingerprint(),
+                procedure=_procedure(self.selection),
+                data=self._data,
                 batch_size=self._features.batch_size,
                 warnings=(*estimate.warnings, *cautions),
                 notes=estimate.notes,
@@ -209,3 +218,20 @@ class SingleEvaluation:
         """Compute exactly; whatever the evaluator raises names its entry."""
         with self.selection.blamed(), exact_arithmetic(torch.device("cpu")):
             yield
+
+
+def _procedure(selection: EvaluatorSelection) -> str:
+    """Return a hex digest of an evaluator's name and options, and of how many samples it asks for.
+
+    Options that it hands on to its features are known by their fingerprint, wherever their files lie, and
+    so no paths count; options at their defaults are left out, so that a later version may have more.
+    """
+    options = selection.options.model_dump(mode="json", exclude_defaults=True)
+    handed_on = type(selection.features.options).model_fields if selection.component.features_of else ()
+    told = {
+        name: value
+        for name, value in options.items()
+        if name not in handed_on and not isinstance(getattr(selection.options, name), Path)
+    }
+    content = [selection.component.name, told, selection.settings.samples]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

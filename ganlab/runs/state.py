@@ -41,12 +41,16 @@ class Best:
         value: what was measured.
         fingerprint: digest of all that decides the features that it was measured on; empty in runs of
             earlier versions.
+        procedure: digest of the evaluator's name and options, likewise.
+        data: digest of the real samples and of which of them are held out, likewise.
     """
 
     step: int
     metric: str
     value: float
     fingerprint: str = ""
+    procedure: str = ""
+    data: str = ""
 
 
 @dataclass(frozen=True)

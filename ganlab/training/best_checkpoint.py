@@ -42,12 +42,14 @@ class BestCheckpoint:
         measured = self.measured_by(measurements)
         if measured is None or not math.isfinite(measured.value):
             return None
-        if self.best is not None and self.best.fingerprint not in ("", measured.fingerprint):
-            self.best = None  # it was measured on other features, whose numbers do not compare
+        if self.best is not None and not _comparable(self.best, measured):
+            self.best = None
         better = measured.metric.better
         if self.best is not None and badness(measured.value, better) >= badness(self.best.value, better):
             return None
-        self.best = Best(step, self._name, measured.value, measured.fingerprint)
+        self.best = Best(
+            step, self._name, measured.value, measured.fingerprint, measured.procedure, measured.data
+        )
         return self.best
 
     def state_dict(self) -> dict[str, Any] | None:
@@ -65,3 +67,15 @@ class BestCheckpoint:
     @property
     def _name(self) -> str:
         return f"{self._chosen.label}.{self._chosen.metric.name}" if self._chosen else ""
+
+
+def _comparable(best: Best, measured: Measurement) -> bool:
+    """Return whether both are of the same features, by the same procedure, against the same real samples.
+
+    What earlier versions left unsaid counts as the same.
+    """
+    return (
+        best.fingerprint in ("", measured.fingerprint)
+        and best.procedure in ("", measured.procedure)
+        and best.data in ("", measured.data)
+    )

@@ -14,7 +14,7 @@ import pytest
 from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parent))
-from simulated import Values, measure_later, simulate
+from simulated import Values, measure_later, measurement, simulate
 
 from ganlab.commands.cli import run
 
@@ -286,6 +286,21 @@ def test_which_measurement_counts(tmp_path: Path, compare: Compare) -> None:
         "Rings", "--at", "51", status=2
     )
     assert "it takes best, last, or" in compare("Rings", "--at", "x", status=2)
+
+
+def test_what_was_measured_otherwise_before_a_change_is_left_out(tmp_path: Path, compare: Compare) -> None:
+    """A run that was resumed with another kernel has numbers of two kinds under one name."""
+    curve = {"mmd.mmd2": [(0, 0.9, 0.1), (50, 0.1, 0.1)]}
+    changed, other = simulate(tmp_path, 0, curve, procedure="a"), simulate(tmp_path, 1, curve)
+    unknown = simulate(tmp_path, 0, curve, loss="hinge", procedure="b")
+    for each in (changed, other, unknown):
+        with (each.path / "evaluations.jsonl").open("a") as file:
+            line = {"step": 100, "time": 0, **measurement("mmd.mmd2", 5.0, 0.1, procedure="b")}
+            file.write(json.dumps(line) + "\n")
+    first, _ = record(compare("Rings", "--json"))["metrics"][0]["measured"].values()
+    assert [point["step"] for point in first["curves"]["0"]] == [100]
+    assert [point["step"] for point in first["curves"]["1"]] == [0, 50, 100], "what is not known counts"
+    assert "its options were others" in compare("Rings", "--at", "50", status=2)
 
 
 FRECHET = {

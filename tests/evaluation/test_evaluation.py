@@ -45,6 +45,7 @@ ORIGIN = Origin({"evaluators.0": (Path("experiment.toml"), 7)})
 MMD = next(iter(ganlab_mmd.ganlab_evaluators()))
 FRECHET = next(iter(ganlab_frechet.ganlab_evaluators()))
 PRECISION_RECALL = next(iter(ganlab_neighbours.ganlab_evaluators()))
+NEIGHBOURS = {component.name: component for component in ganlab_neighbours.ganlab_evaluators()}
 FEATURES = {component.name: component for component in ganlab_features.ganlab_features()}
 WAVELET, PIXELS, COORDINATES = (FEATURES[name] for name in ("wavelet", "pixels", "coordinates"))
 
@@ -134,6 +135,8 @@ def test_a_measurement_carries_all_that_belongs_beside_it(fakes: Fakes) -> None:
         "features": "pixels",
         "protocol": "",
         "fingerprint": PIXELS.build(PIXELS.options(), IMAGE).fingerprint(),
+        "procedure": measured.procedure,
+        "data": measured.data,
         "batch_size": 32,
         "warnings": ["the floor is of 40 held-out samples, the value of 100 generated ones"],
         "notes": [],
@@ -311,6 +314,39 @@ def test_what_is_frozen_survives_in_the_state(fakes: Fakes, tmp_path: Path) -> N
     frozen = other.state_dict()["mmd"]
     assert frozen["evaluator"] == state["mmd"]["evaluator"]
     assert torch.equal(frozen["standardiser"]["scale"], state["mmd"]["standardiser"]["scale"])
+
+
+@pytest.mark.parametrize("other", ["content", "division"])
+def test_what_was_frozen_of_other_real_samples_is_forgotten(fakes: Fakes, other: str) -> None:
+    """A yardstick of held-out samples says nothing of others, nor where others are held out."""
+    entries = choice(), choice(NEIGHBOURS["memorisation"]), choice(features=WAVELET, label="standardised")
+    before = evaluation(*entries, data=Data(images(240)))
+    before.run(fakes)
+
+    def changed() -> Evaluation:
+        if other == "content":
+            return evaluation(*entries, data=Data(images(240, seed=9, brightness=100), fingerprint="other"))
+        return evaluation(*entries, data=Data(images(240), held_out=60))
+
+    resumed = changed()
+    resumed.load_state_dict(before.state_dict())
+    assert resumed.run(fakes) == changed().run(fakes)
+
+
+def test_what_decides_a_number_beside_its_features_is_in_the_record(fakes: Fakes) -> None:
+    def kept(entry: EvaluatorSelection, **data: Any) -> tuple[str, str]:
+        measured, *_ = evaluation(entry, data=Data(images(240), **data)).run(fakes)
+        return measured.procedure, measured.data
+
+    def by(kernel: str) -> EvaluatorSelection:
+        return choice(samples=100, options=MMD.options.model_validate({"kernel": kernel}))
+
+    procedure, data = kept(choice(samples=100))
+    assert kept(by("rbf")) == (procedure, data), "the default, said or not"
+    assert kept(by("energy"))[0] != procedure
+    assert kept(choice(samples=99))[0] != procedure
+    assert kept(choice(samples=100), fingerprint="other")[1] != data
+    assert kept(choice(samples=100), held_out=41)[1] != data
 
 
 @pytest.mark.parametrize("component", [MMD, FRECHET], ids=["features", "moments"])

@@ -210,6 +210,22 @@ def test_another_metric_that_chooses_the_best_begins_afresh(tmp_path: Path) -> N
     assert (run / "BEST").read_text().strip() == f"step-{best['step']:08d}"
 
 
+def test_the_best_begins_afresh_where_it_is_measured_otherwise(tmp_path: Path) -> None:
+    """Values by another kernel are nothing to be better than."""
+    write_experiment(tmp_path, "gan", "fp32")
+    run = start(tmp_path, "turn:15")
+    state = json.loads((run / "run.json").read_text())
+    resume(run, "--allow-change", "--set", 'evaluators.0.kernel="energy"')
+    best = json.loads((run / "run.json").read_text())["best"]
+    later = {
+        record["step"]: record["value"]
+        for record in records(run / "evaluations.jsonl")
+        if record["metric"] == "mmd2" and record["step"] > 12
+    }
+    assert state["best"]["step"] <= 12
+    assert (best["step"], best["value"]) == min(later.items(), key=lambda each: each[1])
+
+
 def test_a_changed_evaluator_forgets_what_it_froze(tmp_path: Path) -> None:
     write_experiment(tmp_path, "gan", "fp32")
     run = start(tmp_path, "turn:15")
