@@ -104,11 +104,14 @@ class Metric:
         better: which way is better; `None` where neither is (such a metric cannot choose
             the best checkpoint).
         title: as charts call it, `MMD²`; the name where it is empty.
+        chooses: whether it may choose the best checkpoint of an experiment that does not say what does: not
+            where noise does as well as anything can, as in the number of copies.
     """
 
     name: str
     better: Direction | None = "lower"
     title: str = ""
+    chooses: bool = True
 
 
 @dataclass(frozen=True)

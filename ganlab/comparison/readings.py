@@ -47,10 +47,14 @@ class Protocol:
 
     def is_on_a_curve_with(self, other: Protocol) -> bool:
         """Return whether two numbers of one run are of one kind, as far as is known."""
-        unknown = {
-            name: "" for name in ("procedure", "data") if not (getattr(self, name) and getattr(other, name))
-        }
-        return replace(self, **unknown) == replace(other, **unknown)
+        procedure = self.procedure if other.procedure else ""
+        data = self.data if other.data else ""
+        as_far_as_known = replace(self, procedure=procedure, data=data)
+        return as_far_as_known == replace(
+            other,
+            procedure=other.procedure if self.procedure else "",
+            data=other.data if self.data else "",
+        )
 
 
 @dataclass(frozen=True)
@@ -189,7 +193,7 @@ def _name(line: Mapping[str, Any]) -> str:
 
 def _reading(line: Mapping[str, Any]) -> Reading:
     features = features_text(line.get("features"), line.get("protocol"))
-    counts = (int(line.get(name, 0)) for name in ("n_real", "n_fake", "n_heldout"))
+    n_real, n_fake, n_heldout = (int(line.get(name, 0)) for name in ("n_real", "n_fake", "n_heldout"))
     return Reading(
         step=int(line["step"]),
         time=float(line["time"]),
@@ -201,7 +205,9 @@ def _reading(line: Mapping[str, Any]) -> Reading:
         protocol=Protocol(
             features,
             line.get("fingerprint", ""),
-            *counts,
+            n_real,
+            n_fake,
+            n_heldout,
             procedure=line.get("procedure", ""),
             data=line.get("data", ""),
         ),

@@ -220,16 +220,18 @@ def _best_is_measured(draft: Draft) -> Iterator[Problem]:
 
 
 def best_metric(best: str | None, draft: Draft) -> BestMetric | None:
-    """Return the metric that chooses the best checkpoint; `None` if no metric has a direction.
+    """Return the metric that chooses the best checkpoint; `None` if none does.
 
     Args:
-        best: as the experiment says it, checked; `None` asks for the first metric that can choose.
+        best: as the experiment says it, checked; `None` asks for the first metric that can choose unasked.
         draft: whose evaluators.
     """
     options = _possible(draft)
     exact = [option for option in options if best == f"{option.label}.{option.metric.name}"]
     labelled = [option for option in options if best == option.label]
-    directed = [option for option in options if best is None and option.metric.better]
+    directed = [
+        option for option in options if best is None and option.metric.better and option.metric.chooses
+    ]
     return next(iter((*exact, *labelled, *directed)), None)
 
 

@@ -201,7 +201,8 @@ class CheckpointSettings(Section):
     keep: int = Field(3, ge=1)
     """Newest checkpoints kept, beside the best."""
     best: str | None = None
-    """What chooses the best: an evaluator's label, or `label.metric`. The first evaluator if left out."""
+    """What chooses the best: an evaluator's label, or `label.metric`. If left out, the first metric
+    with a direction that noise is not best in."""
 
 
 class HealthSettings(Section):

@@ -75,7 +75,8 @@ def sampling_variance(x: torch.Tensor, y: torch.Tensor) -> float:
     """
     x, y = x.double(), y.double()
     shift = x.mean(0) - y.mean(0)
-    one, other = torch.cov(x.T), torch.cov(y.T)
+    # Of one feature alone, torch's covariance is a number.
+    one, other = (torch.cov(each.T).reshape(each.shape[1], -1) for each in (x, y))
     return _influence(x, _transport(one, other), shift) + _influence(y, _transport(other, one), -shift)
 
 

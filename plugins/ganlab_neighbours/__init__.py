@@ -127,8 +127,9 @@ def ganlab_evaluators() -> Iterable[EvaluatorComponent]:
         build=build_memorisation,
         metrics=(
             Metric("ratio", better=None),
-            Metric("near", better="lower"),
-            Metric("copies", better="lower"),
+            # A hundredth is right: fewer are farther from the data than real samples are.
+            Metric("near", better=None),
+            Metric("copies", better="lower", chooses=False),
         ),
         reference="all",
     )
@@ -136,7 +137,7 @@ def ganlab_evaluators() -> Iterable[EvaluatorComponent]:
         name="diversity",
         summary="Mean distance between fakes, over that between reals (1 is ideal), and duplicates",
         build=build_diversity,
-        metrics=(Metric("diversity", better=None), Metric("duplicates", better="lower")),
+        metrics=(Metric("diversity", better=None), Metric("duplicates", better="lower", chooses=False)),
     )
     yield EvaluatorComponent(
         name="modes",

@@ -55,7 +55,7 @@ class Diversity(Evaluator):
         pairs = over_pairs(y, twin)
         value = pairs.mean / expected.mean
         error = math.hypot(pairs.standard_error, value * expected.standard_error) / expected.mean
-        duplicates, its_error = reference.yardstick.share(self._look_up(y).distances[:, 0], TWIN)
+        duplicates, its_error = reference.yardstick.share(self._look_up(y).distances[:, 0], TWIN, mutual=True)
         usual = float((reference.yardstick.distances <= twin).double().mean())
         warnings = (*_collapse(duplicates, usual, value, pairs), *cautions(real, fake))
         return {

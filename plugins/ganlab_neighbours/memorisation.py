@@ -22,6 +22,9 @@ STAND_INS = 5000
 """Training samples that make the yardstick where nothing is held out."""
 SUSPICIOUS_SHARE = 0.1
 """Share of uncommonly near samples, ten times the expected one, from which a warning is due."""
+RARE = 1e-3
+"""How often chance alone may accuse: a share of 1 − RARE^(1/m), no less, has to be nearer to a training
+sample than the nearest of m held-out ones, which is all that is known where these are few."""
 
 
 class Memorisation(Evaluator):
@@ -114,13 +117,14 @@ class Memorisation(Evaluator):
         assert self._yardstick is not None
         m = len(self._yardstick.distances)
         usual = float((self._yardstick.distances <= self._yardstick.twin).double().mean())
-        if copies - usual > UNCOMMON + 3 * _spread(max(usual, UNCOMMON), n, m):
+        by_chance = 1 - RARE ** (1 / m)
+        if copies - usual > max(UNCOMMON + 3 * _spread(max(usual, UNCOMMON), n, m), by_chance):
             yield (
                 f"MEMORISATION: {round(copies * n):,} of {n:,} generated samples are copies of training "
                 f"samples (of real ones, {usual:.2%} are); the median distance is {ratio:.3g} of what it "
                 "should be"
             )
-        elif near > SUSPICIOUS_SHARE + 3 * _spread(UNCOMMON, n, m):
+        elif near > max(SUSPICIOUS_SHARE + 3 * _spread(UNCOMMON, n, m), by_chance):
             yield (
                 f"{near:.0%} of the generated samples are nearer to a training sample than "
                 f"{1 - UNCOMMON:.0%} of held-out ones are: memorisation, or plainer samples than the data's"
@@ -128,6 +132,12 @@ class Memorisation(Evaluator):
 
     def _reservations(self, real: FeatureBank, fake: FeatureBank) -> Iterator[str]:
         yield from cautions(real, fake)
+        assert self._yardstick is not None
+        if (m := len(self._yardstick.distances)) * UNCOMMON < 1:
+            yield (
+                f"{m} real samples are too few to tell how near one in a hundred is to another: `near` and "
+                f"`copies` are by the nearest of them, and a share of {1 / (m + 1):.0%} is usual for `near`"
+            )
         if self._is_stand_in:
             yield (
                 "no samples are held out (`dataset.holdout`): training samples and their nearest other "

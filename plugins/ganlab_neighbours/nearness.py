@@ -42,17 +42,27 @@ class Yardstick:
         """Half of that: the distance below which samples are copies of each other."""
         return TWIN * self.uncommon
 
-    def share(self, distances: torch.Tensor, factor: float = 1.0) -> tuple[float, float]:
+    def share(
+        self, distances: torch.Tensor, factor: float = 1.0, *, mutual: bool = False
+    ) -> tuple[float, float]:
         """Return which share of distances is uncommon (or a factor of that), and its standard error.
 
         The error is that of a share, and that of the quantile: by how much the share changes
         with it.
+
+        Args:
+            distances: `(n,)` to the nearest other sample.
+            factor: of the uncommon distance.
+            mutual: whether these and the yardstick's are distances among the samples themselves: near ones
+                then come in pairs, of which there are half as many.
         """
-        n, spread = len(distances), math.sqrt(UNCOMMON * (1 - UNCOMMON) / len(self.distances))
+        together = 2 if mutual else 1
+        n = len(distances)
+        spread = math.sqrt(together * UNCOMMON * (1 - UNCOMMON) / len(self.distances))
         levels = UNCOMMON, max(0.0, UNCOMMON - spread), UNCOMMON + spread
         shares = [float((distances <= factor * self._quantile(level)).double().mean()) for level in levels]
         share, low, high = shares
-        return share, math.hypot(share_error(share, n), (high - low) / 2)
+        return share, math.hypot(math.sqrt(together) * share_error(share, n), (high - low) / 2)
 
     def _quantile(self, level: float) -> float:
         return float(torch.quantile(self.distances, level))

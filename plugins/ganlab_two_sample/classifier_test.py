@@ -31,7 +31,7 @@ class ClassifierTest(Evaluator):
         self._regularisation = regularisation
 
     def evaluate(self, real: FeatureBank, fake: FeatureBank) -> Mapping[str, Estimate]:
-        """Return `accuracy`, with the features of the largest weights in its notes, `auc` and `p-value`.
+        """Return `accuracy`, with the features of the largest weights in its notes, and the other numbers.
 
         Raises:
             ComponentError: a bank has no features, or too few samples.

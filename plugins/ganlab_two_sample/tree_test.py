@@ -47,7 +47,7 @@ class TreeTest(Evaluator):
         self._depth = depth
 
     def evaluate(self, real: FeatureBank, fake: FeatureBank) -> Mapping[str, Estimate]:
-        """Return `accuracy`, with what gave the fakes away in its notes, `auc` and `p-value`.
+        """Return `accuracy`, with what gave the fakes away in its notes, and the other numbers.
 
         Raises:
             ComponentError: a bank has no features, or too few samples.

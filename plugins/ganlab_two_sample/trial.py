@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +18,10 @@ FEWEST = 20
 RELIABLE = 100
 """Samples of each kind below which the numbers are told to be coarse."""
 SEED = 0
+SHARED = 1.7
+"""By what classifiers that share training samples vary more than a coin."""
+SIGNIFICANT = 4.0
+"""Standard deviations below a coin from which a warning is due, many times in a run."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ class Trial:
         return torch.stack([*columns, self.halves == 0, torch.ones_like(self.labels, dtype=torch.bool)], 1)
 
     def estimates(self, score: Callable[[int], torch.Tensor]) -> Mapping[str, Estimate]:
-        """Return accuracy, AUC and p-value.
+        """Return the accuracy, its departure from ½, AUC and p-value.
 
         Args:
             score: maps a column of `subsets` to its classifier's scores `(2n,)` of all samples,
@@ -100,17 +104,30 @@ class Trial:
             right += _right(scores, labels)
             areas.append(area_under_curve(scores[labels == 1], scores[labels == 0]))
         half = self.halves == 1
+        accuracy = right / len(self.labels)
         once = _right(score(FOLDS)[half], self.labels[half]) / int(half.sum())
         warnings = (
             (f"{self.n} samples of each kind make coarse numbers; take {RELIABLE} or more",)
             if self.n < RELIABLE
             else ()
         )
+        suspicions = tuple(_suspicions(accuracy, self.n))
         return {
-            "accuracy": Estimate(right / len(self.labels), warnings=warnings),
+            "departure": Estimate(abs(accuracy - 0.5), warnings=warnings),
+            "accuracy": Estimate(accuracy, warnings=(*suspicions, *warnings)),
             "auc": Estimate(sum(areas) / FOLDS, warnings=warnings),
             "p-value": Estimate(p_value(once, int(half.sum())), warnings=warnings),
         }
+
+
+def _suspicions(accuracy: float, n: int) -> Iterator[str]:
+    """Yield a warning where n samples of each kind are told apart far less often than by a coin."""
+    below = (0.5 - accuracy) / math.sqrt(SHARED / (8 * n))
+    if below > SIGNIFICANT:
+        yield (
+            f"fakes are taken for reals: they are told apart in {accuracy:.1%} of cases, {below:.1f} "
+            "standard deviations less often than by a coin, as copies of the reals are"
+        )
 
 
 def p_value(accuracy: float, n: int) -> float:

@@ -81,6 +81,17 @@ def test_dead_features_change_nothing() -> None:
     assert wider == pytest.approx(plain, rel=1e-9)
 
 
+def test_one_feature_is_enough() -> None:
+    one, other = torch.randn(2, 400, 1, generator=torch.Generator().manual_seed(0))
+    padded = (torch.cat([each, torch.zeros(400, 1)], 1) for each in (one, 1.5 * other))
+    alone = FrechetInfinityEvaluator().evaluate(FeatureBank(one), FeatureBank(1.5 * other))[
+        "frechet-infinity"
+    ]
+    beside = FrechetInfinityEvaluator().evaluate(*map(FeatureBank, padded))["frechet-infinity"]
+    assert alone.value == pytest.approx(beside.value) and alone.value > 0.1
+    assert alone.standard_error == pytest.approx(beside.standard_error)
+
+
 def test_few_samples_are_refused_or_told() -> None:
     with pytest.raises(ComponentError, match="at least 30"):
         extrapolated(draw(29, 4, 0), draw(100, 4, 1))

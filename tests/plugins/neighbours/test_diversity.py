@@ -113,6 +113,15 @@ def test_the_picture_has_the_most_alike_beside_each_other_and_each_once() -> Non
         assert not any(row[0] in earlier for earlier in rows[:number])
 
 
+@pytest.mark.slow
+def test_the_standard_error_of_duplicates_is_the_spread_over_draws() -> None:
+    """Twins come in pairs, so that their number varies more than that of as many independent samples."""
+    draws = [judge(normal(300, 100 + seed, d=4) / 2, normal(300, seed, d=4)) for seed in range(60)]
+    spread = statistics.stdev(draw["duplicates"].value for draw in draws)
+    claimed = statistics.fmean(draw["duplicates"].standard_error or 0 for draw in draws)
+    assert 0.85 < claimed / spread < 1.35
+
+
 def test_the_standard_error_is_the_spread_over_draws() -> None:
     draws = [judge(normal(100, 100 + seed), normal(100, seed)) for seed in range(60)]
     spread = statistics.stdev(draw["diversity"].value for draw in draws)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ganlab import ComponentError, Estimate, FeatureBank, Shown
+from ganlab.config import load_experiment
 from ganlab_neighbours.memorisation import Memorisation
 
 TRAINING = torch.randn(1200, 8, generator=torch.Generator().manual_seed(0))
@@ -80,6 +81,41 @@ def test_without_held_out_samples_training_ones_are_the_yardstick() -> None:
 def test_copies_in_the_data_itself_do_not_accuse_the_generator() -> None:
     held_out = torch.cat([TRAINING[:50], normal(950, 1)])
     assert loud(judge(torch.cat([TRAINING[50:100], normal(950, 2)]), held_out)) == []
+
+
+def test_few_held_out_samples_accuse_nobody_by_chance() -> None:
+    """Of ten, the nearest is as near as one in ten is, and now and then much farther than others."""
+    evaluator, real = Memorisation(), FeatureBank(TRAINING[:, :2])
+    for seed in range(1, 41):
+        held_out, fake = normal(10, seed)[:, :2], normal(300, 100 + seed)[:, :2]
+        evaluator.prepare(real, FeatureBank(held_out))
+        result = dict(evaluator.evaluate(real, FeatureBank(fake)))
+        assert loud(result) == []
+        assert any("10 real samples are too few" in warning for warning in result["ratio"].warnings)
+    evaluator.prepare(real, FeatureBank(normal(10, 1)[:, :2]))
+    copies = dict(evaluator.evaluate(real, FeatureBank(TRAINING[:300, :2])))
+    assert loud(copies)[0].startswith("MEMORISATION: 300 of 300")
+
+
+def test_noise_is_never_the_best_for_copying_nothing() -> None:
+    """Nothing is as far from the training set as noise is, nor has fewer twins."""
+    tables = {
+        "title": "Ring",
+        "training": {"steps": 10},
+        "dataset": {"name": "gaussians"},
+        "latent": {"dim": 2},
+        "generator": {"name": "mlp"},
+        "discriminator": {"name": "mlp"},
+        "losses": [{"name": "hinge"}],
+    }
+    evaluators = [{"name": name} for name in ("memorisation", "diversity", "mmd")]
+    best = load_experiment({**tables, "evaluators": evaluators}).best
+    assert best is not None and (best.label, best.metric.name) == ("mmd", "mmd2")
+    assert load_experiment({**tables, "evaluators": evaluators[:2]}).best is None
+    asked = load_experiment(
+        {**tables, "evaluators": evaluators, "checkpoint": {"best": "memorisation.copies"}}
+    )
+    assert asked.best is not None and asked.best.label == "memorisation"
 
 
 def test_features_that_tell_nothing_apart_are_refused() -> None:

@@ -46,6 +46,20 @@ def test_a_known_shift_gives_the_accuracy_of_bayes() -> None:
 
 
 @BOTH
+def test_copies_are_no_better_than_fresh_samples(name: str) -> None:
+    """Below ½ is no better than ½: what chooses and is compared is the departure from it."""
+    assert [metric.name for metric in COMPONENTS[name].metrics if metric.better] == ["departure"]
+    real = normal(800, d=60)
+    assert real.features is not None
+    copied = evaluate(name, real, FeatureBank(real.features))
+    fresh = evaluate(name, real, normal(800, d=60, seed=1))
+    assert copied["departure"].value == pytest.approx(0.5 - copied["accuracy"].value)
+    assert copied["departure"].value > fresh["departure"].value
+    assert any("fakes are taken for reals" in warning for warning in copied["accuracy"].warnings)
+    assert not fresh["accuracy"].warnings
+
+
+@BOTH
 def test_copies_are_not_told_from_originals(name: str) -> None:
     # A held-out sample's twin may have been learned with the other label: below ½, if anything.
     same = normal(400)
