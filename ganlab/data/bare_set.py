@@ -45,6 +45,11 @@ def open_bare_set(given: Samples, name: str, *, uniform: bool, max_pixels: int |
     """
     if isinstance(given, str | Path):
         return open_image_set(Path(given), uniform=uniform, max_pixels=max_pixels)
+    if not isinstance(given, torch.Tensor | np.ndarray):
+        raise UsageError(
+            f"{name} are a {type(given).__name__}: samples are a path, a tensor or an array; "
+            "`numpy.asarray` makes one of lists of numbers"
+        )
     if not isinstance(given, torch.Tensor):
         is_vectors = given.ndim == 2 and given.dtype.kind == "f"
         return _vectors(given, name) if is_vectors else PixelSet(given, Path(name), uniform=uniform)

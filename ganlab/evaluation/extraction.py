@@ -18,6 +18,10 @@ TOLERANCE = 1e-4
 batch size differ in their last bits."""
 
 
+LARGEST = 1e17
+"""Features beyond which squared distances of a thousand of them are more than float32 can hold."""
+
+
 def rebatch(batches: Iterable[torch.Tensor], size: int, count: int) -> Iterator[torch.Tensor]:
     """Cut a stream of batches into ones of `size`, the last one shorter, `count` samples in all.
 
@@ -56,7 +60,7 @@ def extract(
         who: names the extractor and its evaluators in errors.
 
     Raises:
-        GanlabError: the features break the extractor's contract, or are not finite.
+        GanlabError: the features break the extractor's contract, are not finite, or are huge.
     """
     with exact_arithmetic(device):
         features = extractor.extract(samples.to(device))
@@ -70,6 +74,12 @@ def extract(
         row = int((~torch.isfinite(features)).any(1).nonzero()[0])
         raise GanlabError(
             f"{who}: features are not finite, first for sample {row} of a batch of {len(samples)}"
+        )
+    largest = float(features.abs().max()) if features.numel() else 0.0
+    if largest > LARGEST:
+        raise GanlabError(
+            f"{who}: features reach {largest:.3g}, and distances between such are beyond float32; what is "
+            "measured has diverged, or has to be scaled"
         )
     return features
 

@@ -29,7 +29,7 @@ class Measurement:
         protocol: name of the extractor's preprocessing; empty where it has only one.
         fingerprint: hex digest of all that decides the features, such as options and weights.
         procedure: hex digest of the evaluator's name and options, and of how many samples it asks for.
-        data: hex digest of all real samples, and of which of them are held out.
+        data: hex digest of the real data (its files, how they were prepared), and of what is held out of it.
         batch_size: samples that were extracted at once, which decides the features' last bits.
         warnings: what a reader must know before quoting the number.
         notes: what explains it.

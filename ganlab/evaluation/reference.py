@@ -45,7 +45,7 @@ class ReferenceData:
 
     @cached_property
     def identity(self) -> str:
-        """Hex digest of all real samples, and of which of them are held out."""
+        """Hex digest of the data's fingerprint, and of which samples train and which are held out."""
         digest = hashlib.sha256(self.fingerprint.encode())
         for indices in (self.training, self.held_out):
             ordered = np.sort(np.asarray(indices, dtype="<i8"))

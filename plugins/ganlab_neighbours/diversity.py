@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from ganlab import ComponentError, Estimate, Evaluator, FeatureBank, Shown
-from ganlab_neighbours.inputs import Remembered, cautions, features_of
+from ganlab_neighbours.inputs import Remembered, cautions, features_of, used
 from ganlab_neighbours.nearness import TWIN, Yardstick
 from ganlab_neighbours.pairs import PairStatistics, over_pairs
 from ganlab_neighbours.search import Neighbours, nearest
@@ -59,7 +59,7 @@ class Diversity(Evaluator):
         usual = float((reference.yardstick.distances <= twin).double().mean())
         warnings = (*_collapse(duplicates, usual, value, pairs), *cautions(real, fake))
         return {
-            "diversity": Estimate(value, error, warnings),
+            "diversity": Estimate(value, error, warnings, tuple(used(real, fake))),
             "duplicates": Estimate(duplicates, its_error),
         }
 

@@ -9,7 +9,7 @@ import torch
 
 from ganlab import ComponentError, FeatureBank
 
-__all__ = ["FEW", "Remembered", "cautions", "features_of"]
+__all__ = ["FEW", "Remembered", "cautions", "features_of", "used"]
 
 FEW = 1000
 """Samples below which a caution is due: neighbours are far, and shares coarse."""
@@ -45,6 +45,13 @@ def cautions(real: FeatureBank, fake: FeatureBank) -> Iterator[str]:
     fewest = min(real.n, fake.n)
     if fewest < FEW:
         yield f"only {fewest} samples on one side: compare with values at the same counts only"
+
+
+def used(real: FeatureBank, fake: FeatureBank) -> Iterator[str]:
+    """Yield how many samples an evaluator looks at that takes as many real as generated ones."""
+    if real.n != fake.n:
+        fewest = min(real.n, fake.n)
+        yield f"of {real.n:,} real and {fake.n:,} generated samples, the first {fewest:,} of both"
 
 
 class Remembered(Generic[T]):

@@ -10,7 +10,7 @@ import torch
 
 from ganlab import Estimate, Evaluator, FeatureBank
 from ganlab_neighbours.errors import at_least_a_shares, block_errors
-from ganlab_neighbours.inputs import Remembered, cautions, features_of
+from ganlab_neighbours.inputs import Remembered, cautions, features_of, used
 from ganlab_neighbours.search import Neighbours, nearest
 
 __all__ = ["NearestNeighbourTest"]
@@ -75,7 +75,7 @@ class NearestNeighbourTest(Evaluator):
         z = (accuracy - chance) / math.sqrt((1 + verdicts.mutual) * chance * (1 - chance) / (2 * n))
         warnings = (*_memorisation(accuracy, z), *cautions(real, fake))
         return {
-            "accuracy": Estimate(accuracy, error, warnings),
+            "accuracy": Estimate(accuracy, error, warnings, tuple(used(real, fake))),
             "accuracy-real": Estimate(accuracies[0], halves[0]),
             "accuracy-fake": Estimate(accuracies[1], halves[1]),
             "departure": Estimate(abs(accuracy - 0.5), error),

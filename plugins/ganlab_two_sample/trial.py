@@ -43,6 +43,7 @@ class Trial:
         halves: `(2n,)` int64, 0 to learn from and 1 to be tested on, likewise.
         scale: `(d,)` float64 deviations that features were divided by.
         shift: `(d,)` float64 means that were taken off.
+        given: real and generated samples that there were.
     """
 
     features: torch.Tensor
@@ -51,6 +52,7 @@ class Trial:
     halves: torch.Tensor
     scale: torch.Tensor
     shift: torch.Tensor
+    given: tuple[int, int]
 
     @classmethod
     def of(cls, real: FeatureBank, fake: FeatureBank) -> Trial:
@@ -75,7 +77,8 @@ class Trial:
         standardised = ((both - shift) / scale).masked_fill_(constant, 0)
         labels = torch.cat([torch.zeros(n), torch.ones(n)]).double()
         generator = torch.Generator().manual_seed(SEED)
-        return cls(standardised, labels, _dealt(n, FOLDS, generator), _dealt(n, 2, generator), scale, shift)
+        folds, halves = _dealt(n, FOLDS, generator), _dealt(n, 2, generator)
+        return cls(standardised, labels, folds, halves, scale, shift, (real.n, fake.n))
 
     @property
     def n(self) -> int:
@@ -112,8 +115,14 @@ class Trial:
             else ()
         )
         suspicions = tuple(_suspicions(accuracy, self.n))
+        real, fake = self.given
+        notes = (
+            (f"of {real:,} real and {fake:,} generated samples, the first {self.n:,} of both",)
+            if real != fake
+            else ()
+        )
         return {
-            "departure": Estimate(abs(accuracy - 0.5), warnings=warnings),
+            "departure": Estimate(abs(accuracy - 0.5), warnings=warnings, notes=notes),
             "accuracy": Estimate(accuracy, warnings=(*suspicions, *warnings)),
             "auc": Estimate(sum(areas) / FOLDS, warnings=warnings),
             "p-value": Estimate(p_value(once, int(half.sum())), warnings=warnings),

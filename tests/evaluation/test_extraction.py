@@ -53,6 +53,10 @@ class Fixed(FeatureExtractor):
         (torch.zeros(2, 4), r"extracting 3 samples .* shape \(2, 4\); it must be float32 of shape \(3, d\)"),
         (torch.zeros(3, 4, dtype=torch.int64), "torch.int64"),
         (torch.tensor([[0.0], [torch.nan], [torch.inf]]), "not finite, first for sample 1 of a batch of 3"),
+        (
+            torch.tensor([[0.0], [-1e19], [0.0]]),
+            r"features reach 1e\+19, and distances between such are beyond",
+        ),
     ],
 )
 def test_broken_features_are_named(features: torch.Tensor, message: str) -> None:

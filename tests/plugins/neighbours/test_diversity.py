@@ -93,6 +93,8 @@ def test_copies_in_the_data_itself_do_not_accuse_the_generator() -> None:
 def test_the_first_samples_of_the_larger_set_are_used() -> None:
     assert judge(normal(300, 1))["duplicates"].value == judge(normal(300, 1), REAL[:300])["duplicates"].value
     assert judge(normal(300, 1))["diversity"].value == judge(normal(300, 1), REAL[:300])["diversity"].value
+    assert "the first 300 of both" in judge(normal(300, 1))["diversity"].notes[0]
+    assert judge(normal(300, 1), REAL[:300])["diversity"].notes == ()
 
 
 def test_reals_that_are_all_equal_are_refused() -> None:
