@@ -90,9 +90,9 @@ class CheckpointEvaluation:
         )
         if not self.other_data:
             evaluation.load_state_dict(self._state["trainer"]["evaluation"])
-        # The last latents of a set depend on its size: the run's own evaluators see the run's own set.
-        own = [evaluator.settings.samples for evaluator in self.experiment.evaluators]
-        most = max([*own, evaluation.most_samples])
+        # Latents of a set depend on its size: the run's own set comes first, and others after it.
+        own = max((evaluator.settings.samples for evaluator in self.experiment.evaluators), default=0)
+        most = max(own, evaluation.most_samples)
         labels = LabelSampler(self.data.store.labels, self.data.split.training)
         for step in steps:
             trained = restore_generator(self.run, step, experiment=self.experiment, labels=labels)
@@ -106,7 +106,11 @@ class CheckpointEvaluation:
             def generate(
                 rows: slice, network: torch.nn.Module = network, drawn: LabelSampler | None = drawn
             ) -> Iterator[torch.Tensor]:
-                return run_for_evaluation(network, self.experiment, most, drawn, rows)
+                for count, first, last in ((own, 0, own), (most, own, most)):
+                    start, stop = max(rows.start, first), min(rows.stop, last)
+                    if start < stop:
+                        part = slice(start, stop)
+                        yield from run_for_evaluation(network, self.experiment, count, drawn, part)
 
             yield step, evaluation.run(generate, show=show if step == steps[-1] else None)
 

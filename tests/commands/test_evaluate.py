@@ -97,6 +97,10 @@ def test_every_checkpoint_gives_the_numbers_it_gave_while_training(
     steps = {int(path.name.removeprefix("step-")) for path in (trained / "checkpoints").iterdir()}
     then = [each for each in while_training(trained) if each["step"] in steps]
     assert found == then and {2, 4, 6} <= steps
+    greedier = ("--evaluator", "precision-recall", "--set", "precision-recall.samples=90")
+    beside = evaluated(capsys, trained, "--checkpoint", "4", "--evaluator", "mmd", *greedier)
+    assert beside[:2] == [each for each in then if each["step"] == 4 and each["evaluator"] == "mmd"]
+    assert [each["n_fake"] for each in beside[2:]] == [90, 90]
     alone = evaluated(capsys, trained, "--checkpoint", "4", "--evaluator", "frechet")
     assert alone == [each for each in then if each["step"] == 4 and each["evaluator"] == "frechet"]
 
