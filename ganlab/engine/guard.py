@@ -13,6 +13,9 @@ from ganlab.errors import DivergedError
 
 __all__ = ["Guard"]
 
+_NEVER = 2**63 - 1
+"""Where nothing was not finite; as a step it is later than any."""
+
 
 class Guard:
     """Holds every optimizer still from the first non-finite value on.
@@ -26,24 +29,22 @@ class Guard:
     def __init__(self, device: torch.device, meter: Meter) -> None:
         self._meter = meter
         self._synchronous = device.type != "cuda"
-        self._tripped = torch.zeros((), device=device)
-        self._tripped_at = torch.full((), -1, dtype=torch.int64, device=device)
+        self._tripped_at = torch.full((), _NEVER, dtype=torch.int64, device=device)
 
-    def check(self, optimizer: Optimizer, values: list[torch.Tensor], step: int) -> None:
-        """Check a turn's losses and gradient norm before its update.
+    def check(self, optimizer: Optimizer, values: torch.Tensor, step: int) -> None:
+        """Check a turn's losses and gradient norm, `(n,)`, before its update.
 
         Raises:
             DivergedError: one of them is not finite (on an accelerator this may be
                 raised later, by `verify`; the weights stay as they are in between).
         """
-        bad = 1 - torch.isfinite(torch.stack(values)).all().to(self._tripped.dtype)
-        first = bad * (1 - self._tripped)
-        self._tripped_at = torch.where(first > 0, step, self._tripped_at)
-        self._tripped = torch.maximum(self._tripped, bad)
+        # 0·x is NaN where x is not finite: fewer kernels than `isfinite` has, and the sum cannot overflow.
+        finite = (0 * values).sum() == 0
+        self._tripped_at = torch.where(finite, self._tripped_at, self._tripped_at.clamp(max=step))
         if self._synchronous or not optimizer.defaults.get("fused"):
             self.verify()
         else:
-            optimizer.found_inf = self._tripped  # type: ignore[attr-defined]
+            optimizer.found_inf = (self._tripped_at != _NEVER).float()  # type: ignore[attr-defined]
 
     def verify(self) -> None:
         """Ask the device whether anything was not finite so far.
@@ -51,9 +52,10 @@ class Guard:
         Raises:
             DivergedError: something was; the message names the terms and the step.
         """
-        if not self._tripped.item():
+        tripped_at = int(self._tripped_at.item())
+        if tripped_at == _NEVER:
             return
-        step = int(self._tripped_at.item()) + 1
+        step = tripped_at + 1
         values = self._meter.read()
         names = [name for name, mean in values.items() if not math.isfinite(mean)]
         player = next(filter(None, map(tags.player_of, names)), "")

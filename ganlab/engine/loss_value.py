@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
 from ganlab.errors import ComponentError
 
-__all__ = ["objective", "parts_of"]
+__all__ = ["objective", "parts_of", "scaled", "total"]
 
 
 def parts_of(value: Any, player: str) -> dict[str, torch.Tensor]:
@@ -41,4 +41,14 @@ def objective(parts: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """Return the sum of the parts that depend on weights; 0 where none does, and the rest is only logged."""
     learned = [part for part in parts.values() if part.requires_grad]
     first = next(iter(parts.values()))
-    return torch.stack(learned).sum() if learned else first.new_zeros(())
+    return total(learned) if learned else first.new_zeros(())
+
+
+def total(scalars: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Return the sum of one or more scalars, without a kernel where there is one."""
+    return torch.stack(list(scalars)).sum() if len(scalars) > 1 else scalars[0]
+
+
+def scaled(value: torch.Tensor, factor: float) -> torch.Tensor:
+    """Return a tensor times a number, without a kernel where that is 1, as it mostly is."""
+    return value if factor == 1 else factor * value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,8 +17,8 @@ from ganlab.engine.augmentation import Augmentations
 from ganlab.engine.game import Game
 from ganlab.engine.guard import Guard
 from ganlab.engine.loss import Loss
-from ganlab.engine.loss_value import objective, parts_of
-from ganlab.engine.meter import Meter
+from ganlab.engine.loss_value import objective, parts_of, scaled, total
+from ganlab.engine.meter import Meter, Scalars
 from ganlab.engine.microbatch_game import MicrobatchGame
 from ganlab.engine.networks import Networks, freeze
 from ganlab.engine.player import Player, PlayerName
@@ -68,10 +70,10 @@ class Term:
         with self.selection.blamed():
             parts = parts_of(getattr(self.loss, game.player)(game), game.player)
         named = {
-            tags.loss(game.player, self.label, name): self.weight * part if part.requires_grad else part
+            tags.loss(game.player, self.label, name): scaled(part, self.weight if part.requires_grad else 1)
             for name, part in parts.items()
         }
-        return self.every * objective(named), named
+        return scaled(objective(named), self.every), named
 
 
 def speaks_to(loss: Loss, player: PlayerName) -> bool:
@@ -136,7 +138,7 @@ class Turn:
         player = self.player
         observed = self.accumulate(samples, step)
         self._setup.meter.add(observed)
-        self._setup.guard.check(player.optimizer, list(observed.values()), step)
+        self._setup.guard.check(player.optimizer, observed.values, step)
         if player.clip_gradient_norm is not None:
             norm = observed[tags.gradient_norm(player.name)]
             torch.nn.utils.clip_grads_with_norm_(player.parameters, player.clip_gradient_norm, norm)
@@ -144,18 +146,16 @@ class Turn:
         signs = [observed[tag] for tag in (tags.REAL_SIGN, tags.PAIR_SIGN) if tag in observed]
         if signs:
             self._setup.augmentations.observe(signs[0], self._setup.batch_size)
-            self._setup.meter.add(
-                {
-                    tags.augmentation(*name): value
-                    for name, value in self._setup.augmentations.scalars().items()
-                }
-            )
+            scalars = self._setup.augmentations.scalars()
+            if scalars:
+                named = {tags.augmentation(*name): value for name, value in scalars.items()}
+                self._setup.meter.add(Scalars.of(named))
 
-    def accumulate(self, samples: TurnSamples, step: int) -> dict[str, torch.Tensor]:
+    def accumulate(self, samples: TurnSamples, step: int) -> Scalars:
         """Gather the gradients of the whole batch; return losses, balance and gradient norm by tag."""
         terms = [term for term in self.terms if term.due(step)]
         self.player.optimizer.zero_grad(set_to_none=True)
-        observed: dict[str, torch.Tensor] = {}
+        observed: list[Scalars] = []
         own = self._setup.processes.rows(self._setup.batch_size)
         count = own.stop - own.start
         with ExitStack() as frozen:
@@ -164,19 +164,19 @@ class Turn:
             for start in range(0, count, self._setup.microbatch_size):
                 rows = slice(start, min(start + self._setup.microbatch_size, count))
                 share = (rows.stop - rows.start) / self._setup.batch_size
-                for name, value in self._backward(terms, samples, rows, share, step).items():
-                    observed[name] = observed[name] + value if name in observed else value
+                observed.append(self._backward(terms, samples, rows, share, step))
         gradients = [parameter.grad for parameter in self.player.parameters if parameter.grad is not None]
         # Once, when all backward passes are done: a penalty's second one is in it too.
-        self._setup.processes.all_reduce([*gradients, *observed.values()])
+        whole = functools.reduce(operator.add, observed)
+        self._setup.processes.all_reduce([*gradients, whole.values])
         norm = torch.nn.utils.get_total_norm(gradients)
         # Of no gradients at all, it is 0 on the CPU.
-        observed[tags.gradient_norm(self.player.name)] = norm.to(self._setup.networks.device)
-        return observed
+        values = torch.cat([whole.values, norm.to(self._setup.networks.device).reshape(1)])
+        return Scalars((*whole.names, tags.gradient_norm(self.player.name)), values)
 
     def _backward(
         self, terms: Sequence[Term], samples: TurnSamples, rows: slice, share: float, step: int
-    ) -> dict[str, torch.Tensor]:
+    ) -> Scalars:
         """Add a microbatch's share of the gradients; return its share of what is logged."""
         game = MicrobatchGame(
             self.player.name,
@@ -200,18 +200,19 @@ class Turn:
             strict=True,
         )
         # A loss over the whole batch is no share of anything: what it gives these rows is all they get.
-        weighted = [value * (1 if each else share) for value, each in zip(values, coupled, strict=True)]
-        _differentiate(torch.stack(weighted).sum())
+        weighted = [scaled(value, 1 if each else share) for value, each in zip(values, coupled, strict=True)]
+        _differentiate(total(weighted))
         self.logits_asked_for |= game.logits_asked_for
         observed = {name: part.detach() for named in parts for name, part in named.items()}
-        observed[tags.total_loss(self.player.name)] = torch.stack(values).sum().detach()
+        observed[tags.total_loss(self.player.name)] = total(values).detach()
         if self.player.name == "discriminator":
             observed |= mean_logits(game)
             if self._setup.augmentations:
                 observed |= mean_sign(game, undecided_logit(self.terms))
             if any(term.loss.log_odds for term in terms):
                 observed |= balance(game)
-        return {name: value * share for name, value in observed.items()}
+        scalars = Scalars.of(observed)
+        return Scalars(scalars.names, scaled(scalars.values, share))
 
 
 def _differentiate(whole: torch.Tensor) -> None:

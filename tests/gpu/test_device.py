@@ -17,7 +17,7 @@ from ganlab.arithmetic import exact_arithmetic
 from ganlab.data.free_memory import free_memory
 from ganlab.engine.evaluation_generator import estimate_statistics
 from ganlab.engine.guard import Guard
-from ganlab.engine.meter import Meter
+from ganlab.engine.meter import Meter, Scalars
 from ganlab.engine.running_statistics import synchronised, unsynchronised
 from ganlab.engine.sampling import run_generator
 from ganlab.engine.streams import global_state, isolated_randomness, restore_global_state
@@ -104,8 +104,9 @@ def test_no_optimizer_moves_after_what_is_not_finite(device: str, component: Opt
     def turn(gradient: float, step: int) -> None:
         weight.grad = torch.full((3,), gradient, device=device)
         norm = weight.grad.norm()
-        meter.add({"gradient-norm/generator": norm})
-        guard.check(optimizer, [norm], step)
+        observed = Scalars.of({"gradient-norm/generator": norm})
+        meter.add(observed)
+        guard.check(optimizer, observed.values, step)
         optimizer.step()
 
     turn(1.0, 0)
@@ -125,7 +126,7 @@ def test_a_guard_does_not_wait_for_the_gpu(cuda: torch.device) -> None:
     weight.grad = torch.ones_like(weight)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        guard.check(optimizer, [weight.grad.norm()], 0)
+        guard.check(optimizer, weight.grad.norm().reshape(1), 0)
         optimizer.step()
     finally:
         torch.cuda.set_sync_debug_mode("default")

@@ -18,7 +18,7 @@ from ganlab.config.settings import EmaSettings
 from ganlab.engine.ema import MovingAverage
 from ganlab.engine.guard import Guard
 from ganlab.engine.latents import draw_latents, interpolate
-from ganlab.engine.meter import Meter
+from ganlab.engine.meter import Meter, Scalars
 from ganlab.engine.networks import evaluation_mode
 from ganlab.engine.precision import choose_device, choose_precision
 from ganlab.engine.sampling import run_generator
@@ -152,10 +152,56 @@ def test_ema_averages_weights_and_copies_buffers() -> None:
 
 def test_meter_means_since_last_read() -> None:
     meter = Meter()
-    meter.add({"a": torch.tensor(1.0), "b": torch.tensor(4.0)})
-    meter.add({"a": torch.tensor(2.0)})
+    meter.add(Scalars.of({"a": torch.tensor(1.0), "b": torch.tensor(4.0)}))
+    meter.add(Scalars.of({"a": torch.tensor(2.0)}))
     assert meter.read() == {"a": 1.5, "b": 4.0}
     assert meter.read() == {}
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from("abcde"), st.floats(-1e6, 1e6, width=32), min_size=1), max_size=12
+    ),
+    st.integers(0, 12),
+)
+def test_meter_adds_each_name_by_itself_and_continues_where_it_was_saved(
+    turns: list[dict[str, float]], saved: int
+) -> None:
+    sums: dict[str, torch.Tensor] = {}
+    counts: dict[str, int] = {}
+    meter = Meter()
+    meter.add(Scalars.of({"e": torch.tensor(8.0), "z": torch.tensor(1.0)}))
+    meter.read()
+    for number, turn in enumerate(turns):
+        if number == saved:
+            state, meter = meter.state_dict(), Meter()
+            assert {name: float(total) for name, total in sums.items()} == state["sums"]
+            assert counts == state["counts"]
+            meter.load_state_dict(state, torch.device("cpu"))
+        meter.add(Scalars.of({name: torch.tensor(value) for name, value in turn.items()}))
+        for name, value in turn.items():
+            sums[name] = sums[name] + torch.tensor(value) if name in sums else torch.tensor(value)
+            counts[name] = counts.get(name, 0) + 1
+    means = meter.read()
+    assert means == {name: float(total) / counts[name] for name, total in sums.items()}
+    assert list(means) == list(sums)
+
+
+def test_what_a_meter_saved_does_not_move_with_it() -> None:
+    meter = Meter()
+    meter.add(Scalars.of({"a": torch.tensor(1.0)}))
+    state = meter.state_dict()
+    meter.add(Scalars.of({"a": torch.tensor(1.0)}))
+    assert state == {"sums": {"a": torch.tensor(1.0)}, "counts": {"a": 1}}
+
+
+def test_scalars_add_up_by_name() -> None:
+    one, two = torch.tensor(1.0), torch.tensor(2.0)
+    both = Scalars.of({"a": one, "b": two}) + Scalars.of({"a": two, "b": two})
+    assert (both.names, both.values.tolist()) == (("a", "b"), [3.0, 4.0])
+    other = both + Scalars.of({"b": one, "c": one})
+    assert (other.names, other.values.tolist()) == (("a", "b", "c"), [3.0, 5.0, 1.0])
+    assert "c" in other and "c" not in both and other["b"] == 5
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
@@ -164,24 +210,28 @@ def test_guard_stops_before_the_update_and_names_the_term(bad: float) -> None:
     optimizer = Adam([weight], fused=True)
     meter = Meter()
     guard = Guard(torch.device("cpu"), meter)
-    values = {"loss/generator/fine": torch.tensor(1.0), "loss/generator/broken": torch.tensor(bad)}
+    values = Scalars.of(
+        {"loss/generator/fine": torch.tensor(1.0), "loss/generator/broken": torch.tensor(bad)}
+    )
     meter.add(values)
     with pytest.raises(
         DivergedError, match=r"step 8, in the generator's turn: not finite: loss/generator/broken\."
     ):
-        guard.check(optimizer, list(values.values()), 7)
+        guard.check(optimizer, values.values, 7)
 
 
 def test_guard_knows_whose_turn_logits_are_of() -> None:
     # Hinge's loss is 0 where a real sample's logit is infinite: the logit alone is not finite.
     meter = Meter()
     guard = Guard(torch.device("cpu"), meter)
-    values = {"loss/discriminator/total": torch.tensor(0.0), "logits/real": torch.tensor(math.inf)}
+    values = Scalars.of(
+        {"loss/discriminator/total": torch.tensor(0.0), "logits/real": torch.tensor(math.inf)}
+    )
     meter.add(values)
     with pytest.raises(
         DivergedError, match=r"step 1, in the discriminator's turn: not finite: logits/real\."
     ):
-        guard.check(Adam([nn.Parameter(torch.ones(1))]), list(values.values()), 0)
+        guard.check(Adam([nn.Parameter(torch.ones(1))]), values.values, 0)
 
 
 def test_guard_holds_fused_optimizers_still_without_asking_the_device() -> None:
@@ -194,8 +244,9 @@ def test_guard_holds_fused_optimizers_still_without_asking_the_device() -> None:
     def turn(gradient: float, step: int) -> None:
         weight.grad = torch.full((3,), gradient)
         norm = weight.grad.norm()
-        meter.add({"gradient-norm/generator": norm})
-        guard.check(optimizer, [norm], step)
+        observed = Scalars.of({"gradient-norm/generator": norm})
+        meter.add(observed)
+        guard.check(optimizer, observed.values, step)
         optimizer.step()
 
     turn(1.0, 0)
@@ -210,12 +261,17 @@ def test_guard_holds_fused_optimizers_still_without_asking_the_device() -> None:
         guard.verify()
 
 
+def test_guard_takes_large_numbers_for_what_they_are() -> None:
+    guard = Guard(torch.device("cpu"), Meter())
+    guard.check(Adam([nn.Parameter(torch.ones(1))]), torch.full((9,), 3e38), 0)
+
+
 def test_guard_checks_unfused_optimizers_at_once_wherever_they_are() -> None:
     optimizer = RMSprop([nn.Parameter(torch.ones(1))])
     guard = Guard(torch.device("cpu"), Meter())
     guard._synchronous = False
     with pytest.raises(DivergedError):
-        guard.check(optimizer, [torch.tensor(math.nan)], 0)
+        guard.check(optimizer, torch.tensor([math.nan]), 0)
 
 
 def test_schedules() -> None:
