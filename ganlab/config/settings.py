@@ -164,6 +164,9 @@ class TrainingSettings(Section):
     joint_batch: bool = False
     """Pass real and fake through the discriminator together, sharing batch statistics; not for discriminators
     that compare the samples of a batch."""
+    cuda_graphs: Literal["auto"] | bool = False
+    """Launch the kernels that compute a turn's gradients at once, to the same bytes; for one process with a
+    CUDA device. `auto`: where a trial finds that possible; `true`: or else stop and say why not."""
     log_every: int = Field(50, ge=1)
     """Steps between scalars."""
 

@@ -14,18 +14,21 @@ from ganlab.data.preparation import Data
 from ganlab.data.transfer import to_device
 from ganlab.engine.assembly import make_networks, make_players, make_terms, make_turns
 from ganlab.engine.augmentation import Augmentations
+from ganlab.engine.capture import capture_for
 from ganlab.engine.ema import MovingAverage
 from ganlab.engine.evaluation_generator import EvaluationGenerator
+from ganlab.engine.graphs import Graphs
 from ganlab.engine.guard import Guard
 from ganlab.engine.labels import LabelSampler
 from ganlab.engine.latents import draw_latents
 from ganlab.engine.meter import Meter
 from ganlab.engine.networks import Networks, load_weights
 from ganlab.engine.streams import Streams, derive_seed, global_state, restore_global_state
+from ganlab.engine.surroundings import Surroundings
 from ganlab.engine.turn import TurnSetup, undecided_logit
 from ganlab.engine.turn_samples import Fakes, TurnSamples
 from ganlab.engine.weights import AVERAGED, weights_in
-from ganlab.errors import GanlabError
+from ganlab.errors import ExperimentError, GanlabError
 from ganlab.processes import Processes
 
 __all__ = ["Engine"]
@@ -48,10 +51,11 @@ class Engine:
         players: who learns, by name.
         average: the averaged generator, or `None` where it is turned off.
         meter: losses, balance and gradient norms since they were last read.
+        graphs: the CUDA graphs of its turns.
 
     Raises:
         ExperimentError: a component cannot be built as asked, or the losses do not fit the
-            networks.
+            networks, or turns are to have CUDA graphs where there are none.
     """
 
     def __init__(
@@ -96,6 +100,7 @@ class Engine:
             guard=self.guard,
         )
         self._turns = make_turns(settings.training, self.players, self.terms, setup)
+        self.graphs = self._make_graphs()
         self._logits_were_looked_at = False
         self.average = (
             MovingAverage(networks.generator, settings.ema) if settings.ema.half_life_images else None
@@ -189,9 +194,12 @@ class Engine:
         Raises:
             DivergedError: a loss or gradient is not finite; that turn moved no weight.
         """
+        self.graphs.prepare(self.step)
         shared = self._shared_fakes()
+        if shared is not None:
+            shared.samples = self.graphs.generate(shared, self.step)
         for turn in self._turns[self.turn :]:
-            turn.play(self._turn_samples(shared or self._fakes()), self.step)
+            turn.play(self._turn_samples(shared or self._fakes()), self.step, self.graphs.accumulate)
             self.turn += 1
             if shared is None and turn.player.name != "generator":
                 between_turns()
@@ -232,18 +240,39 @@ class Engine:
         labels = self.feed.labels()
         return Fakes(self._draw_latents, lambda: labels)
 
-    def _shared_fakes(self) -> Fakes | None:
-        """Return fakes that both turns judge, made once with their graph, where the experiment allows."""
+    @property
+    def _shares_fakes(self) -> bool:
         training = self.experiment.settings.training
         names = [turn.player.name for turn in self._turns]
         whole = (training.microbatch_size or self.batch_size) >= self.rows.stop - self.rows.start
-        if not training.reuse_fakes or names != ["discriminator", "generator"] or not whole:
+        return training.reuse_fakes and names == ["discriminator", "generator"] and whole
+
+    def _shared_fakes(self) -> Fakes | None:
+        """Return what fakes are made of that both turns judge, where the experiment allows."""
+        if not self._shares_fakes:
             return None
         fakes = self._fakes()
         if fakes.labels is not None:
             fakes.real = self._next_batch()
-        fakes.samples = self.networks.generate(fakes.latents, fakes.labels)
         return fakes
+
+    def _make_graphs(self) -> Graphs:
+        training = self.experiment.settings.training
+
+        def blame(message: str, hint: str) -> ExperimentError:
+            return ExperimentError([self.experiment.origin.problem("training.cuda_graphs", message, hint)])
+
+        around = Surroundings(
+            turns=self._turns,
+            networks=self.networks,
+            terms=self.terms,
+            augmentations=self.augmentations,
+            streams=self.streams,
+            feed=self.feed,
+            draw=lambda: self._turn_samples(self._shared_fakes() or self._fakes()),
+            shares_fakes=self._shares_fakes,
+        )
+        return Graphs(training.cuda_graphs, capture_for(self.device, self.processes), around, blame)
 
     def _next_batch(self) -> Batch:
         return self.feed.next()
@@ -352,4 +381,5 @@ class Engine:
                 with term.selection.blamed():
                     term.loss.load_state_dict(state["losses"][term.label])
         self.augmentations.load_state_dict(state.get("augmentations", {}))
+        self.graphs.forget()
         self.meter.load_state_dict(state["meter"], self.device)

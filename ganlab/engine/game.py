@@ -27,18 +27,25 @@ class Game(ABC):
 
     Attributes:
         player: whose turn it is.
-        step: completed steps before this one.
         latent: what the experiment's latents are.
         logits_asked_for: `real` and `fake`, as far as losses have looked at those logits.
+        step_asked_for: whether a loss has looked at `step`.
     """
 
     def __init__(
         self, player: Literal["discriminator", "generator"], *, step: int, latent: LatentSpec
     ) -> None:
         self.player = player
-        self.step = step
+        self._step = step
         self.latent = latent
         self.logits_asked_for: set[str] = set()
+        self.step_asked_for = False
+
+    @property
+    def step(self) -> int:
+        """Completed steps before this one."""
+        self.step_asked_for = True
+        return self._step
 
     @property
     @abstractmethod

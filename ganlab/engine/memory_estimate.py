@@ -190,7 +190,7 @@ def _measured(experiment: Experiment, spec: SampleSpec, networks: Networks, coun
 def _with_batch(experiment: Experiment, count: int, device: torch.device) -> Experiment:
     """Return the experiment with a batch of so many, taken as a whole, and no average to copy."""
     settings = experiment.settings
-    smaller = {"batch_size": count, "microbatch_size": None, "device": str(device)}
+    smaller = {"batch_size": count, "microbatch_size": None, "device": str(device), "cuda_graphs": False}
     training = settings.training.model_copy(update=smaller)
     ema = settings.ema.model_copy(update={"half_life_images": 0.0})
     return replace(experiment, settings=settings.model_copy(update={"training": training, "ema": ema}))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 
@@ -27,7 +28,7 @@ from ganlab.engine.whole_game import WholeGame
 from ganlab.errors import UsageError
 from ganlab.processes import Processes
 
-__all__ = ["Term", "Turn", "TurnSetup", "speaks_to", "undecided_logit"]
+__all__ = ["Accumulate", "Term", "Turn", "TurnSetup", "speaks_to", "undecided_logit"]
 
 
 @dataclass(frozen=True)
@@ -118,25 +119,32 @@ class Turn:
 
     Attributes:
         logits_asked_for: `real` and `fake`, as far as a loss has looked at those logits since this was made.
+        step_asked_for: whether a loss has looked at the step since then.
     """
 
     def __init__(self, player: Player, terms: Sequence[Term], setup: TurnSetup) -> None:
         self.player = player
         self.terms = tuple(terms)
         self.logits_asked_for: set[str] = set()
+        self.step_asked_for = False
         self._setup = setup
         self._others = [network for name, network in setup.networks.items() if name not in player.networks]
 
-    def play(self, samples: TurnSamples, step: int) -> None:
+    def play(self, samples: TurnSamples, step: int, accumulate: Accumulate) -> None:
         """Take the turn: gradients over the whole batch, then one update.
+
+        Args:
+            samples: what it is played with.
+            step: completed steps before this one.
+            accumulate: does what `Turn.accumulate` does.
 
         Raises:
             DivergedError: a loss or the gradient norm is not finite; nothing has moved.
         """
-        if not any(term.due(step) for term in self.terms):
+        if not self.due(step):
             return
         player = self.player
-        observed = self.accumulate(samples, step)
+        observed = accumulate(self, samples, step)
         self._setup.meter.add(observed)
         self._setup.guard.check(player.optimizer, observed.values, step)
         if player.clip_gradient_norm is not None:
@@ -151,9 +159,13 @@ class Turn:
                 named = {tags.augmentation(*name): value for name, value in scalars.items()}
                 self._setup.meter.add(Scalars.of(named))
 
+    def due(self, step: int) -> tuple[Term, ...]:
+        """Return the losses that apply after `step` completed steps."""
+        return tuple(term for term in self.terms if term.due(step))
+
     def accumulate(self, samples: TurnSamples, step: int) -> Scalars:
         """Gather the gradients of the whole batch; return losses, balance and gradient norm by tag."""
-        terms = [term for term in self.terms if term.due(step)]
+        terms = self.due(step)
         self.player.optimizer.zero_grad(set_to_none=True)
         observed: list[Scalars] = []
         own = self._setup.processes.rows(self._setup.batch_size)
@@ -203,6 +215,7 @@ class Turn:
         weighted = [scaled(value, 1 if each else share) for value, each in zip(values, coupled, strict=True)]
         _differentiate(total(weighted))
         self.logits_asked_for |= game.logits_asked_for
+        self.step_asked_for |= game.step_asked_for
         observed = {name: part.detach() for named in parts for name, part in named.items()}
         observed[tags.total_loss(self.player.name)] = total(values).detach()
         if self.player.name == "discriminator":
@@ -213,6 +226,10 @@ class Turn:
                 observed |= balance(game)
         scalars = Scalars.of(observed)
         return Scalars(scalars.names, scaled(scalars.values, share))
+
+
+Accumulate: TypeAlias = Callable[[Turn, TurnSamples, int], Scalars]
+"""Leaves the gradients of a turn in the parameters, and returns what is observed."""
 
 
 def _differentiate(whole: torch.Tensor) -> None:

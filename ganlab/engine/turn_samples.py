@@ -96,6 +96,11 @@ class TurnSamples:
         """Return the random numbers of the augmentations' `index`-th request for the whole batch."""
         return self._augmentation_noise(index, draw, shape)
 
+    @property
+    def own_rows(self) -> slice:
+        """Which rows of the batch are this process's."""
+        return self._rows
+
     def own(self, whole: torch.Tensor) -> torch.Tensor:
         """Return this process's rows of what was drawn for the whole batch."""
         return whole[self._rows]

@@ -40,6 +40,9 @@ class Recorder:
     def measurements(self, step: int, measurements: Sequence[Measurement]) -> None:
         """Keep what was measured."""
 
+    def message(self, message: str) -> None:
+        """Show a line to whoever watches."""
+
     def warning(self, warning: HealthWarning) -> None:
         """Keep a warning about the run's health, and show it."""
 
@@ -100,6 +103,10 @@ class RunRecorder(Recorder):
         self.trackers.flush()
         self.console.evaluation(step, [measurement.to_json() for measurement in measurements])
         self.run.update(step=step, last=Evaluated(step, values))
+
+    def message(self, message: str) -> None:
+        """Show a line on the screen."""
+        self.console.message(message)
 
     def warning(self, warning: HealthWarning) -> None:
         """Write a warning to `run.json`, the trackers and the screen."""

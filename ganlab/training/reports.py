@@ -99,6 +99,8 @@ class Reports:
         values |= self.speed.read(engine.step) | memory(engine.device)
         self.marks = replace(self.marks, logged=engine.step)
         self._recorder.log(engine.step, values)
+        for refusal in engine.graphs.take_refusals():
+            self._recorder.message(refusal)
         engine.require_agreement()
         for warning in self.health.log(engine.step, values):
             self._recorder.warning(warning)

@@ -224,9 +224,9 @@ def test_a_set_gets_the_same_checks_and_is_named(refused: Refused, base: str) ->
     problems = refused(base, "training.steps=5.5", "training.stps=3")
     assert [str(problem) for problem in problems] == [
         "training.steps: must be a whole number ≥ 1, not 5.5\n    from --set training.steps=5.5",
-        "training.stps: there is no such key\n    did you mean `steps`?\n    allowed: batch_size, device, "
-        "discriminator_steps, generator_steps, joint_batch, log_every, microbatch_size, precision, "
-        "reuse_fakes, steps\n    from --set training.stps=3",
+        "training.stps: there is no such key\n    did you mean `steps`?\n    allowed: batch_size, "
+        "cuda_graphs, device, discriminator_steps, generator_steps, joint_batch, log_every, microbatch_size, "
+        "precision, reuse_fakes, steps\n    from --set training.stps=3",
     ]
 
 
