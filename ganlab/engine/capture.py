@@ -39,7 +39,8 @@ class CudaCapture:
         """
         # Nodes of autograd that were left over would bring the stream along that they were made on.
         gc.collect()
-        with torch.cuda.device(self._device):
+        # The outer stream is the one to be back on: where a recording fails, torch stays on the inner one.
+        with torch.cuda.device(self._device), torch.cuda.stream(torch.cuda.current_stream(self._device)):
             self._warm_up(functions)
             graphs = [torch.cuda.CUDAGraph() for _ in functions]
             pool = torch.cuda.graph_pool_handle()

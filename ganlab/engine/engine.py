@@ -30,6 +30,7 @@ from ganlab.engine.turn_samples import Fakes, TurnSamples
 from ganlab.engine.weights import AVERAGED, weights_in
 from ganlab.errors import ExperimentError, GanlabError
 from ganlab.processes import Processes
+from ganlab.words import counted
 
 __all__ = ["Engine"]
 
@@ -259,9 +260,14 @@ class Engine:
     def _make_graphs(self) -> Graphs:
         training = self.experiment.settings.training
 
-        def blame(message: str, hint: str) -> ExperimentError:
+        def blame(message: str) -> ExperimentError:
+            hint = 'leave it out, or set it to "auto", which uses graphs where they can be used'
             return ExperimentError([self.experiment.origin.problem("training.cuda_graphs", message, hint)])
 
+        capture = capture_for(self.device, self.processes)
+        if training.cuda_graphs is True and capture is None:
+            ours = counted(self.processes.world, "process", "processes")
+            raise blame(f"CUDA graphs are for one process on a CUDA device, not for {ours} on {self.device}")
         around = Surroundings(
             turns=self._turns,
             networks=self.networks,
@@ -272,7 +278,7 @@ class Engine:
             draw=lambda: self._turn_samples(self._shared_fakes() or self._fakes()),
             shares_fakes=self._shares_fakes,
         )
-        return Graphs(training.cuda_graphs, capture_for(self.device, self.processes), around, blame)
+        return Graphs(training.cuda_graphs, capture, around, blame)
 
     def _next_batch(self) -> Batch:
         return self.feed.next()

@@ -26,8 +26,6 @@ __all__ = ["Graphs"]
 _Key: TypeAlias = tuple[str, ...]
 """Whose turn it is, and the labels of the losses that are due."""
 
-_INSTEAD = 'leave it out, or set it to "auto", which uses graphs where they can be used'
-
 
 class Graphs:
     """The graphs of an engine's turns: one for each turn and each set of losses that are due together.
@@ -36,10 +34,7 @@ class Graphs:
         wish: `[training] cuda_graphs`.
         capture: what records; `None` where nothing can.
         around: what turns take and move.
-        blame: makes an error at that setting of a message and a hint.
-
-    Raises:
-        GanlabError: graphs are asked for, and nothing can record here.
+        blame: makes an error at that setting of a message.
     """
 
     def __init__(
@@ -47,13 +42,8 @@ class Graphs:
         wish: Literal["auto"] | bool,
         capture: Capture | None,
         around: Surroundings,
-        blame: Callable[[str, str], GanlabError],
+        blame: Callable[[str], GanlabError],
     ) -> None:
-        if wish is True and capture is None:
-            message = (
-                f"only one process with a CUDA device has graphs, and this trains on {around.networks.device}"
-            )
-            raise blame(message, _INSTEAD)
         self._capture = capture if wish else None
         self._required = wish is True
         self._around = around
@@ -130,7 +120,7 @@ class Graphs:
 
     def _refuse(self, what: str, why: str) -> None:
         if self._required:
-            raise self._blame(f"{what} cannot be a CUDA graph: {why}", _INSTEAD)
+            raise self._blame(f"{what} cannot be a CUDA graph: {why}")
         self._untold.append(f"no CUDA graph of {what}: {why}")
 
 

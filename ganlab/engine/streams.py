@@ -48,9 +48,7 @@ class Streams:
         return {name: generator.get_state() for name, generator in self._generators.items()}
 
     def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Put every stream back where `state_dict` found it; those that it did not know start anew."""
-        for name in self._generators.keys() - state.keys():
-            self._generators[name].manual_seed(derive_seed(self._seed, name))
+        """Put every stream back where `state_dict` found it."""
         for name, position in state.items():
             self[name].set_state(position)
 

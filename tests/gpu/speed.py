@@ -69,6 +69,7 @@ steps = 1000000
 batch_size = {batch}
 device = "{device}"
 precision = "{precision}"
+cuda_graphs = {graphs}
 """
 
 
@@ -127,13 +128,19 @@ def example(store: Store, precision: str) -> Callable[[], None]:
     return step
 
 
-def engine(store: Store, precision: str, *, resident: bool) -> Engine:
-    """Return an engine whose data lives on the device, or is gathered for each batch."""
+def engine(store: Store, precision: str, *, resident: bool, graphs: bool = False) -> Engine:
+    """Return an engine whose data lives on the device, or is gathered; with CUDA graphs or not."""
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "x.toml"
         file.write_text(
             EXPERIMENT.format(
-                size=SIZE, dim=DIM, width=WIDTH, batch=BATCH, device=DEVICE.type, precision=precision
+                size=SIZE,
+                dim=DIM,
+                width=WIDTH,
+                batch=BATCH,
+                device=DEVICE.type,
+                precision=precision,
+                graphs=str(graphs).lower(),
             )
         )
         experiment = load_experiment(file)
@@ -263,9 +270,11 @@ def contestants(store: Store) -> list[Contestant]:
     def of_example(precision: str) -> Callable[[], tuple[Callable[[], None], None]]:
         return lambda: (example(store, precision), None)
 
-    def of_engine(precision: str, resident: bool) -> Callable[[], tuple[Callable[[], None], Engine]]:
+    def of_engine(
+        precision: str, resident: bool, graphs: bool = False
+    ) -> Callable[[], tuple[Callable[[], None], Engine]]:
         def make() -> tuple[Callable[[], None], Engine]:
-            made = engine(store, precision, resident=resident)
+            made = engine(store, precision, resident=resident, graphs=graphs)
             return made.advance, made
 
         return make
@@ -276,6 +285,8 @@ def contestants(store: Store) -> list[Contestant]:
         found.append(Contestant(EXAMPLE, kind, of_example(precision)))
         found.append(Contestant("ganlab, data on the device", kind, of_engine(precision, True)))
         found.append(Contestant("ganlab, data gathered", kind, of_engine(precision, False)))
+        if GPU:
+            found.append(Contestant("ganlab, CUDA graphs", kind, of_engine(precision, True, graphs=True)))
     for kind in ("tf32, benchmark", "bf16, benchmark") if GPU else ():
         precision = "bf16" if kind.startswith("bf16") else "fp32"
         found.append(Contestant("ganlab, data on the device", kind, of_engine(precision, True)))

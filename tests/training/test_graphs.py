@@ -303,10 +303,12 @@ def test_a_run_by_graphs_continues_to_the_same_bytes(tmp_path: Path, capture: Co
     state = copy.deepcopy(first.state_dict())
     first.advance()
     continued = engine_of(tmp_path, "true")
+    before = capture.recorded
     for engine in (continued, first):
         engine.load_state_dict(copy.deepcopy(state))
         found = trained(engine, 4)
         assert all(found[path] == plain[path] for path in plain if not path.startswith("/observed"))
+    assert capture.recorded == before + 6, "what is loaded is recorded anew"
 
 
 @pytest.mark.parametrize("normalisation", ["batch", "spectral"])
@@ -411,8 +413,8 @@ def test_without_a_cuda_device_auto_is_silent_and_true_is_refused(
     for command in ("validate", "run"):
         assert run([command, "x.toml"]) != 0
         printed = capsys.readouterr().err
-        assert "x.toml:37: training.cuda_graphs: only one process with a CUDA device has graphs" in printed
-        assert "this trains on cpu" in printed
+        assert "x.toml:37: training.cuda_graphs: CUDA graphs are for one process on a CUDA device" in printed
+        assert "not for 1 process on cpu" in printed
 
 
 def test_a_run_says_what_has_no_graph(
