@@ -108,9 +108,7 @@ class Graphs:
                     recording = _Recording(turn, step, self._around, capture)
                     why = _reason_beforehand(turn, step, self._around)
                     why = why or _reason_of_trial(recording, saved, self._around)
-                except (
-                    Exception
-                ) as error:  # whatever it is: where it is a mistake, the turn itself will say so
+                except Exception as error:  # where it is a mistake, the turn itself will say so
                     why = f"it cannot be recorded: {summarised(error)}"
         if not why:
             return recording
