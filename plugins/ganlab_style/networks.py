@@ -40,6 +40,9 @@ MEMORY = 0.998
 class Mapping(nn.Module):
     """Latents, and labels where there are any, to styles.
 
+    In training mode every place has its own, be they the same, so that path lengths are those by the styles
+    of each layer, as the authors' code has them, whether styles are mixed or not.
+
     Args:
         latent_dim: elements of a latent.
         classes: number of labels; 0 where there are none.
@@ -50,8 +53,8 @@ class Mapping(nn.Module):
         uniform: whether latents are uniform on [-1, 1].
         codes: how many of their elements, from the first on, are one-hot codes; both styles have the same.
 
-    Shapes: latents `(N, latent_dim)` [and labels `(N,)`] -> `(N, style)`, or `(N, places, style)`
-    where styles are mixed.
+    Shapes: latents `(N, latent_dim)` [and labels `(N,)`] -> `(N, style)`, and in training mode
+    `(N, places, style)`.
     """
 
     def __init__(
@@ -80,8 +83,10 @@ class Mapping(nn.Module):
     def forward(self, latents: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Return styles."""
         styles = self._styles(latents, labels)
-        if not self.training or not self.mixing:
+        if not self.training:
             return styles
+        if not self.mixing:
+            return styles[:, None].expand(-1, self.places, -1)
         return self._mixed(styles, self._styles(self._drawn_like(latents), labels))
 
     def _styles(self, latents: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:

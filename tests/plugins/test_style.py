@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,14 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import conv2d
 
+sys.path.insert(0, str(Path(__file__).parent))
+from playing import play
+
 from ganlab import GanlabError, ImageSpec, LatentSpec
 from ganlab.commands.cli import run
 from ganlab.engine.networks import load_weights
 from ganlab.testing import check_component
+from ganlab_path_length.losses import PathLength
 from ganlab_style import (
     DiscriminatorOptions,
     GeneratorOptions,
@@ -213,16 +218,32 @@ def test_without_mixing_no_number_is_drawn_and_every_layer_has_the_same_style() 
     image, latents = ImageSpec(1, 16, 16), torch.randn(4, 5)
     never, always = mixed(image, LatentSpec(5), 0.0), mixed(image, LatentSpec(5))
     before = torch.get_rng_state()
-    styles = never.mapping(latents)
-    assert styles.shape == (4, 6)
+    places = never.mapping(latents)
+    assert places.shape == (4, 6, 6)  # six layers: two of each size and an image
     assert torch.equal(torch.get_rng_state(), before)
+    styles = never.eval().mapping(latents)
+    assert torch.equal(places, styles[:, None].expand(-1, 6, -1))
     always.eval()
     assert torch.equal(always.mapping(latents), styles)
-    assert torch.equal(always(latents), never.eval()(latents))
+    assert torch.equal(always(latents), never(latents))
     # What is mixed of two equal styles is as if none were.
     always.train()
+    never.train()
     always.mapping._drawn_like = lambda latents: latents  # type: ignore[method-assign]
     torch.testing.assert_close(always(latents), never(latents))
+
+
+def test_path_lengths_are_by_the_styles_of_all_layers_mixed_or_not() -> None:
+    image = ImageSpec(1, 16, 16)
+    never, always = mixed(image, LatentSpec(5), 0.0), mixed(image, LatentSpec(5))
+    always.mapping._drawn_like = lambda latents: latents  # type: ignore[method-assign]
+    latents, real = torch.randn(4, 5), torch.zeros(4, 1, 16, 16)
+    penalties = [
+        play("generator", PathLength(), real=real, fake=real, latents=latents, generate=network)
+        for network in (never, always)
+    ]
+    assert penalties[0] > 0
+    torch.testing.assert_close(*penalties)
 
 
 def test_the_second_latents_are_of_the_experiments_kind() -> None:
