@@ -7,6 +7,8 @@ is a bug.
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,7 @@ __all__ = [
     "OutOfMemoryError",
     "Problem",
     "UsageError",
+    "located",
     "mending",
     "printable",
     "summarised",
@@ -157,6 +160,27 @@ def summarised(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+_NOT_A_COMPONENT = frozenset(
+    {"ganlab", "numpy", "PIL", "pluggy", "pydantic", "pydantic_core", "scipy", "sklearn", "torch"}
+)
+"""Top-level modules whose lines do not tell an author where to look."""
+
+
+def located(error: BaseException) -> str:
+    """Return an exception's type and first line, and the innermost line of a component's own code.
+
+    That is none of ganlab's, torch's and the like; there is none where a component is called in a way that it
+    does not know.
+    """
+    lines = [
+        f"{frame.f_code.co_filename}:{number}"
+        for frame, number in traceback.walk_tb(error.__traceback__)
+        if (module := frame.f_globals.get("__name__", "").partition(".")[0]) not in _NOT_A_COMPONENT
+        and module not in sys.stdlib_module_names
+    ]
+    return f"{summarised(error)} (at {lines[-1]})" if lines else summarised(error)
+
+
 _NAMES_A_DEVICE = ("CUDA enabled", "NVIDIA driver", "No CUDA GPUs", "on the same device", "torch.cuda.")
 """Parts of what torch says where code names a device that is not there, or not its input's."""
 
@@ -165,4 +189,6 @@ def mending(error: BaseException) -> str:
     """Return what would help against an exception that many components raise; empty for any other."""
     if any(part in str(error) for part in _NAMES_A_DEVICE):
         return "name no device: the engine moves networks, and new tensors take theirs from `samples.device`"
+    if "a leaf Variable that requires grad" in str(error):
+        return "change nothing in place of what is given: copy it first"
     return ""

@@ -263,6 +263,134 @@ def test_validate_names_a_plugin_that_does_not_work(
         assert words in result.stderr
 
 
+NETWORKS = """\
+from ganlab import DiscriminatorComponent, hookimpl
+
+
+def tired(options, image):
+    from torch import nn
+
+    class Tired(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(nn.Flatten(), nn.Linear(image.channels * 256, 1))
+
+        def forward(self, images):
+            return self.layers(images[:, :, 1:] if self.training else images)
+
+    return Tired()
+
+
+def pair(options, image):
+    from torch import nn
+
+    class Pair(nn.Module):
+        def forward(self, images):
+            return images, images
+
+    return Pair()
+
+
+@hookimpl
+def ganlab_discriminators():
+    yield DiscriminatorComponent(name="tired", summary="Trains on images cut off", build=tired)
+    yield DiscriminatorComponent(name="pair", summary="Returns two things", build=pair)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "expected"),
+    [
+        # Not the loss, which asked for logits, nor a line of torch's.
+        (
+            "tired",
+            1,
+            ["x.toml:13: discriminator: the discriminator 'tired' raised RuntimeError: mat1", "mine.py:13)"],
+        ),
+        ("pair", 2, ["x.toml:13: discriminator: ", "must return logits or a ganlab.Verdict, not a tuple"]),
+    ],
+)
+def test_a_network_is_blamed_for_what_it_does_while_it_trains(
+    tmp_path: Path, name: str, code: int, expected: list[str]
+) -> None:
+    (tmp_path / "mine.py").write_text(NETWORKS)
+    text = EXPERIMENT.replace('name = "dcgan"\nwidth = 2\n[[', f'name = "{name}"\n[[')
+    (tmp_path / "x.toml").write_text('plugins = ["./mine.py"]\n' + text)
+    result = ganlab("run", "x.toml", cwd=tmp_path)
+    assert result.returncode == code, result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    (error,) = (line for line in result.stderr.splitlines() if line.startswith("error: "))
+    for words in expected:
+        assert words in error
+
+
+SOURCE = """\
+import numpy as np
+from ganlab import DatasetComponent, ImageSource, hookimpl
+
+
+class Source(ImageSource):
+    def __len__(self):
+        return 50
+
+    def read(self, index):
+        return {}
+
+    def fingerprint(self):
+        return "source"
+
+
+@hookimpl
+def ganlab_datasets():
+    yield DatasetComponent(name="mine", summary="Wrong", build=lambda options, image: Source())
+"""
+
+
+@pytest.mark.parametrize(
+    ("read", "code", "expected"),
+    [
+        ("np.zeros((16, 16, 3), np.uint8)", 2, "read(0) returned a ndarray, not a PIL image"),
+        ("{}[index]", 1, "the dataset 'mine' raised KeyError: 0 (at "),
+    ],
+)
+def test_a_dataset_is_blamed_for_what_it_reads(tmp_path: Path, read: str, code: int, expected: str) -> None:
+    (tmp_path / "mine.py").write_text(SOURCE.replace("{}", read))
+    text = EXPERIMENT.replace('name = "faces"\ncount = 50', 'name = "mine"')
+    (tmp_path / "x.toml").write_text('plugins = ["./mine.py"]\n' + text)
+    result = ganlab("run", "x.toml", cwd=tmp_path)
+    assert result.returncode == code, result.stdout + result.stderr
+    assert f"x.toml:5: dataset: {expected}" in result.stderr
+    assert code == 2 or "mine.py:10)" in result.stderr
+
+
+FORGETTING = """\
+import numpy as np
+from ganlab import Loss, LossComponent, hookimpl
+
+
+class Balance(Loss):
+    share = np.float64(0.5)
+
+    def generator(self, game):
+        return game.fake.mean()
+
+    def state_dict(self):
+        return {"shares": [self.share]}
+
+
+@hookimpl
+def ganlab_losses():
+    yield LossComponent(name="balance", summary="Remembers", build=lambda options: Balance())
+"""
+
+
+def test_a_state_that_no_checkpoint_gives_back_is_refused_before_training(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(FORGETTING)
+    text = EXPERIMENT.replace("[training]", '[[losses]]\nname = "balance"\n[training]')
+    told = refused(tmp_path, 'plugins = ["./mine.py"]\n' + text)
+    assert "x.toml:18: losses.1: its state_dict() holds numpy.float64 at ['shares'][0]; checkpoints" in told
+
+
 def test_an_evaluator_that_crashes_costs_no_training(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(PLUGIN)
     text = 'plugins = ["./mine.py"]\n' + EXPERIMENT.replace('name = "mmd"\n', 'name = "late"\nevery = 2\n')

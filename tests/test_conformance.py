@@ -219,6 +219,11 @@ class Unbounded(Pixelwise):
         return self.layer(latents).view(-1, *self.shape) / 3  # type: ignore[no-any-return]
 
 
+class Sigmoid(Pixelwise):
+    def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid(self.layer(latents)).view(-1, *self.shape)
+
+
 class Spare(Pixelwise):
     def __init__(self, image: ImageSpec, latent: LatentSpec) -> None:
         super().__init__(image, latent)
@@ -263,6 +268,10 @@ GENERATORS: dict[str, Case] = {
     "dtype": (generator(finishing(lambda x: x.long())), "must be a float tensor, not torch.int64"),
     "NaN": (generator(finishing(lambda x: x * torch.nan)), "its samples must be finite"),
     "range": (generator(Unbounded), r"its images leave \[-1, 1\] .*; end the network with tanh"),
+    "sigmoid": (
+        generator(Sigmoid),
+        r"its images come out of a sigmoid, and so are never below 0, .*; end the network with tanh",
+    ),
     "labels": (generator(Pixelwise, takes_labels=True), r"forward\(\) on latents and labels .* TypeError"),
     "detached": (generator(finishing(torch.detach)), r"has no gradient; leave out detach\(\)"),
     "unused": (generator(Spare), "no gradient reaches the parameter `spare`"),
@@ -331,7 +340,7 @@ DISCRIMINATORS: dict[str, Case] = {
         ),
         "come out of a sigmoid",
     ),
-    "mean": (discriminator(lambda x: x.mean()), r"1 samples gave logits of shape \(\); it must be"),
+    "mean": (discriminator(lambda x: x.mean()), r"1 sample gave logits of shape \(\); it must be"),
     "tuple": (discriminator(lambda x: (x, x)), "must return logits or a ganlab.Verdict, not a tuple"),
     "classes": (
         discriminator(lambda x: Verdict(x, class_logits=x[:, None].expand(-1, 9))),
@@ -426,6 +435,9 @@ def root_of_zero(game: Game) -> torch.Tensor:
     return (game.fake - game.fake).abs().sum().sqrt()
 
 
+CALLS = count(1)
+
+
 LOSSES: dict[str, Case] = {
     "silent": (loss(), "is a loss for neither player"),
     "no loss": (LossComponent(name="bad", summary="Bad", build=lambda options: 1.0), "not a ganlab.Loss"),
@@ -483,8 +495,20 @@ LOSSES: dict[str, Case] = {
         r"load_state_dict\(\) does not restore",
     ),
     "unsavable state": (
-        loss(generator=lambda game: game.fake.mean(), state={"rng": lambda: Path()}),
-        r"saving its state_dict\(\)",
+        loss(generator=lambda game: game.fake.mean(), state={"rng": lambda: [Path()]}),
+        r"its state_dict\(\) holds pathlib.PosixPath at \['rng'\]\[0\]; checkpoints give back tensors",
+    ),
+    "a number of NumPy's": (
+        loss(generator=lambda game: game.fake.mean(), state={"p": lambda: np.float64(0.5)}),
+        r"holds numpy.float64 at \['p'\]",
+    ),
+    "secret state": (
+        loss(generator=lambda game: game.fake.mean() * next(CALLS), couples=True),
+        r"restored from its state_dict\(\), generator\(\) gives other values than undisturbed",
+    ),
+    "a slip": (
+        loss(generator=lambda game: game.fake.mean(), discriminater=lambda game: game.fake.mean()),
+        r"nothing calls its discriminater\(\); did you mean discriminator\(\)\?",
     ),
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from ganlab.errors import (
     ExperimentError,
     GanlabError,
     OutOfMemoryError,
+    located,
     mending,
     summarised,
 )
@@ -120,8 +120,7 @@ class Selection(Generic[ComponentT, SettingsT]):
 
     def crash(self, error: Exception) -> ComponentCrashError:
         """Return an exception of the component's own with its name, and where it happened."""
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        what = f"{self.who} raised {summarised(error)} (at {frame.filename}:{frame.lineno})"
+        what = f"{self.who} raised {located(error)}"
         hint = "\n".join(
             filter(None, (mending(error), "this is a bug in its plugin; --traceback shows the way there"))
         )

@@ -47,7 +47,10 @@ class ImageEncoder:
 
         Raises:
             BadImageError: it cannot be decoded.
+            ComponentError: it is none.
         """
+        from PIL.Image import Image
+
         from ganlab.data.images import enlarges, pixel_limit, render
 
         try:
@@ -59,6 +62,10 @@ class ImageEncoder:
             raise BadImageError(
                 self.source.place(index), f"cannot be read: {error}", passing=passing
             ) from error
+        if not isinstance(image, Image):
+            raise ComponentError(
+                f"read({index}) returned a {type(image).__name__}, not a PIL image; the core converts it"
+            )
         content = render(image, self.spec, self.fit, self.resample, self.source.place(index))
         return Row(content, image.size if enlarges(image.size, self.spec, self.fit) else None)
 

@@ -184,11 +184,7 @@ def _plan(
         raise ComponentError("the dataset is empty: it has no samples at all")
     labels, class_names = source.labels(), tuple(source.class_names)
     if labels is not None:
-        labels = np.ascontiguousarray(labels, dtype=np.int64)
-        if labels.shape != (count,) or labels.min() < 0 or labels.max() >= len(class_names):
-            numbers = counted(count, "number")
-            message = f"the labels must be {numbers} below {len(class_names)}, the number of class names"
-            raise ComponentError(message)
+        labels = _checked_labels(labels, count, class_names)
     spec = packed_spec(source, image).with_classes(0)
     fields = [value for name, value in asdict(spec).items() if name != "classes"]
     treatment: dict[str, Any] = {spec.kind: fields}
@@ -206,6 +202,24 @@ def _plan(
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     done = json.dumps([_FORMAT, treatment], sort_keys=True)
     return _Plan(source, encode, spec, count, labels, class_names, done, key)
+
+
+def _checked_labels(labels: Any, count: int, class_names: Sequence[str]) -> NDArray[np.int64]:
+    """Return labels as they are kept.
+
+    Raises:
+        ComponentError: they are not the numbers of classes, one for each sample.
+    """
+    given = np.asarray(labels)
+    if given.dtype.kind not in "biu":
+        raise ComponentError(f"the labels must be whole numbers, from 0 on, and are {given.dtype}")
+    if not class_names:
+        raise ComponentError("it has labels, and its class_names are empty: name each class")
+    if given.shape != (count,) or given.min() < 0 or given.max() >= len(class_names):
+        numbers = counted(count, "number")
+        message = f"the labels must be {numbers} below {len(class_names)}, the number of class names"
+        raise ComponentError(message)
+    return np.ascontiguousarray(given, dtype=np.int64)
 
 
 def _reusable(entry: Path) -> Store | None:

@@ -17,7 +17,7 @@ from ganlab.data.packing import BadImagesError, pack, packed_spec
 from ganlab.data.source import Source
 from ganlab.data.split import Split, split
 from ganlab.data.store import PackedFrom, Store
-from ganlab.errors import ComponentError, GanlabError
+from ganlab.errors import GanlabError
 from ganlab.paths import path_text
 from ganlab.progress import say
 from ganlab.words import counted
@@ -74,19 +74,18 @@ class Unpacked:
         settings = self.experiment.settings
         dataset: DatasetSettings = settings.dataset
         try:
-            store = pack(
-                self.source,
-                self.experiment.image,
-                fit=settings.image.fit,
-                resample=settings.image.resample,
-                on_bad_image=dataset.on_bad_image,
-                max_pixels=dataset.max_pixels,
-                cache=cache,
-                progress=progress,
-                origin=_origin(self.experiment),
-            )
-        except ComponentError as error:
-            raise self.experiment.dataset.refusal(error) from error
+            with self.experiment.dataset.blamed("while its samples were packed"):
+                store = pack(
+                    self.source,
+                    self.experiment.image,
+                    fit=settings.image.fit,
+                    resample=settings.image.resample,
+                    on_bad_image=dataset.on_bad_image,
+                    max_pixels=dataset.max_pixels,
+                    cache=cache,
+                    progress=progress,
+                    origin=_origin(self.experiment),
+                )
         except BadImagesError as error:
             remedy = 'or set `on_bad_image = "skip"` in [dataset] to leave bad images out.'
             raise GanlabError(f"{error}, {remedy}") from error
@@ -107,10 +106,8 @@ def find(experiment: Experiment) -> Unpacked:
         ExperimentError: the dataset refuses, or is no source of samples; it names the key at fault.
     """
     source = experiment.dataset.build(experiment.image)
-    try:
+    with experiment.dataset.blamed():
         return Unpacked(experiment, source, packed_spec(source, experiment.image))
-    except ComponentError as error:
-        raise experiment.dataset.refusal(error) from error
 
 
 def prepare(experiment: Experiment, *, cache: Path | None = None, progress: bool = True) -> Data:

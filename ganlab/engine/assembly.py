@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from ganlab.components import SampleSpec
 from ganlab.config.experiment import Experiment
@@ -16,9 +17,10 @@ from ganlab.engine.player import Player, PlayerName, make_player
 from ganlab.engine.precision import choose_device, choose_precision
 from ganlab.engine.turn import Term, Turn, TurnSetup, speaks_to
 from ganlab.errors import ComponentError, ExperimentError, Problem, UsageError
+from ganlab.plain_state import plain_state
 from ganlab.processes import Processes
 
-__all__ = ["make_networks", "make_players", "make_terms", "make_turns", "require_trainable"]
+__all__ = ["make_networks", "make_players", "make_terms", "make_turns", "require_trainable", "state_of"]
 
 PLAYERS: tuple[PlayerName, ...] = ("discriminator", "generator")
 """In the order of their turns."""
@@ -119,11 +121,23 @@ def make_turns(
     return turns
 
 
+def state_of(term: Term) -> dict[str, Any]:
+    """Return what a term's loss remembers.
+
+    Raises:
+        ExperimentError: checkpoints would not give it back.
+    """
+    with term.selection.blamed():
+        return plain_state(term.loss.state_dict())
+
+
 def _make_term(selection: LossSelection, spec: SampleSpec) -> Term:
     loss = selection.build(*_features(selection, spec))
     if not isinstance(loss, Loss):
         raise selection.refusal(ComponentError(f"its `build` returned {loss!r}, not a ganlab.Loss"))
-    return Term(selection, loss, selection.settings.weight, selection.settings.every)
+    term = Term(selection, loss, selection.settings.weight, selection.settings.every)
+    state_of(term)  # refused before there is anything to lose
+    return term
 
 
 def _features(selection: LossSelection, spec: SampleSpec) -> tuple[LossFeatures | None, ...]:

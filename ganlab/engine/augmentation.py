@@ -11,6 +11,7 @@ import torch
 from ganlab.components import AugmentationComponent
 from ganlab.config.selection import Selection
 from ganlab.errors import ComponentError
+from ganlab.plain_state import plain_state
 from ganlab.samples import SampleSpec
 
 __all__ = ["Augmentation", "Augmentations", "Draws"]
@@ -87,6 +88,10 @@ class _Entry:
                 raise ComponentError(f"it makes {what} of samples of shape {tuple(samples.shape)}")
         return seen
 
+    def state_dict(self) -> dict[str, Any]:
+        with self.selection.blamed():
+            return plain_state(self.augmentation.state_dict())
+
 
 class Augmentations:
     """All augmentations of an experiment, one after the other.
@@ -143,7 +148,7 @@ class Augmentations:
 
     def state_dict(self) -> dict[str, Any]:
         """Return every augmentation's state, by its label."""
-        return {entry.selection.label: entry.augmentation.state_dict() for entry in self._entries}
+        return {entry.selection.label: entry.state_dict() for entry in self._entries}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the states that there are; the rest starts anew."""

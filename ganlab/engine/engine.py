@@ -12,7 +12,7 @@ from ganlab.config.experiment import Experiment
 from ganlab.data.feed import Batch, Feed
 from ganlab.data.preparation import Data
 from ganlab.data.transfer import to_device
-from ganlab.engine.assembly import make_networks, make_players, make_terms, make_turns
+from ganlab.engine.assembly import make_networks, make_players, make_terms, make_turns, state_of
 from ganlab.engine.augmentation import Augmentations
 from ganlab.engine.capture import capture_for
 from ganlab.engine.ema import MovingAverage
@@ -356,7 +356,7 @@ class Engine:
             "streams": self.streams.state_dict(),
             "global_randomness": self.processes.gather_object(global_state(self.device)),
             "feed_position": self.feed.position,
-            "losses": {term.label: term.loss.state_dict() for term in self.terms},
+            "losses": {term.label: state_of(term) for term in self.terms},
             "augmentations": self.augmentations.state_dict(),
             "meter": self.meter.state_dict(),
             "logits_looked_at": self.logits_looked_at,

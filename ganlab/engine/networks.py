@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from types import UnionType
 
 import torch
 from torch import nn
@@ -18,7 +19,7 @@ from ganlab.engine.loss import Verdict
 from ganlab.engine.precision import autocast
 from ganlab.engine.running_statistics import synchronised
 from ganlab.engine.streams import derive_seed, isolated_randomness
-from ganlab.errors import ComponentError, GanlabError, mending, summarised
+from ganlab.errors import ComponentError, GanlabError, located, mending
 from ganlab.memory import is_out_of_memory
 
 __all__ = ["Networks", "build_networks", "evaluation_mode", "freeze", "load_weights"]
@@ -39,6 +40,7 @@ class Networks:
         discriminator_takes_labels: whether the discriminator is.
         device: where they live.
         dtype: what they compute in.
+        selections: the experiment's choice of each, by its kind, for what its code raises.
     """
 
     generator: nn.Module
@@ -48,6 +50,7 @@ class Networks:
     discriminator_takes_labels: bool
     device: torch.device
     dtype: torch.dtype
+    selections: Mapping[str, Selection[Component]] = field(default_factory=dict)
 
     def items(self) -> Iterator[tuple[str, nn.Module]]:
         """Yield (kind, network) for each network there is."""
@@ -58,8 +61,9 @@ class Networks:
     def generate(self, latents: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
         """Return float32 samples for latents `(N, dim)`."""
         arguments = (latents, labels) if self.generator_takes_labels else (latents,)
-        with autocast(self.device, self.dtype):
+        with self._calling("generator"):
             samples: torch.Tensor = self.generator(*arguments)
+            _require_type(samples, torch.Tensor, "samples")
         return samples.float()
 
     @contextmanager
@@ -80,8 +84,9 @@ class Networks:
         if self.discriminator is None:
             raise ComponentError("this loss asks for a discriminator, and the experiment has none")
         arguments = (samples, labels) if self.discriminator_takes_labels else (samples,)
-        with autocast(self.device, self.dtype):
+        with self._calling("discriminator"):
             answer = self.discriminator(*arguments)
+            _require_type(answer, torch.Tensor | Verdict, "logits or a ganlab.Verdict")
         verdict = answer if isinstance(answer, Verdict) else Verdict(answer)
         return verdict.map(torch.Tensor.float)
 
@@ -89,9 +94,18 @@ class Networks:
         """Return float32 mean and log-variance of the latents, each `(N, dim)`."""
         if self.encoder is None:
             raise ComponentError("this loss asks for an encoder, and the experiment has none")
-        with autocast(self.device, self.dtype):
-            mean, log_variance = self.encoder(samples)
+        with self._calling("encoder"):
+            answer = self.encoder(samples)
+            _require_type(answer, tuple, "a tuple (mean, log_variance)")
+            mean, log_variance = answer
         return mean.float(), log_variance.float()
+
+    @contextmanager
+    def _calling(self, kind: str) -> Iterator[None]:
+        """Have a network compute in the run's precision, and be blamed for what it raises: no loss did."""
+        selection = self.selections.get(kind)
+        with nullcontext() if selection is None else selection.blamed(), autocast(self.device, self.dtype):
+            yield
 
 
 def load_weights(network: nn.Module, weights: Mapping[str, torch.Tensor], what: str) -> None:
@@ -179,7 +193,8 @@ def build_networks(
         dtype=dtype,
     )
     _check_networks(networks, experiment, spec)
-    return networks
+    chosen = (experiment.generator, discriminator, experiment.encoder)
+    return replace(networks, selections={each.component.kind: each for each in chosen if each is not None})
 
 
 def _check_networks(networks: Networks, experiment: Experiment, spec: SampleSpec) -> None:
@@ -211,6 +226,11 @@ def _check_networks(networks: Networks, experiment: Experiment, spec: SampleSpec
                     _require(part, (count, experiment.latent.dim), f"the {name} of the latents")
 
 
+def _require_type(answer: object, kind: type | UnionType, what: str) -> None:
+    if not isinstance(answer, kind):
+        raise ComponentError(f"it must return {what}, not a {type(answer).__name__}")
+
+
 def _require(tensor: torch.Tensor, shape: tuple[int, ...], what: str) -> None:
     if tuple(tensor.shape) != shape:
         raise ComponentError(f"it returns shape {tuple(tensor.shape)} instead of {shape}: {what}")
@@ -230,7 +250,7 @@ def _blaming(selection: Selection[Component], what: str, given: torch.Tensor) ->
             raise selection.shortage(
                 error, f"on {what} of shape {shape}", "make the network smaller"
             ) from error
-        message = f"{selection.who} cannot take {what} of shape {shape}: {summarised(error)}"
+        message = f"{selection.who} cannot take {what} of shape {shape}: {located(error)}"
         if helps := mending(error):
             message += f"\n    {helps}"
         raise selection.refusal(ComponentError(message)) from error

@@ -16,6 +16,7 @@ from ganlab.config.selection import Selection
 from ganlab.engine.networks import Networks
 from ganlab.engine.schedules import make_schedule
 from ganlab.errors import ComponentError
+from ganlab.plain_state import plain_state
 
 __all__ = [
     "OptimizerSelection",
@@ -108,9 +109,13 @@ class Player:
         """Return the networks, what the optimizer remembers, and the count of updates."""
         return {
             "networks": {name: network.state_dict() for name, network in self.networks.items()},
-            "optimizer": {"kind": self.optimizer_kind, "state": memory_of(self.optimizer)},
+            "optimizer": {"kind": self.optimizer_kind, "state": self._memory()},
             "updates": self.updates,
         }
+
+    def _memory(self) -> dict[Any, Any]:
+        with self.selection.blamed():
+            return plain_state(memory_of(self.optimizer))
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` returned.

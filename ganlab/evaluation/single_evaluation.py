@@ -24,6 +24,7 @@ from ganlab.evaluation.evaluator import Estimate, Evaluator, Shown
 from ganlab.evaluation.feature_pass import FeaturePass, wanted_reals
 from ganlab.evaluation.measurement import Measurement
 from ganlab.evaluation.standardise import Standardiser
+from ganlab.plain_state import plain_state
 from ganlab.words import counted
 
 __all__ = ["Reals", "SingleEvaluation"]
@@ -147,8 +148,10 @@ class SingleEvaluation:
         """Return what is frozen; `{}` if nothing is yet."""
         if self._real is None:
             return dict(self._restored)
+        with self.selection.blamed():
+            kept = plain_state(self._evaluator.state_dict())
         state: dict[str, Any] = {
-            "evaluator": self._evaluator.state_dict(),
+            "evaluator": kept,
             "features": self._features.extractor.fingerprint(),
         }
         if self._standardiser is not None:
@@ -181,14 +184,20 @@ class SingleEvaluation:
     ) -> Mapping[str, Estimate]:
         with self._working(), blame or nullcontext():
             estimates = self._evaluator.evaluate(real, other)
-        declared = {metric.name for metric in self.selection.component.metrics}
-        if not all(isinstance(estimate, Estimate) for estimate in estimates.values()):
-            raise GanlabError(f"evaluator `{self.label}` must return `ganlab.Estimate`s, not {estimates!r}")
-        if set(estimates) != declared:
-            raise GanlabError(
-                f"evaluator `{self.label}` declares {sorted(declared)} but measured {sorted(estimates)}"
-            )
+            self._require_estimates(estimates)
         return estimates
+
+    def _require_estimates(self, estimates: Any) -> None:
+        declared = {metric.name for metric in self.selection.component.metrics}
+        if not isinstance(estimates, Mapping):
+            raise ComponentError(f"evaluate() must return a dict, not a {type(estimates).__name__}")
+        if not all(isinstance(estimate, Estimate) for estimate in estimates.values()):
+            raise ComponentError(f"evaluate() must return `ganlab.Estimate`s, not {estimates!r:.200}")
+        if set(estimates) != declared:
+            raise ComponentError(
+                f"it declares the metrics {sorted(declared)} and yields {sorted(estimates)}; `metrics` must "
+                "name each number"
+            )
 
     def _cautions(self, real: FeatureBank, fake: FeatureBank) -> Iterator[str]:
         """Yield what a reader must know whatever the evaluator is."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from ganlab.components import Component, SampleSpec
 from ganlab.config.experiment import Experiment
 from ganlab.config.selection import Selection
-from ganlab.errors import printable, summarised
+from ganlab.errors import located, printable
 from ganlab.runs.reporting import print_warning
 from ganlab.testing.conformance import examine_selection
 from ganlab.testing.subject import RefusedError
@@ -59,7 +59,7 @@ def _broken(selection: Selection[Component], spec: SampleSpec, experiment: Exper
     try:
         findings = examine_selection(selection, spec, experiment.latent)
     except Exception as error:  # the run does not depend on it
-        yield f"{who} could not be held against its promises: {summarised(error)}"
+        yield f"{who} could not be held against its promises: {located(error)}"
         return
     for finding in findings:
         if finding.broken and not isinstance(finding.broken, RefusedError):

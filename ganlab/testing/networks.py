@@ -29,6 +29,7 @@ __all__ = [
     "check_rows_apart",
     "draw_labels",
     "require_finite",
+    "squashed_by",
 ]
 
 BUILT = "it is built"
@@ -40,6 +41,31 @@ COUNTS = (1, 3)
 
 Call: TypeAlias = Callable[[nn.Module], tuple[torch.Tensor, ...]]
 """Calls a network, and returns its answer as a tuple of tensors."""
+
+_KEEPING_PROBABILITIES = (
+    "View",
+    "UnsafeView",
+    "Reshape",
+    "Squeeze",
+    "Unsqueeze",
+    "Select",
+    "Permute",
+    "Transpose",
+    "Slice",
+    "Mean",
+    "AvgPool",
+    "AdaptiveAvgPool",
+)
+"""What may stand between a sigmoid and the output, as autograd's graph names it: new shapes, averages."""
+
+_SQUASHING = {
+    "Sigmoid": "a sigmoid",
+    "Hardsigmoid": "a hard sigmoid",
+    "LogSigmoid": "a log-sigmoid",
+    "Softmax": "a softmax",
+    "LogSoftmax": "a log-softmax",
+}
+"""Nodes of autograd's graph, by how their names begin."""
 
 
 def build_network(subject: Subject[Component], *context: Any) -> nn.Module:
@@ -64,6 +90,15 @@ def require_finite(subject: Subject[Component], answer: torch.Tensor, what: str)
         f"{what} must be a float tensor, not {getattr(answer, 'dtype', type(answer).__name__)}",
     )
     subject.require(bool(torch.isfinite(answer).all()), f"{what} must be finite, and some are not")
+
+
+def squashed_by(output: torch.Tensor) -> str:
+    """Return what makes probabilities, or logarithms of them, of an output at the very end, if anything."""
+    node = output.grad_fn
+    while node is not None and node.name().startswith(_KEEPING_PROBABILITIES):
+        node = node.next_functions[0][0]
+    name = "" if node is None else node.name()
+    return next((words for start, words in _SQUASHING.items() if name.startswith(start)), "")
 
 
 def check_gradients(subject: Subject[Component], network: nn.Module, call: Call) -> None:

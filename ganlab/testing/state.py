@@ -9,6 +9,8 @@ from typing import Any
 import torch
 
 from ganlab.components import Component
+from ganlab.errors import ComponentError
+from ganlab.plain_state import plain_state
 from ganlab.testing.subject import Subject
 
 __all__ = ["same_state", "saved"]
@@ -16,11 +18,12 @@ __all__ = ["same_state", "saved"]
 
 def saved(subject: Subject[Component], state: Any) -> Mapping[str, Any]:
     """Return a `state_dict()` as a checkpoint gives it back."""
-    subject.require(
-        isinstance(state, Mapping), f"state_dict() must return a dict, not a {type(state).__name__}"
-    )
+    try:
+        state = plain_state(state)
+    except ComponentError as error:
+        subject.fail(str(error), error)
     file = io.BytesIO()
-    with subject.during("saving its state_dict() (tensors, numbers, strings, lists and dicts only)"):
+    with subject.during("saving its state_dict()"):
         torch.save(state, file)
         file.seek(0)
         loaded: Mapping[str, Any] = torch.load(file, weights_only=True)

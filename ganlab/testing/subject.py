@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, NoReturn, TypeVar
 
 from ganlab.components import Component, LatentSpec, Options, SampleSpec
-from ganlab.errors import ComponentError, mending, summarised
+from ganlab.errors import ComponentError, located, mending
 from ganlab.memory import is_out_of_memory
 
 __all__ = ["CLASSES", "ConformanceError", "Finding", "Findings", "RefusedError", "Subject", "Unfounded"]
@@ -124,7 +124,7 @@ class Subject(Generic[ComponentT]):
             promise = "it should build, or raise ganlab.ComponentError for a user's mistake"
             if is_out_of_memory(error):
                 raise
-            self.fail(f"build({shown}) raises {summarised(error)}; {mending(error) or promise}", error)
+            self.fail(f"build({shown}) raises {located(error)}; {mending(error) or promise}", error)
 
     def promise(self, words: str, *, base: bool = False) -> AbstractContextManager[None]:
         """Note whether a promise is kept, which the block looks into (`Findings.promise`)."""
@@ -150,7 +150,7 @@ class Subject(Generic[ComponentT]):
             if is_out_of_memory(error):
                 raise
             helps = mending(error)
-            self.fail(f"{doing} raises {summarised(error)}" + (f"; {helps}" if helps else ""), error)
+            self.fail(f"{doing} raises {located(error)}" + (f"; {helps}" if helps else ""), error)
 
     def refuse(self, refusal: str, cause: Exception) -> NoReturn:
         """Raise a `RefusedError` that names the component."""

@@ -252,12 +252,24 @@ def test_nothing_usable(tmp_path: Path) -> None:
         pack(Drawn(0), SPEC, cache=tmp_path, progress=False)
 
 
-def test_labels_that_break_the_contract(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("labels", "names", "message"),
+    [
+        (np.arange(9), "abc", "9 numbers below 3"),
+        (np.arange(8) % 3, "abc", "9 numbers below 3"),
+        (np.arange(9) % 3 / 2, "abc", "whole numbers, from 0 on, and are float64"),
+        (np.array(list("abcabcabc")), "abc", "whole numbers, from 0 on, and are <U1"),
+        (np.arange(9) % 3, "", "its class_names are empty: name each class"),
+    ],
+)
+def test_labels_that_break_the_contract(tmp_path: Path, labels: Any, names: str, message: str) -> None:
     class Wrong(Drawn):
-        def labels(self) -> NDArray[np.int64]:
-            return np.arange(self.count)
+        class_names = tuple(names)  # type: ignore[assignment]
 
-    with pytest.raises(ComponentError, match="numbers below 3"):
+        def labels(self) -> Any:
+            return labels
+
+    with pytest.raises(ComponentError, match=message):
         pack(Wrong(9, labels=True), SPEC, cache=tmp_path, progress=False)
 
 

@@ -467,7 +467,7 @@ def component(evaluator: Evaluator) -> EvaluatorComponent:
 
 
 def test_metrics_that_were_not_declared_are_named(fakes: Fakes) -> None:
-    with pytest.raises(GanlabError, match=r"`custom` declares \['declared'\] but measured \['other'\]"):
+    with pytest.raises(GanlabError, match=r"declares the metrics \['declared'\] and yields \['other'\]"):
         evaluation(choice(component(Misnamed()))).run(fakes)
 
 

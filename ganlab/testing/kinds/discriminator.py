@@ -26,8 +26,10 @@ from ganlab.testing.networks import (
     check_rows_apart,
     draw_labels,
     require_finite,
+    squashed_by,
 )
 from ganlab.testing.subject import Subject
+from ganlab.words import counted
 
 __all__ = ["PROMISES", "check"]
 
@@ -35,31 +37,6 @@ PROMISES = (
     "a finite logit or more for each sample, no sigmoid, gradients, and the same logits from a checkpoint"
 )
 """What is checked, in words."""
-
-KEEPING_PROBABILITIES = (
-    "View",
-    "UnsafeView",
-    "Reshape",
-    "Squeeze",
-    "Unsqueeze",
-    "Select",
-    "Permute",
-    "Transpose",
-    "Slice",
-    "Mean",
-    "AvgPool",
-    "AdaptiveAvgPool",
-)
-"""What may stand between a sigmoid and the logits, as autograd's graph names it: new shapes, averages."""
-
-SQUASHING = {
-    "Sigmoid": "a sigmoid",
-    "Hardsigmoid": "a hard sigmoid",
-    "LogSigmoid": "a log-sigmoid",
-    "Softmax": "a softmax",
-    "LogSoftmax": "a log-softmax",
-}
-"""Nodes of autograd's graph, by how their names begin."""
 
 
 def check(subject: Subject[DiscriminatorComponent]) -> None:
@@ -161,7 +138,7 @@ def _require_verdict(
         require_finite(subject, part, f"its {name}")
         subject.require(
             part.ndim > 0 and len(part) == count,
-            f"{count} samples gave {name} of shape {tuple(part.shape)}; it must be ({count},) or "
+            f"{counted(count, 'sample')} gave {name} of shape {tuple(part.shape)}; it must be ({count},) or "
             f"({count}, …): a row for each sample",
         )
     if verdict.class_logits is not None:
@@ -206,7 +183,7 @@ class _Logits(nn.Module):
 
 def _require_no_squashing(subject: Subject[DiscriminatorComponent], logits: torch.Tensor) -> None:
     subject.require(
-        not (squashed := _squashed_by(logits)),
+        not (squashed := squashed_by(logits)),
         f"its logits come out of {squashed}; return what goes into it: losses take logits, not probabilities",
     )
 
@@ -224,12 +201,3 @@ def _check_input_gradient(
     )
     assert gradient is not None
     require_finite(subject, gradient, "the gradient by the samples")
-
-
-def _squashed_by(logits: torch.Tensor) -> str:
-    """Return what makes probabilities, or their logarithms, of logits at the very end; empty for nothing."""
-    node = logits.grad_fn
-    while node is not None and node.name().startswith(KEEPING_PROBABILITIES):
-        node = node.next_functions[0][0]
-    name = "" if node is None else node.name()
-    return next((words for start, words in SQUASHING.items() if name.startswith(start)), "")

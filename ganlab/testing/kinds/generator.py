@@ -20,8 +20,10 @@ from ganlab.testing.networks import (
     check_rows_apart,
     draw_labels,
     require_finite,
+    squashed_by,
 )
 from ganlab.testing.subject import Subject
+from ganlab.words import counted
 
 __all__ = ["PROMISES", "check"]
 
@@ -55,6 +57,13 @@ def _check_on(subject: Subject[GeneratorComponent], spec: SampleSpec) -> None:
                 not largest > 1 + 1e-3,
                 f"its {spec.word} leave [-1, 1] (they reach {largest:.3g} for latents {EXTREME:g} times as "
                 "long); end the network with tanh",
+            )
+        with subject.promise("samples in [-1, 1], and not in [0, 1]"), evaluation_mode(network):
+            squashed = squashed_by(_generate(subject, network, spec, COUNTS[-1]))
+            subject.require(
+                not squashed,
+                f"its {spec.word} come out of {squashed}, and so are never below 0, the middle between black "
+                "and white; end the network with tanh",
             )
     with subject.promise(GRADIENTS):
         check_gradients(subject, network, lambda each: (_generate(subject, each, spec, COUNTS[-1]),))
@@ -93,5 +102,6 @@ def _require_samples(
     due = (count, *spec.shape)
     subject.require(
         tuple(samples.shape) == due,
-        f"{count} latents gave samples of shape {tuple(samples.shape)}; for {spec} it must be {due}",
+        f"{counted(count, 'latent')} gave samples of shape {tuple(samples.shape)}; for {spec} it must be "
+        f"{due}",
     )

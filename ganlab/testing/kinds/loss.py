@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 
 import torch
@@ -15,7 +16,7 @@ from ganlab.engine.loss import Loss
 from ganlab.engine.loss_value import objective, parts_of
 from ganlab.engine.player import PlayerName
 from ganlab.engine.turn import speaks_to
-from ganlab.errors import ComponentError, summarised
+from ganlab.errors import ComponentError, located
 from ganlab.testing.networks import require_finite
 from ganlab.testing.stand_in_game import BATCH, StandInGame
 from ganlab.testing.state import same_state, saved
@@ -29,6 +30,8 @@ PROMISES = "finite scalars, gradients, means over the samples, its own randomnes
 VERDICTS: tuple[tuple[int, ...], ...] = ((), (2, 2))
 DRAWS = 24
 """Games over which a loss that draws random numbers is averaged."""
+MORE = 3
+"""Turns that a loss plays on from a checkpoint."""
 LATE = 10**9
 """A step by which every loss has begun."""
 TOLERANCE = 1e-3
@@ -43,6 +46,7 @@ def check(subject: Subject[LossComponent]) -> None:
         subject.require(
             bool(players), "it is a loss for neither player; override discriminator() or generator()"
         )
+        _require_no_slip(subject, loss)
     for spec in subject.labelled_specs:
         for verdicts in VERDICTS if "discriminator" in subject.component.needs else VERDICTS[:1]:
             stand_ins = StandInGame(spec, subject.latent, verdicts, subject.component.needs_outputs)
@@ -59,6 +63,15 @@ def _build(subject: Subject[LossComponent]) -> Loss:
     )
     built: Loss = loss
     return built
+
+
+def _require_no_slip(subject: Subject[LossComponent], loss: Loss) -> None:
+    """Require that no method is nearly called like one that the engine knows, which it would never call."""
+    known = [name for name, value in vars(Loss).items() if callable(value) and not name.startswith("_")]
+    for name, value in vars(type(loss)).items():
+        if callable(value) and not name.startswith("_") and name not in known:
+            (meant, *_) = [*get_close_matches(name, known, n=1, cutoff=0.85), ""]
+            subject.require(not meant, f"nothing calls its {name}(); did you mean {meant}()?")
 
 
 @dataclass(frozen=True)
@@ -138,7 +151,7 @@ class _Turn:
                 )
         if isinstance(error, ComponentError):
             self.subject.refuse(f"{self.player}() refuses to play with {self.spec}: {error}", error)
-        return f"{self.player}() raises {summarised(error)} with {self.spec}"
+        return f"{self.player}() raises {located(error)} with {self.spec}"
 
     def _playable(self, present: Collection[str], leaves: Collection[str]) -> bool:
         try:
@@ -196,4 +209,13 @@ class _Turn:
         self.subject.require(
             same_state(fresh.state_dict(), state),
             "load_state_dict() does not restore what state_dict() returned",
+        )
+        # A few more turns, for what changes slowly, or at first not at all.
+        undisturbed, continued = (
+            [self._total(each, seed=turn).item() for turn in range(MORE)] for each in (loss, fresh)
+        )
+        self.subject.require(
+            undisturbed == continued,
+            f"restored from its state_dict(), {self.player}() gives other values than undisturbed; what it "
+            "remembers from turn to turn belongs into state_dict(), and back from there in load_state_dict()",
         )
