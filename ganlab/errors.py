@@ -189,6 +189,8 @@ def mending(error: BaseException) -> str:
     """Return what would help against an exception that many components raise; empty for any other."""
     if any(part in str(error) for part in _NAMES_A_DEVICE):
         return "name no device: the engine moves networks, and new tensors take theirs from `samples.device`"
+    if "Expected more than 1 value per channel" in str(error):
+        return "batch normalisation takes 2 samples at once: raise training.batch_size or its microbatch_size"
     if "a leaf Variable that requires grad" in str(error):
         return "change nothing in place of what is given: copy it first"
     return ""

@@ -363,6 +363,22 @@ def test_a_dataset_is_blamed_for_what_it_reads(tmp_path: Path, read: str, code: 
     assert code == 2 or "mine.py:10)" in result.stderr
 
 
+def test_a_batch_that_is_too_small_is_no_bug_of_a_plugin(tmp_path: Path) -> None:
+    text = (
+        EXPERIMENT.replace('"faces"', '"gaussians"')
+        .replace("[image]\nsize = 16\n", "")
+        .replace('"dcgan"\nwidth = 2\n[disc', '"mlp"\nnormalisation = "batch"\n[disc')
+        .replace('"dcgan"', '"mlp"')
+        .replace("batch_size = 8", "batch_size = 1")
+    )
+    (tmp_path / "x.toml").write_text(text)
+    result = ganlab("run", "x.toml", cwd=tmp_path)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "x.toml:7: generator: the generator 'mlp' raised ValueError" in result.stderr
+    assert "takes 2 samples at once: raise training.batch_size" in result.stderr
+    assert "bug" not in result.stderr
+
+
 FORGETTING = """\
 import numpy as np
 from ganlab import Loss, LossComponent, hookimpl

@@ -121,9 +121,8 @@ class Selection(Generic[ComponentT, SettingsT]):
     def crash(self, error: Exception) -> ComponentCrashError:
         """Return an exception of the component's own with its name, and where it happened."""
         what = f"{self.who} raised {located(error)}"
-        hint = "\n".join(
-            filter(None, (mending(error), "this is a bug in its plugin; --traceback shows the way there"))
-        )
+        helps = mending(error) or "this is a bug in its plugin"
+        hint = f"{helps}; --traceback shows the way there"
         return ComponentCrashError(str(self.origin.problem(self.path, what, hint)))
 
     def refusal(self, error: ComponentError) -> ExperimentError:

@@ -21,7 +21,8 @@ class MmdGan(Loss):
 
     The generator minimises the unbiased estimate of MMD² with a mixture of Gaussian kernels on
     the discriminator's answers, the discriminator maximises it. As it could do so by scaling
-    its answers, it wants to be bounded: by spectral normalisation, or a gradient penalty.
+    its answers, it wants to be bounded: by spectral normalisation or, where logits are compared, a gradient
+    penalty, which bounds no features.
 
     With the repulsive loss (Wang, Sun & Halgamuge, 2019, eq. 6) the discriminator parts
     real samples from one another instead, and draws fakes together.
