@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pydantic import field_validator
 from safetensors.torch import save_file
 from torch import nn
 
@@ -179,6 +180,16 @@ class BadDefault(Options):
     """How wide."""
 
 
+class Ruled(Options):
+    width: int = 4
+    """How wide."""
+
+    @field_validator("width")
+    @classmethod
+    def narrow(cls, width: int) -> int:
+        raise ValueError("too wide")
+
+
 class Required(Options):
     root: Path
     """Where the files are."""
@@ -193,6 +204,7 @@ RECORDS: dict[str, Case] = {
     "summary": (record(summary="one\ntwo"), "several lines"),
     "undocumented": (record(options=Undocumented), "option `width` has no description"),
     "default": (record(options=BadDefault), "the default of option `width` is not valid: it must be"),
+    "a rule of its own": (record(options=Ruled), "the default of option `width` is not valid: too wide"),
     "required": (record(options=Required), "option `root` has no default; give check_component()"),
     "build raises": (record(build=lambda: None), r"build\(options, 3×32×32 images, .* raises TypeError"),
     "build refuses": (record(build=refuse), "refuses: only squares; give check_component"),
@@ -360,7 +372,7 @@ DISCRIMINATORS: dict[str, Case] = {
     "blind": (discriminator(network=Blind), "no gradient reaches the samples"),
     "comparing": (
         discriminator(network=Comparing),
-        "depends on the rest of its batch; set samples_together to the fewest samples that it compares",
+        "depends on the rest of its batch, or on chance; set samples_together",
     ),
     "none together": (discriminator(network=Unsaid), "its samples_together is 0; it must be"),
     "labels": (discriminator(takes_labels=True), "and labels raises TypeError"),

@@ -160,7 +160,8 @@ class TrainingSettings(Section):
     """`auto`, `cpu`, `cuda`, `cuda:1` or `mps`; of several processes each has a GPU of its own in `cuda`,
     and all share the one of `cuda:1`."""
     reuse_fakes: bool = True
-    """Let the generator's turn judge the fakes of the discriminator's, where each takes one turn."""
+    """Let the generator's turn judge the fakes of the discriminator's, where each takes one turn and passes a
+    process's batch at once: with a `microbatch_size` below that, every turn makes its own."""
     joint_batch: bool = False
     """Pass real and fake through the discriminator together, sharing batch statistics; not for discriminators
     that compare the samples of a batch."""

@@ -19,7 +19,7 @@ from ganlab.config.origin import Origin
 from ganlab.config.settings import Settings
 from ganlab.config.types import show
 from ganlab.config.validation_problems import validation_problems
-from ganlab.errors import ComponentError, Problem
+from ganlab.errors import ComponentError, Problem, located
 
 __all__ = ["check_component_settings", "check_options", "check_settings", "check_values", "default_values"]
 
@@ -100,6 +100,8 @@ def check_options(
     except (PydanticUserError, PydanticSerializationError) as error:  # the options' own declaration
         first = str(error).splitlines()[0]
         return None, [origin.problem(path, f"the plugin declares options that cannot be checked: {first}")]
+    except Exception as error:  # a validator of the options' own
+        return None, [origin.problem(path, f"the plugin's check of its options raised {located(error)}")]
     return checked, []
 
 

@@ -75,7 +75,9 @@ def _validated(component: Component, options: Mapping[str, Any]) -> Options:
         problem = problems[0]
         option = problem.path.strip(".")
         whose = "the value given for" if option.partition(".")[0] in options else "the default of"
-        _fail(component, f"{whose} option `{option}` is not valid: it {problem.message}. {problem.hint}")
+        what = f"{whose} option `{option}` is" if option else "the options are"
+        reason = f"it {problem.message}" if problem.message.startswith("must ") else problem.message
+        _fail(component, f"{what} not valid: {reason}. {problem.hint}")
     return checked
 
 

@@ -205,7 +205,7 @@ def check_rows_apart(
     for part, alone in zip(whole, single, strict=True):
         subject.require(
             torch.allclose(part[:1], alone, rtol=1e-3, atol=1e-4),
-            "in evaluation mode, an output depends on the rest of its batch; "
+            "in evaluation mode, an output depends on the rest of its batch, or on chance; "
             f"{f'{advice} ' if advice else ''}normalise by running statistics there, as torch.nn.BatchNorm2d "
             "does",
         )

@@ -173,17 +173,32 @@ def test_nothing_heavy_is_imported(world: Path, base: str) -> None:
     assert result.stdout == "set()\n", result.stderr
 
 
-def test_options_that_cannot_be_checked_are_the_plugins_fault(world: Path, base: str) -> None:
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ("    spec: type(lambda: 0) = None\n", "the plugin declares options that cannot be checked"),
+        (
+            "    width: int = 1\n    @field_validator('width')\n    def even(cls, width):\n        return 1 / 0\n",
+            r"experiment.toml:5: generator: the plugin's check of its options raised ZeroDivisionError: .*"
+            r"odd.py:7\)",
+        ),
+    ],
+    ids=["declared", "checked"],
+)
+def test_options_that_cannot_be_checked_are_the_plugins_fault(
+    world: Path, base: str, declared: str, told: str
+) -> None:
     (world / "odd.py").write_text(
+        "from pydantic import field_validator\n"
         "from ganlab import GeneratorComponent, ImageSpec, Options, hookimpl\n"
-        "class Odd(Options):\n    spec: type(lambda: 0) = None\n"
+        f"class Odd(Options):\n{declared}"
         "@hookimpl\ndef ganlab_generators():\n"
         "    yield GeneratorComponent(name='odd', summary='Odd.', options=Odd, build=print)\n"
     )
     (world / "experiment.toml").write_text(
         changed(base, '[generator]\nname = "net"', '[generator]\nname = "odd"')
     )
-    with pytest.raises(ExperimentError, match="the plugin declares options that cannot be checked"):
+    with pytest.raises(ExperimentError, match=told):
         load_experiment("experiment.toml", plugins=["odd.py"])
 
 
