@@ -27,8 +27,8 @@ def plain_state(state: Any) -> dict[Any, Any]:
     plain = dict(state)
     if stranger := _stranger_in(plain, ""):
         raise ComponentError(
-            f"its state_dict() holds {stranger}; checkpoints give back tensors, numbers, strings, lists and "
-            "dicts alone"
+            f"its state_dict() holds {stranger}; checkpoints give back tensors, and Python's numbers, "
+            "strings, lists and dicts alone"
         )
     return plain
 
