@@ -59,16 +59,19 @@ from ganlab.registry import load_registry
 from ganlab.testing import ConformanceError, check_component, components_of
 from ganlab_features.classifier_network import ClassifierNetwork
 
-NEEDS_WEIGHTS = {
-    ("features", name)
-    for name in ("clip", "dinov2", "efficientnet-lite0", "encoder", "inception", "onnx", "torch-export")
+TESTED_ELSEWHERE = {
+    ("tracker", "wandb"),
+    *(
+        ("features", name)
+        for name in ("clip", "dinov2", "efficientnet-lite0", "encoder", "inception", "onnx", "torch-export")
+    ),
 }
-"""Checked in tests of their own, with weights that those make."""
+"""Checked in tests of their own: with weights that those make, or with what stands in for a package."""
 BUILT_IN = [
     offer.component
     for offer in load_registry().offers
     if offer.provenance.distribution == "ganlab"
-    and (offer.component.kind, offer.component.name) not in NEEDS_WEIGHTS
+    and (offer.component.kind, offer.component.name) not in TESTED_ELSEWHERE
 ]
 OPTIONS: dict[str, dict[str, Any]] = {
     "autoencoder": {"width": 4},

@@ -91,8 +91,8 @@ class TutorialDiscriminator(nn.Module):
         self.head = nn.Linear(widths[-1], 1)
         self.embedding = nn.Embedding(image.classes, widths[-1]) if image.classes else None
         self.apply(initialise)
-        if self.embedding is not None:  # Its product with features is as large as one of them.
-            nn.init.normal_(self.embedding.weight, 0.0, widths[-1] ** -0.5)
+        if self.embedding is not None:
+            nn.init.normal_(self.embedding.weight, 0.0, 0.02)  # as the head's
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Return logits, higher for images that look real."""

@@ -62,8 +62,8 @@ class PatchDiscriminator(nn.Module):
         self.head = nn.Conv2d(widths[-1], 1, 4, padding=1)
         self.embedding = nn.Embedding(classes, widths[-1]) if classes else None
         self.apply(_initialise)
-        if self.embedding is not None:  # Its product with features is as large as one of them.
-            nn.init.normal_(self.embedding.weight, 0.0, widths[-1] ** -0.5)
+        if self.embedding is not None:
+            nn.init.normal_(self.embedding.weight, 0.0, 0.02)  # as the head's
         if normalisation == "spectral":
             for module in list(self.modules()):
                 if isinstance(module, nn.Conv2d | nn.Embedding):

@@ -99,8 +99,8 @@ class Transformer(nn.Module):
         self.head = nn.Linear(width, 1)
         self.embedding = nn.Embedding(image.classes, width) if image.classes else None
         self.apply(_initialise)
-        if self.embedding is not None:  # Its product with features is as large as one of them.
-            nn.init.normal_(self.embedding.weight, 0.0, width**-0.5)
+        if self.embedding is not None:
+            nn.init.normal_(self.embedding.weight, 0.0, 0.02)  # as the head's
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Return logits, higher for images that look real."""

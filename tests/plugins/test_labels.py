@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from ganlab import GeneratorComponent, ImageSpec, LatentSpec
+from ganlab import DiscriminatorComponent, GeneratorComponent, ImageSpec, LatentSpec, Verdict
 from ganlab.engine.streams import isolated_randomness
 from ganlab.registry import load_registry
 
@@ -52,3 +52,25 @@ def test_the_class_does_not_drown_the_latents(name: str, options: dict[str, Any]
     mean = samples.mean(dim=(0, 1))
     share = (samples.mean(dim=1) - mean).square().mean() / (samples - mean).square().mean()
     assert 0.01 < share < 0.25
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("dcgan", {}), ("dcgan-tutorial", {}), ("patchgan", {"width": 16}), ("vit", {"depth": 1})],
+)
+def test_a_discriminator_does_not_begin_with_a_prejudice_against_a_class(
+    name: str, options: dict[str, Any]
+) -> None:
+    offers = load_registry().offers
+    component = next(
+        offer.component
+        for offer in offers
+        if isinstance(offer.component, DiscriminatorComponent) and offer.component.name == name
+    )
+    chosen = component.options(**{**SMALL.get(name, {}), **options})
+    with isolated_randomness(0), torch.no_grad():
+        discriminator = component.build(chosen, ImageSpec(3, 32, 32, classes=10))
+        images = 2 * torch.rand(8, 3, 32, 32) - 1
+        verdicts = [discriminator(images, torch.full((8,), label)) for label in range(10)]
+    logits = [verdict.logits if isinstance(verdict, Verdict) else verdict for verdict in verdicts]
+    assert torch.stack([each.mean() for each in logits]).std() < 0.5

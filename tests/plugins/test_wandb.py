@@ -152,6 +152,11 @@ def test_who_is_not_logged_in_is_told_what_to_do(
     assert not begun
 
 
+def test_it_keeps_the_promises_of_trackers(begun: list[tuple[dict[str, Any], Session]]) -> None:
+    assert run(["check", "tracker", "wandb", "--set", "mode=offline"]) == 0
+    assert [session.exit_code for _, session in begun] == [0, 0]
+
+
 def test_without_the_package_the_extra_is_named(
     file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
