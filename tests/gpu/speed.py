@@ -151,16 +151,20 @@ def engine(store: Store, precision: str, *, resident: bool, graphs: bool = False
 
 @contextlib.contextmanager
 def arithmetic(kind: str) -> Iterator[None]:
-    """Compute float32 products in full, or as torch has it; `benchmark` lets cuDNN try its algorithms."""
+    """Compute float32 products in full, or as torch has it, and let cuDNN choose its algorithms so.
+
+    `benchmark` lets it try them, `deterministic` has it take those that give the same bits each time.
+    """
     cudnn: Any = torch.backends.cudnn
-    before = cudnn.conv.fp32_precision, cudnn.benchmark
+    before = cudnn.conv.fp32_precision, cudnn.benchmark, cudnn.deterministic
     try:
-        if kind == "fp32":
+        if kind.startswith("fp32"):
             cudnn.conv.fp32_precision = "ieee"
         cudnn.benchmark = kind.endswith("benchmark")
+        cudnn.deterministic = kind.endswith("deterministic")
         yield
     finally:
-        cudnn.conv.fp32_precision, cudnn.benchmark = before
+        cudnn.conv.fp32_precision, cudnn.benchmark, cudnn.deterministic = before
 
 
 EXAMPLE = "example script"
@@ -285,11 +289,14 @@ def contestants(store: Store) -> list[Contestant]:
         found.append(Contestant(EXAMPLE, kind, of_example(precision)))
         found.append(Contestant("ganlab, data on the device", kind, of_engine(precision, True)))
         found.append(Contestant("ganlab, data gathered", kind, of_engine(precision, False)))
-        if GPU:
-            found.append(Contestant("ganlab, CUDA graphs", kind, of_engine(precision, True, graphs=True)))
     for kind in ("tf32, benchmark", "bf16, benchmark") if GPU else ():
         precision = "bf16" if kind.startswith("bf16") else "fp32"
         found.append(Contestant("ganlab, data on the device", kind, of_engine(precision, True)))
+    # A graph is refused where the trial finds other bits each time, which cuDNN's own choice may give.
+    for kind in ("fp32, deterministic", "bf16, deterministic") if GPU else ():
+        precision = kind.partition(",")[0]
+        found.append(Contestant("ganlab, data on the device", kind, of_engine(precision, True)))
+        found.append(Contestant("ganlab, CUDA graphs", kind, of_engine(precision, True, graphs=True)))
     return found
 
 
@@ -328,7 +335,8 @@ def told(playing: list[Contestant], rounds: int) -> str:
     """Return all that was found, as Markdown."""
     return (
         f"{in_short(playing)}\n\nWidth {WIDTH}, batch {BATCH}, {rounds} rounds (medians), on {DEVICE}. "
-        "`tf32`: convolutions as torch has them; `fp32`: in full; `benchmark`: cuDNN may try algorithms.\n\n"
+        "`tf32`: convolutions as torch has them; `fp32`: in full; `benchmark`: cuDNN may try algorithms; "
+        "`deterministic`: it takes those that give the same bits each time, as graphs are tried by.\n\n"
         f"{table(playing)}"
     )
 

@@ -14,6 +14,8 @@ from ganlab.data.preparation import prepare
 from ganlab.engine.engine import Engine
 from ganlab.training.build import build_engine
 
+pytestmark = pytest.mark.gpu
+
 EXPERIMENTS = Path(__file__).parents[2] / "docs" / "experiments"
 
 FAST = """
@@ -128,7 +130,7 @@ def test_a_run_by_graphs_continues_to_the_same_bytes(
     saved = tmp_path / "state.pt"
     torch.save(played.state_dict(), saved)
     continued = engine(tmp_path, "quickstart", "true", "fp32")
-    continued.load_state_dict(torch.load(saved, map_location=cuda, weights_only=False))
+    continued.load_state_dict(torch.load(saved, weights_only=False))
     for each in (played, continued):
         for _ in range(4):
             each.advance()
