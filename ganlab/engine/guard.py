@@ -13,8 +13,8 @@ from ganlab.errors import DivergedError
 
 __all__ = ["Guard"]
 
-_NEVER = 2**63 - 1
-"""Where nothing was not finite; as a step it is later than any."""
+_NEVER = 2**62
+"""Where nothing was not finite; as a step it is later than any. Exact also in floats, which MPS may pass."""
 
 
 class Guard:
