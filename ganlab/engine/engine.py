@@ -264,7 +264,7 @@ class Engine:
             hint = 'leave it out, or set it to "auto", which uses graphs where they can be used'
             return ExperimentError([self.experiment.origin.problem("training.cuda_graphs", message, hint)])
 
-        capture = capture_for(self.device, self.processes)
+        capture = capture_for(self.device, self.processes) if training.cuda_graphs else None
         if training.cuda_graphs is True and capture is None:
             ours = counted(self.processes.world, "process", "processes")
             raise blame(f"CUDA graphs are for one process on a CUDA device, not for {ours} on {self.device}")
