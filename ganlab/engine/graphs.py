@@ -9,6 +9,7 @@ refused beforehand: a loss that looks at the step or has a state of its own, and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -103,8 +104,10 @@ class Graphs:
         """Return a recording that has stood its trial; `None` of what cannot have one."""
         why = _reason_beforehand(turn, step, self._around)
         if not why:
-            with self._around.untouched() as saved:
+            with ExitStack() as untouched:
                 try:
+                    # Here, since there may be no room for copies of all that may move.
+                    saved = untouched.enter_context(self._around.untouched())
                     recording = _Recording(turn, step, self._around, capture)
                     why = _reason_beforehand(turn, step, self._around)
                     why = why or _reason_of_trial(recording, saved, self._around)

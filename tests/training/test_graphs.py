@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import torch
 from ganlab.commands.cli import run
 from ganlab.config import load_experiment
 from ganlab.data.preparation import prepare
+from ganlab.engine.capture import CudaCapture
 from ganlab.engine.engine import Engine
+from ganlab.engine.surroundings import Surroundings
 from ganlab.errors import ExperimentError
 from ganlab.training.build import build_engine
 
@@ -400,6 +403,97 @@ def test_a_recording_that_fails_costs_nothing(tmp_path: Path, monkeypatch: pytes
     assert len(told) == 2
     what = "the discriminator's turn with 'relativistic'"
     assert told[0] == f"no CUDA graph of {what}: it cannot be recorded: RuntimeError: no room on the GPU"
+
+
+def test_where_there_is_no_room_to_try_a_turn_is_computed_without(
+    tmp_path: Path, capture: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save(around: Surroundings) -> dict[str, Any]:
+        raise torch.OutOfMemoryError("no room on the GPU")
+
+    plain = trained(engine_of(tmp_path, "false", losses=""), 3)
+    engine = engine_of(tmp_path, AUTO, losses="")
+    monkeypatch.setattr(Surroundings, "save", save)
+    assert trained(engine, 3) == plain
+    assert all("no room on the GPU" in told for told in engine.graphs.take_refusals())
+    assert capture.recorded == 0
+
+
+class FakeCuda:
+    """Stands in for what torch.cuda records with: as torch 2.10, it goes on where a recording's end fails."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.valid, self.mode = "main", True, "default"
+        self.pools: list[object] = []
+        self.generator_records = False
+        for name in ("graph", "stream", "set_sync_debug_mode"):
+            monkeypatch.setattr(torch.cuda, name, getattr(self, name))
+        monkeypatch.setattr(torch.cuda, "get_sync_debug_mode", lambda: self.mode)
+        monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+        monkeypatch.setattr(torch.cuda, "Stream", lambda device: self.Stream("side"))
+        monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
+        monkeypatch.setattr(torch.cuda, "current_stream", lambda device=None: self.Stream(self.now))
+        monkeypatch.setattr(torch.cuda, "graph_pool_handle", object)
+        monkeypatch.setattr(torch.cuda, "CUDAGraph", self.Graph)
+        monkeypatch.setattr(torch._C, "_cuda_endAllocateToPool", self.end, raising=False)
+
+    class Stream(str):
+        def wait_stream(self, other: object) -> None:
+            pass
+
+    class Graph:
+        def replay(self) -> None:
+            pass
+
+        def reset(self) -> None:
+            pass
+
+    def set_sync_debug_mode(self, mode: str) -> None:
+        self.mode = mode
+
+    def end(self, device: int, pool: object) -> None:
+        if pool not in self.pools:
+            raise RuntimeError("not currently recording to mempool_id")
+        self.pools.remove(pool)
+
+    @contextlib.contextmanager
+    def stream(self, stream: str) -> Iterator[None]:
+        before, self.now = self.now, str(stream)
+        try:
+            yield
+        finally:
+            self.now = before
+
+    @contextlib.contextmanager
+    def graph(self, graph: Graph, pool: object, stream: str, capture_error_mode: str) -> Iterator[None]:
+        assert capture_error_mode == "thread_local"
+        before, self.now, self.valid, self.generator_records = self.now, stream, True, True
+        self.pools.append(pool)
+        try:
+            yield
+        finally:
+            if not self.valid:
+                raise RuntimeError("operation failed due to a previous error during capture")
+            self.pools.remove(pool)
+            self.generator_records, self.now = False, before
+
+
+@pytest.mark.parametrize("invalidates", [True, False])
+def test_a_recording_that_fails_leaves_nothing_that_records(
+    monkeypatch: pytest.MonkeyPatch, invalidates: bool
+) -> None:
+    cuda = FakeCuda(monkeypatch)
+
+    def spoil() -> None:
+        if cuda.pools:
+            cuda.valid = not invalidates
+            raise ValueError("not while it is recorded")
+
+    capture = CudaCapture(torch.device("cpu"))
+    with pytest.raises(RuntimeError if invalidates else ValueError):
+        capture([lambda: None, spoil])
+    assert (cuda.pools, cuda.generator_records, cuda.now, cuda.mode) == ([], False, "main", "default")
+    assert len(capture([lambda: None, lambda: None])) == 2
 
 
 def test_without_a_cuda_device_auto_is_silent_and_true_is_refused(
