@@ -36,22 +36,19 @@ class _Recipe(NamedTuple):
 
 
 class _Machine(NamedTuple):
-    """What fits a machine: batches that keep it busy, and what follows from those.
-
-    The half-life of the average counts images, and is as many updates everywhere.
-    """
+    """What keeps a machine busy: the size of a batch, and how much wider networks are."""
 
     batch: int
-    learning_rate: str
-    half_life: str
     wider: int
     remark: str
 
 
-_CPU = _Machine(32, "5e-4", "10_000", 1, "")
-_GPU = _Machine(
-    256, "1e-3", "80_000", 2, "# Sized for a GPU by what was measured on a CPU; not measured on a GPU.\n"
-)
+_CPU = _Machine(32, 1, "")
+_GPU = _Machine(256, 2, "# Sized for a GPU by what was measured on a CPU; not measured on a GPU.\n")
+
+_LEARNING_RATE = "5e-4"
+_OF_LARGER_BATCHES = "1e-3"
+_HALF_LIFE = 10_000
 
 _DIFFAUGMENT = """\
 [[augmentations]]                  # the images are few: varied, they are not learned by heart as soon
@@ -199,6 +196,9 @@ def _image_recipe(found: Survey, machine: _Machine) -> dict[str, str]:
     count = round(found.count * (1 - _HOLDOUT))
     side = _side(found.side)
     recipe = next(recipe for recipe in _BY_COUNT if count < recipe.below)
+    pace = _pace(count, recipe.steps, machine.batch)
+    # What follows from the batch follows from the one that there are images for.
+    larger = max(1, int(pace["batch"]) // _CPU.batch)
     name, width = 'name = "dcgan"', f"width = {machine.wider * (32 if side <= 32 else recipe.width)}"
     labelled = _explained(name, "makes an image of the class that it is given") if found.classes else name
     channels = _explained(f"channels = {1 if found.gray else 3}", "1 for grayscale, 3 for colours")
@@ -211,9 +211,10 @@ def _image_recipe(found: Survey, machine: _Machine) -> dict[str, str]:
         "discriminator": f"{name}\n{width}\n{normalisation}",
         "augmentation": recipe.augmentation,
         "machine": machine.remark,
-        "learning_rate": machine.learning_rate,
-        "half_life": machine.half_life,
-        **(pace := _pace(count, recipe.steps, machine.batch)),
+        "learning_rate": _OF_LARGER_BATCHES if larger > 1 else _LEARNING_RATE,
+        # It counts images, and is as many updates in larger batches.
+        "half_life": f"{_HALF_LIFE * larger:_}",
+        **pace,
         "memorisation": _MEMORISATION.format(**pace) if count < _FEW else "",
         "eyes": "" if found.gray else _EYES.format(**pace),
         "better": "" if found.gray else " " * 23 + '# or "frechet", if it is measured',
@@ -238,8 +239,8 @@ def _vector_recipe(found: Survey) -> dict[str, str]:
         "eyes": "",
         "better": "",
         "machine": "",
-        "learning_rate": _CPU.learning_rate,
-        "half_life": _CPU.half_life,
+        "learning_rate": _LEARNING_RATE,
+        "half_life": f"{_HALF_LIFE:_}",
         **_pace(round(found.count * (1 - _HOLDOUT)), 3000, 256),
     }
 

@@ -245,7 +245,11 @@ def test_what_is_for_a_gpu_is_wider_and_comes_in_larger_batches(
 
     save(here / "few", 20, (40, 40))
     assert new("experiment", "few", "--gpu") == 0
-    assert proposed("few.toml")["training"]["batch_size"] == 8
+    few = load_experiment(Path("few.toml")).resolved
+    assert few["training"]["batch_size"] == 8
+    # A batch that is no larger is no reason for larger steps.
+    assert few["optimizer"]["generator"]["learning_rate"] == 5e-4
+    assert few["ema"]["half_life_images"] == 10_000
     assert new("experiment", "gaussians", "--gpu", "--out", "plane.toml") == 0
     assert new("experiment", "gaussians") == 0
     assert proposed("plane.toml") | {"title": ""} == proposed("gaussians.toml") | {"title": ""}
