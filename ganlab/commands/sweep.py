@@ -193,7 +193,8 @@ def run_sweep(request: Request) -> int:
         return DivergedError.exit_code
     titles = {job.experiment.settings.title for job in jobs}
     if not request.quiet and len(jobs) > 1 and len(titles) == 1:
-        click.echo(f"side by side: ganlab compare {shlex.quote(titles.pop())} --runs {request.runs}")
+        command = shlex.join(["ganlab", "compare", titles.pop(), "--runs", str(request.runs)])
+        click.echo(f"side by side: {command}")
     return 0
 
 

@@ -107,7 +107,9 @@ def test_what_names_no_values(text: str, told: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_for_each_combination_continued_and_compared_as_a_whole(file: Path, ganlab: Ganlab) -> None:
+def test_a_run_for_each_combination_continued_and_compared_as_a_whole(
+    file: Path, ganlab: Ganlab, capsys: pytest.CaptureFixture[str]
+) -> None:
     widths, losses = "generator.width=[4, 5]", 'losses.0.name=["hinge", "non-saturating"]'
     assert "ganlab compare" not in ganlab("run", "--vary", widths, "--set", "seed=7", "--quiet")
     told = ganlab("run", "--vary", widths, "--vary", losses, "--seeds", "7", "--resume", "auto")
@@ -119,6 +121,11 @@ def test_a_run_for_each_combination_continued_and_compared_as_a_whole(file: Path
         (width, loss, 7) for width in (4, 5) for loss in ("hinge", "non-saturating")
     ]
     assert len(json.loads(ganlab("compare", "Tiny rings", "--json"))["experiments"]) == 4
+
+    moved = (file.parent / "runs").rename(file.parent / "all runs")
+    again = ["--vary", widths, "--set", "seed=7", "--resume", "auto"]
+    assert run(["run", str(file), *again, "--runs", str(moved)]) == 0
+    assert f"--runs '{moved}'" in capsys.readouterr().out
 
 
 def test_which_value_diverged_is_told(file: Path, ganlab: Ganlab) -> None:
