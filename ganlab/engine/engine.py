@@ -30,7 +30,6 @@ from ganlab.engine.turn_samples import Fakes, TurnSamples
 from ganlab.engine.weights import AVERAGED, weights_in
 from ganlab.errors import ExperimentError, GanlabError
 from ganlab.processes import Processes
-from ganlab.words import counted
 
 __all__ = ["Engine"]
 
@@ -266,8 +265,9 @@ class Engine:
 
         capture = capture_for(self.device, self.processes) if training.cuda_graphs else None
         if training.cuda_graphs is True and capture is None:
-            ours = counted(self.processes.world, "process", "processes")
-            raise blame(f"CUDA graphs are for one process on a CUDA device, not for {ours} on {self.device}")
+            world = self.processes.world
+            ours = f"{world} processes share this run" if world > 1 else f"this run is on {self.device}"
+            raise blame(f"CUDA graphs are for one process on a CUDA device, and {ours}")
         around = Surroundings(
             turns=self._turns,
             networks=self.networks,

@@ -508,7 +508,7 @@ def test_without_a_cuda_device_auto_is_silent_and_true_is_refused(
         assert run([command, "x.toml"]) != 0
         printed = capsys.readouterr().err
         assert "x.toml:37: training.cuda_graphs: CUDA graphs are for one process on a CUDA device" in printed
-        assert "not for 1 process on cpu" in printed
+        assert "and this run is on cpu" in printed
 
 
 def test_a_run_says_what_has_no_graph(
