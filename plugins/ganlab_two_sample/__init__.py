@@ -55,7 +55,7 @@ def ganlab_evaluators() -> Iterable[EvaluatorComponent]:
     """Offer both tests."""
     yield EvaluatorComponent(
         name="classifier-test",
-        summary="Logistic regression tells fakes from reals; ideal is 0.5 (Lopez-Paz & Oquab, 2017)",
+        summary="Logistic regression on fakes and reals; accuracy 0.5 is ideal (Lopez-Paz & Oquab, 2017)",
         options=ClassifierTestOptions,
         build=build_classifier_test,
         metrics=METRICS,
