@@ -194,8 +194,8 @@ _IN_A_PIPE = (
     _Column("PARENT", lambda entry, _: _parent(entry), _parents),
     _Column(
         "TITLE",
-        lambda entry, _: entry.run.state.title,
-        lambda experiment: experiment.first.run.state.title,
+        lambda entry, _: entry.name,
+        lambda experiment: experiment.first.name,
     ),
 )
 """Columns where each row says all of a run."""
@@ -208,7 +208,7 @@ def _print_under_headings(experiments: Sequence[ExperimentEntry]) -> None:
     rows: list[list[str]] = []
     headings: dict[int, tuple[str, str]] = {}
     for experiment in experiments:
-        headings[len(rows)] = (experiment.first.run.state.title, _shared(experiment))
+        headings[len(rows)] = (experiment.first.name, _shared(experiment))
         rows += _run_rows(experiment, _ON_A_TERMINAL)
     print_table([column.title for column in _ON_A_TERMINAL], rows, headings=headings)
 

@@ -144,6 +144,8 @@ def parse_varied(text: str) -> tuple[str, ...]:
         )
     if key == "seed":
         raise UsageError("seeds are not varied by --vary, but as in `--seeds 0..2`")
+    if key == "title":
+        raise UsageError("another title makes no other experiment: --vary takes what is to be compared")
     written = [toml_value(value) for value in values]
     twice = next((value for value in written if written.count(value) > 1), None)
     if twice is not None:

@@ -17,6 +17,7 @@ __all__ = [
     "Group",
     "group_runs",
     "keys_of",
+    "named",
     "newest_by_seed",
     "told_apart",
     "what_differs",
@@ -138,7 +139,7 @@ def group_runs(runs: Sequence[Run], ignore: Collection[str] = ()) -> list[Group]
         else:
             collected.append((title, keys, [(seed, run)]))
     groups = [_group(title, keys, members) for title, keys, members in collected]
-    return _named([dataclasses.replace(group, ignored=tuple(ignore)) for group in groups])
+    return named([dataclasses.replace(group, ignored=tuple(ignore)) for group in groups])
 
 
 def newest_by_seed(members: Iterable[tuple[int, Run]]) -> dict[int, Run]:
@@ -163,17 +164,17 @@ def _group(title: str, keys: Mapping[str, Any], members: Sequence[tuple[int, Run
     return Group(title=title, keys=keys, runs=chosen, superseded=tuple(superseded))
 
 
-def _named(groups: list[Group]) -> list[Group]:
+def named(groups: Sequence[Group]) -> list[Group]:
     """Return the groups with names of which no two are alike."""
-    named = []
+    with_names = []
     for group in groups:
         alike = [other for other in groups if other.title == group.title]
         name = group.title
         if len(alike) > 1:
             index = next(index for index, other in enumerate(alike) if other is group)
             name = f"{group.title} ({told_apart(what_differs(alike), index)})"
-        named.append(dataclasses.replace(group, name=name))
-    return named
+        with_names.append(dataclasses.replace(group, name=name))
+    return with_names
 
 
 def told_apart(differing: Sequence[DifferingKey], index: int) -> str:

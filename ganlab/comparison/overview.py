@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-from ganlab.comparison.experiments import keys_of, newest_by_seed
+from ganlab.comparison.experiments import Group, keys_of, named, newest_by_seed
 from ganlab.comparison.readings import Reading, Readings
 from ganlab.comparison.statistics import Summary, Value, summarise
 from ganlab.errors import GanlabError
@@ -32,6 +31,7 @@ class Entry:
         losses: labels of the losses.
         hours: how long it worked.
         best: how the best checkpoint was measured; `None` where there is none.
+        name: the experiment's title, with what tells it apart where others of the runs have that, too.
     """
 
     run: Run
@@ -41,6 +41,7 @@ class Entry:
     losses: tuple[str, ...]
     hours: float
     best: Reading | None
+    name: str = ""
 
     @property
     def merit(self) -> tuple[str, float]:
@@ -98,8 +99,10 @@ class ExperimentEntry:
 
 def entries(runs: Sequence[Run]) -> list[Entry]:
     """Return runs at a glance, in the order in which they come; whatever of them cannot be read is empty."""
-    known: list[tuple[str, dict[str, Any]]] = []
-    return [_entry(run, known) for run in runs]
+    known: list[Group] = []
+    found = [_entry(run, known) for run in runs]
+    names = [group.name for group in named(known)]
+    return [replace(entry, name=names[entry.group]) for entry in found]
 
 
 def grouped(entries: Sequence[Entry]) -> list[ExperimentEntry]:
@@ -110,19 +113,18 @@ def grouped(entries: Sequence[Entry]) -> list[ExperimentEntry]:
     return [ExperimentEntry(tuple(group)) for group in groups.values()]
 
 
-def _entry(run: Run, known: list[tuple[str, dict[str, Any]]]) -> Entry:
-    tables: dict[str, Any] = {}
-    what: tuple[str, dict[str, Any]] = (run.state.title, {})
+def _entry(run: Run, known: list[Group]) -> Entry:
     try:
-        tables = run.experiment()
+        tables = dict(run.experiment())
         what = (run.state.title, keys_of(run, tables))
     except GanlabError:
-        what = (str(run.path), {})  # a group of its own
-    if what not in known:
-        known.append(what)
+        tables, what = {}, (str(run.path), {})  # a group of its own
+    group = next((i for i, each in enumerate(known) if (each.title, each.keys) == what), len(known))
+    if group == len(known):
+        known.append(Group(*what, {0: run}))
     return Entry(
         run=run,
-        group=known.index(what),
+        group=group,
         seed=tables.get("seed"),
         networks={
             kind: str(tables[kind]["name"])

@@ -47,13 +47,10 @@ class Protocol:
 
     def is_on_a_curve_with(self, other: Protocol) -> bool:
         """Return whether two numbers of one run are of one kind, as far as is known."""
-        procedure = self.procedure if other.procedure else ""
-        data = self.data if other.data else ""
-        as_far_as_known = replace(self, procedure=procedure, data=data)
-        return as_far_as_known == replace(
-            other,
-            procedure=other.procedure if self.procedure else "",
-            data=other.data if self.data else "",
+        procedures, data = {self.procedure, other.procedure} - {""}, {self.data, other.data} - {""}
+        return (
+            replace(self, procedure="", data="") == replace(other, procedure="", data="")
+            and max(len(procedures), len(data)) <= 1
         )
 
 

@@ -98,6 +98,7 @@ def test_values_as_they_are_written() -> None:
     [
         *[(text, "list of its values") for text in ("a", "a=4", "a=[]", "=[1]", "a=[b, c]", "a=[1]\nb=[2]")],
         ("seed=[0, 1]", "`--seeds 0..2`"),
+        ('title=["a", "b"]', "another title makes no other experiment"),
         ("a=[1, 2, 1]", "has 1 twice"),
     ],
 )
@@ -121,6 +122,7 @@ def test_a_run_for_each_combination_continued_and_compared_as_a_whole(
         (width, loss, 7) for width in (4, 5) for loss in ("hinge", "non-saturating")
     ]
     assert len(json.loads(ganlab("compare", "Tiny rings", "--json"))["experiments"]) == 4
+    assert "Tiny rings (generator.width = 4, losses.hinge)" in ganlab("runs")
 
     moved = (file.parent / "runs").rename(file.parent / "all runs")
     again = ["--vary", widths, "--set", "seed=7", "--resume", "auto"]
@@ -215,7 +217,8 @@ def test_runs_of_one_experiment_are_listed_together(tmp_path: Path, ganlab: Ganl
     assert "mmd.mmd2 0.50 ± 0.25 over 2 seeds" in rows[2] and "2 runs" in rows[2]
     assert "mmd.mmd2 0.75 ± 0.12 over 0.001 at 100" in rows[3] and "non-saturating" in rows[3]
     assert "mlp, mlp" in rows[3] and rows[3].endswith("Rings")
-    assert rows[1].endswith("Others") and rows[5].endswith("Others")
+    assert rows[1].endswith("Others (generator.width = 9)")
+    assert rows[5].endswith("Others (generator.width = 8)")
 
     def listed(*arguments: str) -> list[tuple[str, int]]:
         return [(each["title"], each["seed"]) for each in json.loads(ganlab("runs", "--json", *arguments))]
