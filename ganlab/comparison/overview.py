@@ -102,7 +102,10 @@ def entries(runs: Sequence[Run]) -> list[Entry]:
     known: list[Group] = []
     found = [_entry(run, known) for run in runs]
     names = [group.name for group in named(known)]
-    return [replace(entry, name=names[entry.group]) for entry in found]
+    return [
+        replace(entry, name=entry.run.state.title if entry.seed is None else names[entry.group])
+        for entry in found
+    ]
 
 
 def grouped(entries: Sequence[Entry]) -> list[ExperimentEntry]:
