@@ -67,7 +67,12 @@ def command(
     """
     if name is None and overrides:
         raise UsageError("--set goes with KIND and NAME: it is one component's option")
-    local = (target,) if name is None and _is_path(target) and not target.endswith(".toml") else ()
+    if target.endswith(".toml"):
+        raise UsageError(
+            f"{printable(target)} is an experiment: `ganlab validate {printable(target)}` tries it. `check` "
+            "tries the components of a plugin's .py file, or of a package"
+        )
+    local = (target,) if name is None and _is_path(target) else ()
     trial, registry = _prepare(experiment, overrides, (*plugins, *local), disabled)
     if name is not None:
         offers, chosen = [registry.get(target, name)], []
@@ -116,11 +121,6 @@ def _chosen(registry: Registry, target: str) -> list[LoadedPlugin]:
     Raises:
         UsageError: none.
     """
-    if target.endswith(".toml"):
-        raise UsageError(
-            f"{printable(target)} is an experiment: `ganlab validate {printable(target)}` tries it. `check` "
-            "tries the components of a plugin's .py file, or of a package"
-        )
     if target in KINDS:
         raise UsageError(
             f"which {KINDS[target].singular}? `ganlab check {target} NAME`; `ganlab plugins` lists them"

@@ -193,9 +193,9 @@ def run_sweep(request: Request) -> int:
         named = "; ".join(job.name for job in jobs if job in diverged)
         click.echo(f"error: of {counted(len(jobs), 'run')}, these diverged: {named}", err=True)
         return DivergedError.exit_code
-    titles = {job.experiment.settings.title for job in jobs}
-    if not request.quiet and len(jobs) > 1 and len(titles) == 1:
-        command = shlex.join(["ganlab", "compare", titles.pop(), "--runs", str(request.runs)])
+    if not request.quiet and len(jobs) > 1:
+        title = jobs[0].experiment.settings.title
+        command = shlex.join(["ganlab", "compare", title, "--runs", str(request.runs)])
         click.echo(f"side by side: {command}")
     return 0
 
@@ -232,9 +232,8 @@ def _jobs(request: Request) -> list[_Job]:
         experiments[variant] = load_experiment(
             request.file, overrides=(*request.overrides, *variant), **given
         )
-    known: list[Run] = []
-    for title in {experiment.settings.title for experiment in experiments.values()}:
-        known += list_runs(request.runs, title=title) if request.resume else []
+    title = experiments[first].settings.title
+    known = list_runs(request.runs, title=title) if request.resume else []
     return [_Job(variant, each, run_of_seed(each, known)) for variant, each in experiments.items()]
 
 

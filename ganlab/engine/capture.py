@@ -82,9 +82,8 @@ class CudaCapture:
         try:
             with torch.cuda.stream(self._stream):
                 for count in range(_WARM_UPS):
-                    if (
-                        count == _WARM_UPS - 1
-                    ):  # A host that waits is told here, before it spoils a recording.
+                    if count == _WARM_UPS - 1:
+                        # A host that waits is told here, before it spoils a recording.
                         _refuse_to_wait()
                     for function in functions:
                         function()
